@@ -1,0 +1,3 @@
+"""FisherMask Backend: active learning for Label Studio."""
+
+__version__ = "0.1.0"
