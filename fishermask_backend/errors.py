@@ -1,7 +1,7 @@
 """What can go wrong, as values of the domain.
 
-Each error's text is a sentence a user can act on: what happened, to which task or setting, what to do.
-They are raised where they are known and turned into HTTP answers in one place (`app.py`).
+Each error's text is a sentence a user can act on: what happened, to which task or setting, what to
+do. They are raised where they are known and turned into HTTP answers in one place (`app.py`).
 """
 
 
@@ -10,7 +10,7 @@ class FisherMaskError(Exception):
 
 
 class BadRequest(FisherMaskError):
-    """A request whose body is not what Label Studio sends; names the field, the value and the fix."""
+    """A request that Label Studio would not send; names the field, the value and the fix."""
 
 
 class UnsupportedLabelConfig(FisherMaskError):
@@ -26,7 +26,7 @@ class BackboneUnavailable(FisherMaskError):
 
 
 class LabelStudioError(FisherMaskError):
-    """Label Studio refused or failed a call; `status` is its HTTP status, or None if unreachable."""
+    """Label Studio refused or failed a call; `status` is its HTTP status, None if unreachable."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)

@@ -1,0 +1,213 @@
+"""The one typed settings object, read from the environment (and from a `.env` file).
+
+Every name here stands in the README's table; `tests/test_settings.py` keeps the two together.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from fishermask_backend.errors import FisherMaskError
+
+
+class BadSettings(FisherMaskError):
+    """A setting has a value that cannot be meant; names it, its value and what is allowed."""
+
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """Everything a user can turn. Names are the environment variables in lower case."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="forbid", frozen=True)
+
+    # Label Studio
+    label_studio_url: str = Field(
+        "http://localhost:8080", description="Where this backend reaches Label Studio."
+    )
+    label_studio_api_key: str = Field(
+        "",
+        repr=False,
+        description="Personal access token or legacy token. "
+        "Empty: the token that Label Studio sends when the backend is connected.",
+    )
+    auto_order: bool = Field(
+        True, description="Set the project's sampling and model version, so that the order is used."
+    )
+    take_over: bool = Field(
+        False, description="Replace another model's version that the project already shows."
+    )
+    prelabels: bool = Field(
+        True, description="Publish pre-labels with the order; `false` publishes scores alone."
+    )
+    keep_queues_days: Annotated[float, Field(ge=1)] = Field(
+        14, description="Days a superseded queue's predictions stay, for pages still open on them."
+    )
+    control_name: str = Field(
+        "", description="Name of the `Choices` control to learn; empty: the first that fits."
+    )
+
+    # Server
+    host: str = Field("127.0.0.1", description="Address `fishermask serve` listens on.")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(9090, description="Port it listens on.")
+    workers: Count = Field(1, description="Web processes.")
+    threads: Count = Field(8, description="Threads of each web process.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="How much is logged."
+    )
+    basic_auth_user: str = Field("", description="Basic auth on all but /health and /webhook.")
+    basic_auth_pass: str = Field("", repr=False, description="Its password.")
+    max_body: Count = Field(256 * 2**20, description="Largest request body, bytes.")
+    predict_wait: Annotated[float, Field(ge=0, le=60)] = Field(
+        3.0, description="Seconds /predict waits for the worker to score tasks not seen before."
+    )
+
+    # State
+    model_dir: Path = Field(Path("data"), description="Folder of database, weights and caches.")
+    database_url: str = Field(
+        "", repr=False, description="SQLAlchemy URL; empty: SQLite in MODEL_DIR."
+    )
+    secret_key: str = Field(
+        "",
+        repr=False,
+        description="Encrypts stored tokens; empty: a key file made in MODEL_DIR (mode 0600).",
+    )
+
+    # Rounds
+    batch_size: Count = Field(20, description="Images FisherMask picks for one round of labels.")
+    train_every: Annotated[int, Field(ge=0)] = Field(
+        0, description="New labels that start a round; 0: BATCH_SIZE."
+    )
+    queue_margin: Annotated[int, Field(ge=0)] = Field(
+        40, description="Tasks queued behind the batch, labelled while the next round computes."
+    )
+    quiet_seconds: Seconds = Field(
+        60, description="Pending labels start a round after this long without a new one."
+    )
+    reconcile_minutes: Annotated[float, Field(gt=0)] = Field(
+        10, description="Minutes between comparisons of everything with Label Studio."
+    )
+    seed: int = Field(0, description="Seed of training, sampling and ties.")
+    memory_limit: Annotated[int, Field(ge=0)] = Field(
+        0, description="Bytes a round may use; 0: half of the machine's memory."
+    )
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = Field(
+        "auto", description="`auto`, `cpu` or `cuda[:index]`."
+    )
+
+    # Classifier
+    backbone: str = Field(
+        "efficientnet_lite0",
+        description="`efficientnet_lite0`, `small_cnn` or a torchvision classification model.",
+    )
+    backbone_weights: str = Field(
+        "",
+        description="File of weights, or `none`; empty: pretrained "
+        "(inside the package, or torchvision's own download).",
+    )
+    train: Literal["head", "all"] = Field(
+        "head", description="Train a head on frozen features, or every layer."
+    )
+    image_size: Annotated[int, Field(ge=16, le=1024)] = Field(
+        96, description="Images are resized to this many pixels square."
+    )
+
+    # FisherMask
+    mask_inner: Annotated[int, Field(ge=0)] = Field(
+        1000, description="Mask entries beside the last layer, by Fisher value."
+    )
+    mask_rule: Literal["global", "per_layer"] = Field(
+        "global", description="Choose those entries over all parameters, or layer by layer."
+    )
+    weighting: Literal["expected", "uniform"] = Field(
+        "expected", description="`expected`: the Fisher matrix; `uniform`: the published code."
+    )
+    pick_weight: Literal["sample", "batch"] = Field(
+        "sample", description="Weight of a pick: one sample's, or K times that (published code)."
+    )
+    ridge: Annotated[float, Field(gt=0)] = Field(0.1, description="λ of the selection.")
+
+    # Images
+    fetch_concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
+        4, description="Images fetched at a time; Label Studio's annotators share its server."
+    )
+    allowed_image_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Comma-separated private hosts or networks that images may come from."
+    )
+    max_image_bytes: Count = Field(50 * 2**20, description="Largest image file, bytes.")
+    max_image_pixels: Count = Field(100_000_000, description="Largest image, pixels.")
+    image_timeout: Seconds = Field(20, description="Seconds one image may take to download.")
+
+    @field_validator("allowed_image_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("label_studio_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("an address like http://localhost:8080 is expected")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _auth_is_whole(self) -> "Settings":
+        if bool(self.basic_auth_user) != bool(self.basic_auth_pass):
+            raise ValueError("BASIC_AUTH_USER and BASIC_AUTH_PASS go together: set both or neither")
+        return self
+
+    @property
+    def queue_size(self) -> int:
+        """Tasks in one published queue: the batch and its margin."""
+        return self.batch_size + self.queue_margin
+
+    @property
+    def labels_per_round(self) -> int:
+        """New labels that start a round."""
+        return self.train_every or self.batch_size
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database_url or f"sqlite:///{self.model_dir / 'fishermask.db'}"
+
+    @property
+    def round_memory(self) -> int:
+        """Bytes a round may use."""
+        if self.memory_limit:
+            return self.memory_limit
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+@cache
+def load_settings() -> Settings:
+    """Read the settings once.
+
+    Raises:
+        BadSettings: Naming every setting that is wrong, its value and what is allowed.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise BadSettings("\n".join(_sentence(e) for e in error.errors())) from None
+
+
+def _sentence(problem: Any) -> str:
+    name = ".".join(str(part) for part in problem["loc"]).upper()
+    if problem["type"] == "extra_forbidden":
+        return f"{name} in .env is not a setting of this backend: see the table in the README."
+    if not name:
+        return str(problem["msg"]).removeprefix("Value error, ") + "."
+    secret = any(word in name for word in ("KEY", "PASS", "DATABASE"))
+    value = "(hidden)" if secret else repr(problem["input"])
+    return f"{name}={value}: {problem['msg'].removeprefix('Value error, ')}."

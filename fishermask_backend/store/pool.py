@@ -1,0 +1,244 @@
+"""A project's tasks and labels, as they were last read from Label Studio."""
+
+import json
+import random
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from fishermask_backend.labeling import Answer, LabelSpec, resolve
+from fishermask_backend.store.schema import Annotation, Project, ScoreRequest, Task
+
+RECENT_SECONDS = 7 * 86400.0
+IMAGE_TRIES = 5
+CHUNK = 500  # ids in one SQL statement: SQLite allows 32,766 variables, older ones 999
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How far a project is: tasks known, embedded, whose image failed, labelled, and pending."""
+
+    tasks: int
+    embedded: int
+    failed_images: int
+    labelled: int
+    pending: int
+    tied: int
+
+
+def counts(session: Session, project_id: int) -> Counts:
+    """Count a project's tasks."""
+    changed = Task.answer.is_distinct_from(Task.trained)
+    row = session.execute(
+        select(
+            func.count(),
+            func.count(Task.row),
+            func.count(Task.image_error),
+            func.count(Task.answer),
+            func.count().filter(changed, Task.row.is_not(None)),
+            func.count().filter(Task.tied),
+        ).where(Task.project_id == project_id)
+    ).one()
+    return Counts(*row)
+
+
+def put_tasks(
+    session: Session,
+    project: Project,
+    tasks: Sequence[tuple[int, str]],
+    rng: random.Random,
+) -> None:
+    """Insert or refresh tasks: (id, image address). A changed address forgets the old image."""
+    known = tasks_by_id(session, project.id, [task_id for task_id, _ in tasks])
+    new = []
+    for task_id, image in dict(tasks).items():
+        task = known.get(task_id)
+        if task is None:
+            new.append(
+                {
+                    "project_id": project.id,
+                    "task_id": task_id,
+                    "image": image,
+                    "seen_pass": project.pass_number,
+                    "shuffle": rng.random(),
+                }
+            )
+            continue
+        task.seen_pass = project.pass_number
+        if task.image != image:
+            task.image, task.row, task.trained = image, None, None
+            task.image_error, task.image_tries, task.image_retry_at = None, 0, 0.0
+    if new:
+        session.execute(insert(Task), new)
+
+
+def tasks_by_id(session: Session, project_id: int, ids: Sequence[int]) -> dict[int, Task]:
+    """Return the known ones of these tasks."""
+    found: dict[int, Task] = {}
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start : start + CHUNK]
+        query = select(Task).where(Task.project_id == project_id, Task.task_id.in_(chunk))
+        found.update({task.task_id: task for task in session.scalars(query)})
+    return found
+
+
+def delete_tasks(session: Session, project_id: int, ids: Sequence[int]) -> None:
+    """Forget tasks that Label Studio no longer has, with their annotations."""
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start : start + CHUNK]
+        for table in (Annotation, Task, ScoreRequest):
+            session.execute(
+                delete(table).where(table.project_id == project_id, table.task_id.in_(chunk))
+            )
+
+
+def unseen(session: Session, project: Project) -> list[int]:
+    """Return the tasks that the pass just finished did not meet: deleted ones."""
+    return list(
+        session.scalars(
+            select(Task.task_id).where(
+                Task.project_id == project.id, Task.seen_pass < project.pass_number
+            )
+        )
+    )
+
+
+def put_annotations(
+    session: Session,
+    project: Project,
+    spec: LabelSpec,
+    annotations: Mapping[int, Sequence[Mapping[str, Any]]],
+) -> None:
+    """Replace the annotations of these tasks (known already) and resolve what they now say.
+
+    Args:
+        session: An open transaction.
+        project: Their project.
+        spec: How to read an annotation.
+        annotations: Task id to all of its annotations, as rows of the table.
+    """
+    ids = list(annotations)
+    known = tasks_by_id(session, project.id, ids)
+    rows: list[dict[str, Any]] = []
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start : start + CHUNK]
+        session.execute(
+            delete(Annotation).where(
+                Annotation.project_id == project.id, Annotation.task_id.in_(chunk)
+            )
+        )
+    for task_id, task in known.items():
+        mine = [Annotation(project_id=project.id, **a) for a in annotations[task_id]]
+        rows.extend({"project_id": project.id, **a} for a in annotations[task_id])
+        _settle(task, mine, spec)
+    if rows:
+        session.execute(insert(Annotation), rows)
+
+
+def settle_all(session: Session, project: Project, spec: LabelSpec) -> None:
+    """Read every annotation again: the labelling config has changed."""
+    by_task: dict[int, list[Annotation]] = {}
+    for a in session.scalars(select(Annotation).where(Annotation.project_id == project.id)):
+        by_task.setdefault(a.task_id, []).append(a)
+    for task_id, task in tasks_by_id(session, project.id, list(by_task)).items():
+        _settle(task, by_task[task_id], spec)
+
+
+def _settle(task: Task, annotations: Sequence[Annotation], spec: LabelSpec) -> None:
+    kept = [a for a in annotations if not a.skipped]
+    answers = [
+        Answer(classes, a.ground_truth, a.updated_at)
+        for a in kept
+        if (classes := spec.answer(a.result)) is not None
+    ]
+    target = resolve(answers)
+    task.annotated = bool(kept)
+    task.skipped_by = sorted({a.annotator for a in annotations if a.skipped}) or None
+    task.answer = None if target is None else json.dumps(sorted(target.classes))
+    task.tied = target is not None and target.tied
+
+
+def labelled(session: Session, project_id: int) -> Sequence[Task]:
+    """Return the tasks with a label and an embedded image, by id."""
+    return session.scalars(
+        select(Task)
+        .where(Task.project_id == project_id, Task.answer.is_not(None), Task.row.is_not(None))
+        .order_by(Task.task_id)
+    ).all()
+
+
+def embedded(session: Session, project_id: int) -> Sequence[Task]:
+    """Return every task whose image is embedded, by id: the pool."""
+    return session.scalars(
+        select(Task)
+        .where(Task.project_id == project_id, Task.row.is_not(None))
+        .order_by(Task.task_id)
+    ).all()
+
+
+def recent_annotators(session: Session, project_id: int) -> frozenset[int]:
+    """Return who annotated or skipped anything here in the last week."""
+    since = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - RECENT_SECONDS))
+    return frozenset(
+        session.scalars(
+            select(Annotation.annotator)
+            .where(Annotation.project_id == project_id, Annotation.updated_at >= since)
+            .distinct()
+        )
+    )
+
+
+def servable(task: Task, skip_queue: str, annotators: Iterable[int]) -> bool:
+    """Say whether Label Studio would still serve a task to somebody.
+
+    A partly annotated task counts as labelled. A skip counts as the project's `skip_queue` says: by
+    default a task is gone for those who skipped it, so one skipped by all who annotate here is out
+    until somebody else comes.
+    """
+    if task.annotated:
+        return False
+    if not task.skipped_by or skip_queue == "REQUEUE_FOR_ME":
+        return True
+    if skip_queue == "IGNORE_SKIPPED":
+        return False
+    return not set(annotators) <= set(task.skipped_by)
+
+
+def next_to_embed(session: Session, project_id: int, count: int) -> Sequence[Task]:
+    """Return tasks whose image is wanted: asked for, then labelled ones, then in random order."""
+    now = time.time()
+    asked = select(ScoreRequest.task_id).where(ScoreRequest.project_id == project_id)
+    waiting = and_(Task.image_tries < IMAGE_TRIES, Task.image_retry_at <= now)
+    return session.scalars(
+        select(Task)
+        .where(Task.project_id == project_id, Task.row.is_(None), waiting)
+        .order_by(Task.task_id.in_(asked).desc(), Task.annotated.desc(), Task.shuffle)
+        .limit(count)
+    ).all()
+
+
+def waiting_images(session: Session, project_id: int) -> int:
+    """Count the tasks whose image is still to be tried, now or later."""
+    query = select(func.count()).where(
+        Task.project_id == project_id, Task.row.is_(None), Task.image_tries < IMAGE_TRIES
+    )
+    return session.scalar(query) or 0
+
+
+def note_trained(session: Session, project_id: int, answers: Mapping[int, str]) -> None:
+    """Remember on which labels the round just computed was trained."""
+    session.execute(
+        update(Task)
+        .where(Task.project_id == project_id, Task.trained.is_not(None))
+        .values(trained=None)
+    )
+    rows = [
+        {"project_id": project_id, "task_id": task_id, "trained": answer}
+        for task_id, answer in answers.items()
+    ]
+    if rows:
+        session.execute(update(Task), rows)

@@ -1,0 +1,261 @@
+"""Rounds, the scores they gave, and the queues published from them.
+
+A round goes computed → imported → active → superseded; a queue importing → imported → active →
+superseded → deleted. Each step is one transaction and safe to repeat.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from fishermask_backend.store.pool import CHUNK
+from fishermask_backend.store.schema import Project, Queue, Round, Score, ScoreRequest
+
+KEPT_ROUNDS = 20  # rounds whose weights stay on disk
+VERSION_PREFIX = "fishermask-"
+NO_ROUND = VERSION_PREFIX + "0"  # what /setup answers before the first round
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A task's outcome in a round: its place (0 is next), gain, and class probabilities."""
+
+    task_id: int
+    score: float
+    gain: float
+    probabilities: NDArray[np.float32] | None
+
+    def row(self, round_id: int) -> dict[str, object]:
+        """Return the row of the table."""
+        packed = None
+        if self.probabilities is not None:
+            packed = np.asarray(self.probabilities, dtype="<f4").tobytes()
+        return {
+            "round_id": round_id,
+            "task_id": self.task_id,
+            "score": self.score,
+            "gain": self.gain,
+            "probabilities": packed,
+        }
+
+
+def probabilities(score: Score) -> list[float] | None:
+    """Return the class probabilities of a stored score."""
+    if score.probabilities is None:
+        return None
+    return [float(p) for p in np.frombuffer(score.probabilities, dtype="<f4")]
+
+
+def next_number(session: Session, project_id: int, published: Sequence[str] = ()) -> int:
+    """Return the number of the next round: above every stored and every published one."""
+    stored = session.scalar(select(func.max(Round.number)).where(Round.project_id == project_id))
+    numbers = [number_of(version) for version in published]
+    return max([stored or 0, *numbers]) + 1
+
+
+def number_of(version: str) -> int:
+    """Return the round number in a version of ours; 0 for any other text."""
+    head = version.removeprefix(VERSION_PREFIX).split(".")[0]
+    return int(head) if version.startswith(VERSION_PREFIX) and head.isdigit() else 0
+
+
+def is_ours(version: str | None) -> bool:
+    """Say whether a model version was published by this backend."""
+    return bool(version) and (version == NO_ROUND or number_of(version or "") > 0)
+
+
+def put_round(session: Session, new: Round, scores: Sequence[Scored]) -> None:
+    """Store a computed round with the score of every task it saw."""
+    session.add(new)
+    session.flush()
+    put_scores(session, new.id, scores)
+
+
+def put_scores(session: Session, round_id: int, scores: Sequence[Scored]) -> None:
+    """Add scores to a round."""
+    if scores:
+        session.execute(insert(Score), [s.row(round_id) for s in scores])
+
+
+def latest(session: Session, project_id: int) -> Round | None:
+    """Return the newest round, whatever its state."""
+    query = select(Round).where(Round.project_id == project_id)
+    return session.scalars(query.order_by(Round.number.desc()).limit(1)).first()
+
+
+def active(session: Session, project_id: int) -> Round | None:
+    """Return the round that serves."""
+    query = select(Round).where(Round.project_id == project_id, Round.state == "active")
+    return session.scalars(query.order_by(Round.number.desc()).limit(1)).first()
+
+
+def history(session: Session, project_id: int) -> Sequence[Round]:
+    """Return all rounds, oldest first."""
+    query = select(Round).where(Round.project_id == project_id).order_by(Round.number)
+    return session.scalars(query).all()
+
+
+def active_queue(session: Session, project_id: int) -> Queue | None:
+    """Return the queue that Label Studio serves from."""
+    query = select(Queue).where(Queue.project_id == project_id, Queue.state == "active")
+    return session.scalars(query.order_by(Queue.id.desc()).limit(1)).first()
+
+
+def answered_version(session: Session, project_id: int) -> str:
+    """Return the version that /setup and /predict answer."""
+    queue = active_queue(session, project_id)
+    return queue.version if queue else NO_ROUND
+
+
+def open_queue(session: Session, source: Round, task_ids: Sequence[int]) -> Queue:
+    """Start a queue under a version no queue has had: `fishermask-<round>[.<n>]`.
+
+    A queue whose import was cut off is never resumed: its request may still arrive at Label Studio.
+    """
+    earlier = session.scalar(select(func.count()).where(Queue.round_id == source.id))
+    version = f"{VERSION_PREFIX}{source.number}" + (f".{earlier + 1}" if earlier else "")
+    session.execute(
+        update(Queue)
+        .where(Queue.project_id == source.project_id, Queue.state == "importing")
+        .values(state="superseded", superseded_at=time.time())
+    )
+    queue = Queue(
+        project_id=source.project_id,
+        round_id=source.id,
+        version=version,
+        state="importing",
+        task_ids=list(task_ids),
+        created_at=time.time(),
+    )
+    session.add(queue)
+    session.flush()
+    return queue
+
+
+def mark_imported(session: Session, queue_id: int) -> None:
+    """Note that Label Studio holds the queue's predictions."""
+    queue = session.get_one(Queue, queue_id)
+    queue.state = "imported"
+    source = session.get_one(Round, queue.round_id)
+    if source.state == "computed":
+        source.state = "imported"
+
+
+def imported_queue(session: Session, project_id: int) -> Queue | None:
+    """Return a queue that is imported but not yet served."""
+    query = select(Queue).where(Queue.project_id == project_id, Queue.state == "imported")
+    return session.scalars(query.order_by(Queue.id.desc()).limit(1)).first()
+
+
+def activate(session: Session, queue_id: int) -> None:
+    """Make an imported queue, and its round, the ones that serve."""
+    now = time.time()
+    queue = session.get_one(Queue, queue_id)
+    session.execute(
+        update(Queue)
+        .where(
+            Queue.project_id == queue.project_id,
+            Queue.state.in_(["active", "imported"]),
+            Queue.id != queue.id,
+        )
+        .values(state="superseded", superseded_at=now)
+    )
+    session.execute(
+        update(Round)
+        .where(Round.project_id == queue.project_id, Round.id != queue.round_id)
+        .where(Round.state != "superseded")
+        .values(state="superseded")
+    )
+    queue.state, queue.active_at = "active", now
+    source = session.get_one(Round, queue.round_id)
+    source.state = "active"
+    source.active_at = source.active_at or now
+
+
+def outdated_queues(session: Session, project_id: int, before: float) -> Sequence[Queue]:
+    """Return superseded queues whose predictions may be deleted: superseded before a time."""
+    return session.scalars(
+        select(Queue).where(
+            Queue.project_id == project_id,
+            Queue.state == "superseded",
+            Queue.superseded_at < before,
+        )
+    ).all()
+
+
+def scores_of(session: Session, round_id: int, task_ids: Sequence[int]) -> dict[int, Score]:
+    """Return the stored scores of these tasks."""
+    found: dict[int, Score] = {}
+    for start in range(0, len(task_ids), CHUNK):
+        chunk = task_ids[start : start + CHUNK]
+        query = select(Score).where(Score.round_id == round_id, Score.task_id.in_(chunk))
+        found.update({score.task_id: score for score in session.scalars(query)})
+    return found
+
+
+def order(session: Session, round_id: int) -> list[int]:
+    """Return the tasks a round scored, the one to label next first."""
+    query = select(Score.task_id).where(Score.round_id == round_id)
+    return list(session.scalars(query.order_by(Score.score, Score.task_id)))
+
+
+def prune(session: Session, project: Project) -> list[Path]:
+    """Drop the scores of superseded rounds and old rounds' weights.
+
+    Returns:
+        Files (relative to MODEL_DIR) that nothing refers to any more.
+    """
+    serving = active(session, project.id)
+    files: list[Path] = []
+    if serving is None:
+        return files
+    older = [r for r in history(session, project.id) if r.number < serving.number]
+    ids = [r.id for r in older]
+    session.execute(delete(Score).where(Score.round_id.in_(ids)))
+    for i, past in enumerate(reversed(older)):
+        if past.scorer:
+            files.append(Path(past.scorer))
+            past.scorer = None
+        if past.weights and i >= KEPT_ROUNDS:
+            files.append(Path(past.weights))
+            past.weights = None
+    return files
+
+
+def ask_scores(session: Session, project_id: int, task_ids: Sequence[int]) -> None:
+    """Ask the worker to score tasks that no round has seen."""
+    asked = set(
+        session.scalars(select(ScoreRequest.task_id).where(ScoreRequest.project_id == project_id))
+    )
+    now = time.time()
+    rows = [
+        {"project_id": project_id, "task_id": task_id, "requested_at": now}
+        for task_id in dict.fromkeys(task_ids)
+        if task_id not in asked
+    ]
+    if rows:
+        session.execute(insert(ScoreRequest), rows)
+
+
+def asked_tasks(session: Session, project_id: int) -> list[int]:
+    """Return the tasks that wait for a score."""
+    query = select(ScoreRequest.task_id).where(ScoreRequest.project_id == project_id)
+    return list(session.scalars(query.order_by(ScoreRequest.requested_at)))
+
+
+def answer_requests(session: Session, project_id: int, task_ids: Mapping[int, object]) -> None:
+    """Remove requests that have been dealt with."""
+    ids = list(task_ids)
+    for start in range(0, len(ids), CHUNK):
+        session.execute(
+            delete(ScoreRequest).where(
+                ScoreRequest.project_id == project_id,
+                ScoreRequest.task_id.in_(ids[start : start + CHUNK]),
+            )
+        )

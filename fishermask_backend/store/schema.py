@@ -1,0 +1,163 @@
+"""The tables. Times are seconds since 1970 (UTC)."""
+
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Base of the tables."""
+
+    type_annotation_map: ClassVar = {dict[str, Any]: JSON, list[int]: JSON, list[Any]: JSON}
+
+
+class Project(Base):
+    """A project of Label Studio, known by address, id and creation time: ids get reused."""
+
+    __tablename__ = "projects"
+    __table_args__ = (UniqueConstraint("address", "studio_id", "created"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    address: Mapped[str] = mapped_column(String(500))
+    studio_id: Mapped[int]
+    created: Mapped[int]  # unix seconds, as Label Studio tells it
+    title: Mapped[str] = mapped_column(Text, default="")
+    label_config: Mapped[str] = mapped_column(Text, default="")
+    skip_queue: Mapped[str] = mapped_column(String(40), default="REQUEUE_FOR_OTHERS")
+    token: Mapped[str | None] = mapped_column(Text)  # encrypted; has read the project
+    offered_token: Mapped[str | None] = mapped_column(Text)  # encrypted; from /setup, not tried yet
+    connected: Mapped[bool] = mapped_column(default=False)
+    former: Mapped[dict[str, Any] | None]  # sampling and model_version before us
+    order_note: Mapped[str] = mapped_column(Text, default="")  # why the order isn't set, if so
+
+    # Work. `events` counts what was told; a step notes how far it looked in `events_seen`.
+    events: Mapped[int] = mapped_column(default=1)
+    events_seen: Mapped[int] = mapped_column(default=0)
+    last_event_at: Mapped[float] = mapped_column(default=0.0)
+    train_requested: Mapped[bool] = mapped_column(default=False)
+    due_at: Mapped[float] = mapped_column(default=0.0, index=True)
+    retry_at: Mapped[float] = mapped_column(default=0.0)
+    failures: Mapped[int] = mapped_column(default=0)
+    lease_owner: Mapped[str | None] = mapped_column(String(100))
+    lease_until: Mapped[float] = mapped_column(default=0.0)
+    fence: Mapped[int] = mapped_column(default=0)
+
+    # Reading: a full pass is a plan of pages; between passes, what changed since the cursor.
+    plan: Mapped[list[Any] | None]
+    plan_total: Mapped[int] = mapped_column(default=0)
+    pass_number: Mapped[int] = mapped_column(default=0)
+    pass_finished_at: Mapped[float] = mapped_column(default=0.0)
+    pass_wanted: Mapped[bool] = mapped_column(default=True)
+    cursor: Mapped[float] = mapped_column(default=0.0)  # newest change seen
+    next_row: Mapped[int] = mapped_column(default=0)  # first free row of the inputs file
+    inputs_key: Mapped[str] = mapped_column(String(200), default="")
+
+    # What a person is told.
+    progress: Mapped[dict[str, Any] | None]
+    error: Mapped[str] = mapped_column(Text, default="")
+    error_at: Mapped[float] = mapped_column(default=0.0)
+    registered_at: Mapped[float] = mapped_column(default=0.0)
+
+
+class Task(Base):
+    """A task: where its image is, which row of the inputs file holds it, what its labels say."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (Index("ix_tasks_row", "project_id", "row"),)
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    task_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    image: Mapped[str] = mapped_column(Text)
+    seen_pass: Mapped[int] = mapped_column(default=0)
+    row: Mapped[int | None]
+    image_error: Mapped[str | None] = mapped_column(Text)
+    image_tries: Mapped[int] = mapped_column(default=0)
+    image_retry_at: Mapped[float] = mapped_column(default=0.0)
+    shuffle: Mapped[float] = mapped_column(default=0.0)  # random order of embedding
+    annotated: Mapped[bool] = mapped_column(default=False)  # has an annotation that isn't a skip
+    skipped_by: Mapped[list[int] | None]
+    answer: Mapped[str | None] = mapped_column(Text)  # JSON list of classes; null: no label
+    tied: Mapped[bool] = mapped_column(default=False)
+    trained: Mapped[str | None] = mapped_column(Text)  # the answer the last round was trained on
+
+
+class Annotation(Base):
+    """An annotation as Label Studio has it; kept whole, so that a changed config can be applied."""
+
+    __tablename__ = "annotations"
+    __table_args__ = (Index("ix_annotations_task", "project_id", "task_id"),)
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    annotation_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    task_id: Mapped[int]
+    result: Mapped[list[Any]]
+    skipped: Mapped[bool]
+    ground_truth: Mapped[bool]
+    annotator: Mapped[int]
+    updated_at: Mapped[str] = mapped_column(String(40))
+
+
+class Round(Base):
+    """One active-learning round: computed, imported, active, then superseded."""
+
+    __tablename__ = "rounds"
+    __table_args__ = (UniqueConstraint("project_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), index=True)
+    number: Mapped[int]
+    acquisition: Mapped[str] = mapped_column(String(20))  # "fishermask" or "cold start"
+    state: Mapped[str] = mapped_column(String(20))
+    labels: Mapped[int]
+    pool: Mapped[int]
+    classes: Mapped[list[Any]]
+    likelihood: Mapped[str] = mapped_column(String(20))
+    inputs_key: Mapped[str] = mapped_column(String(200))
+    weights: Mapped[str | None] = mapped_column(Text)  # file names in MODEL_DIR
+    scorer: Mapped[str | None] = mapped_column(Text)
+    triggered_at: Mapped[float]
+    started_at: Mapped[float]
+    computed_at: Mapped[float]
+    active_at: Mapped[float | None]
+    seconds: Mapped[dict[str, Any]]  # a stage: seconds
+    notes: Mapped[list[Any]]
+
+
+class Score(Base):
+    """A task's place in a round's order (0: label next) and its class probabilities (float32)."""
+
+    __tablename__ = "scores"
+
+    round_id: Mapped[int] = mapped_column(ForeignKey("rounds.id"), primary_key=True)
+    task_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    score: Mapped[float]
+    gain: Mapped[float]
+    probabilities: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class Queue(Base):
+    """A list of tasks imported into Label Studio under a version of its own, in order."""
+
+    __tablename__ = "queues"
+    __table_args__ = (UniqueConstraint("project_id", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), index=True)
+    round_id: Mapped[int] = mapped_column(ForeignKey("rounds.id"), index=True)
+    version: Mapped[str] = mapped_column(String(100))
+    state: Mapped[str] = mapped_column(String(20))  # importing, imported, active, superseded, ...
+    task_ids: Mapped[list[int]]
+    created_at: Mapped[float]
+    active_at: Mapped[float | None]
+    superseded_at: Mapped[float | None]
+
+
+class ScoreRequest(Base):
+    """A task that /predict was asked about and no round has seen."""
+
+    __tablename__ = "score_requests"
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    task_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    requested_at: Mapped[float]

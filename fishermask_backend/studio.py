@@ -1,0 +1,273 @@
+"""Label Studio over its API: reading a project, and writing predictions and the order.
+
+A thin layer over label-studio-sdk: what the backend needs, in the backend's terms, with errors that
+say what Label Studio answered. The key goes to `LABEL_STUDIO_URL` only: redirects are not followed.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from label_studio_sdk import LabelStudio
+from label_studio_sdk.core.api_error import ApiError
+
+from fishermask_backend.errors import LabelStudioError
+from fishermask_backend.store.rounds import is_ours
+
+PAGE = 1000
+SAMPLING = "Uncertainty sampling"  # lowest prediction score first
+
+_ANNOTATED = {
+    "filters": {
+        "conjunction": "or",
+        "items": [
+            {
+                "filter": f"filter:tasks:{column}",
+                "operator": "greater",
+                "type": "Number",
+                "value": 0,
+            }
+            for column in ("total_annotations", "cancelled_annotations")
+        ],
+    }
+}
+
+
+@dataclass(frozen=True)
+class StudioProject:
+    """A project as Label Studio has it."""
+
+    studio_id: int
+    created: int
+    title: str
+    label_config: str
+    sampling: str
+    model_version: str
+    skip_queue: str
+
+
+@dataclass(frozen=True)
+class StudioTask:
+    """A task with its annotations (empty where they were not asked for)."""
+
+    task_id: int
+    data: dict[str, Any]
+    updated_at: float
+    annotations: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of tasks, and how many tasks there are on all pages."""
+
+    tasks: list[StudioTask]
+    total: int
+
+
+class Studio:
+    """Label Studio's API under one key.
+
+    Args:
+        address: `LABEL_STUDIO_URL`.
+        key: Personal access token or legacy token.
+        timeout: Seconds a call may take.
+
+    Every method raises `LabelStudioError`.
+    """
+
+    def __init__(self, address: str, key: str, *, timeout: float = 60.0) -> None:
+        self._http = httpx.Client(timeout=timeout, follow_redirects=False)
+        with _errors("log in"):
+            self._api = LabelStudio(base_url=address, api_key=key, httpx_client=self._http)
+        # The SDK has no call for a project's own model versions; this is what its calls use.
+        self._raw = self._api._client_wrapper
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def authorization(self) -> dict[str, str]:
+        """Return the header that opens Label Studio's own files; refreshed when it expires."""
+        with _errors("refresh the access token"):
+            return {"Authorization": self._raw.get_headers()["Authorization"]}
+
+    def projects(self) -> list[StudioProject]:
+        """Return every project the key can read."""
+        with _errors("list projects"):
+            return [_project(p) for p in self._api.projects.list()]
+
+    def project(self, studio_id: int) -> StudioProject:
+        """Return one project."""
+        with _errors(f"read project {studio_id}"):
+            return _project(self._api.projects.get(studio_id))
+
+    def backend_titles(self, studio_id: int) -> list[str]:
+        """Return the titles under which this backend is connected to a project; empty if it isn't.
+
+        It is known by its answer to /setup, which Label Studio keeps: a version of ours.
+        """
+        with _errors(f"list the ML backends of project {studio_id}"):
+            backends = self._api.ml.list(project=studio_id)
+        return [b.title or "" for b in backends if is_ours(b.model_version)]
+
+    def tasks_page(self, studio_id: int, page: int, *, annotated: bool = False) -> Page:
+        """Return a page of 1,000 tasks by id; of all tasks, or of annotated (or skipped) ones."""
+        query = _ANNOTATED if annotated else None
+        return self._page(studio_id, page, query, with_annotations=annotated)
+
+    def changed_tasks(self, studio_id: int, since: float) -> Iterator[StudioTask]:
+        """Yield tasks changed after a time (by Label Studio's clock), with annotations."""
+        changed = {
+            "filter": "filter:tasks:updated_at",
+            "operator": "greater",
+            "type": "Datetime",
+            "value": datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        }
+        yield from self._all(
+            studio_id, {"filters": {"conjunction": "and", "items": [changed]}}, annotations=True
+        )
+
+    def tasks_by_id(self, studio_id: int, ids: Sequence[int]) -> list[StudioTask]:
+        """Return those of the tasks that still exist, without annotations."""
+        if not ids:
+            return []
+        query = {"selectedItems": {"all": False, "included": list(ids)}}
+        return list(self._all(studio_id, query, annotations=False))
+
+    def model_versions(self, studio_id: int) -> list[str]:
+        """Return the versions of the project's predictions."""
+        with _errors(f"read the model versions of project {studio_id}"):
+            answer = self._send("GET", f"api/projects/{studio_id}/model-versions/")
+        return list(answer) if isinstance(answer, dict) else []
+
+    def import_predictions(self, studio_id: int, predictions: Sequence[dict[str, Any]]) -> int:
+        """Import predictions; not repeatable, so never retried here.
+
+        Returns:
+            How many Label Studio says it created.
+        """
+        with _errors(f"import {len(predictions)} predictions into project {studio_id}"):
+            answer = self._api.projects.import_predictions(
+                studio_id,
+                request=predictions,
+                request_options={"max_retries": 0},
+            )
+        return int(answer.created or 0)
+
+    def delete_version(self, studio_id: int, version: str) -> None:
+        """Delete the predictions of one version."""
+        with _errors(f"delete the predictions {version!r} of project {studio_id}"):
+            self._send(
+                "DELETE", f"api/projects/{studio_id}/model-versions/", {"model_version": version}
+            )
+
+    def set_order(self, studio_id: int, *, sampling: str, model_version: str) -> StudioProject:
+        """Set what decides a project's next task, and return the project as it then is."""
+        with _errors(f"set sampling and model version of project {studio_id}"):
+            self._api.projects.update(studio_id, sampling=sampling, model_version=model_version)
+        return self.project(studio_id)
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        response = self._raw.httpx_client.request(path, method=method, json=body)
+        if response.status_code >= 400:
+            raise ApiError(status_code=response.status_code, body=response.text)
+        return response.json() if response.content else None
+
+    def _page(
+        self, studio_id: int, page: int, query: dict[str, Any] | None, *, with_annotations: bool
+    ) -> Page:
+        with _errors(f"list the tasks of project {studio_id}"):
+            answer = self._api.tasks.list(
+                project=studio_id,
+                page=page,
+                page_size=PAGE,
+                fields="all" if with_annotations else "task_only",
+                query=json.dumps(query) if query else None,
+            )
+            total = answer.response.total if answer.response else 0
+            return Page([_task(t) for t in answer.items or []], int(total or 0))
+
+    def _all(
+        self, studio_id: int, query: dict[str, Any], *, annotations: bool
+    ) -> Iterator[StudioTask]:
+        page, seen = 1, 0
+        while True:
+            answer = self._page(studio_id, page, query, with_annotations=annotations)
+            yield from answer.tasks
+            seen += len(answer.tasks)
+            if not answer.tasks or seen >= answer.total:
+                return
+            page += 1
+
+
+def _project(project: Any) -> StudioProject:
+    return StudioProject(
+        studio_id=project.id,
+        created=int(project.created_at.timestamp()),
+        title=project.title or "",
+        label_config=project.label_config or "",
+        sampling=str(project.sampling or ""),
+        model_version=project.model_version or "",
+        skip_queue=str(project.skip_queue or "REQUEUE_FOR_OTHERS"),
+    )
+
+
+def _task(task: Any) -> StudioTask:
+    annotations = tuple(
+        {
+            "annotation_id": a["id"],
+            "task_id": task.id,
+            "result": a.get("result") or [],
+            "skipped": bool(a.get("was_cancelled")),
+            "ground_truth": bool(a.get("ground_truth")),
+            "annotator": _user(a.get("completed_by")),
+            "updated_at": a.get("updated_at") or "",
+        }
+        for a in task.annotations or []
+    )
+    return StudioTask(task.id, dict(task.data or {}), _time(task.updated_at), annotations)
+
+
+def _time(when: datetime | str) -> float:
+    # The SDK leaves a time as it came where it could not decide which kind of task it reads.
+    return (when if isinstance(when, datetime) else datetime.fromisoformat(when)).timestamp()
+
+
+def _user(completed_by: Any) -> int:
+    # The community edition gives the id, other editions the whole user.
+    return int(completed_by["id"] if isinstance(completed_by, dict) else completed_by or 0)
+
+
+@contextmanager
+def _errors(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except ApiError as error:
+        status = error.status_code
+        raise LabelStudioError(f"Cannot {doing}: {_reason(status, error.body)}", status) from error
+    except httpx.HTTPError as error:
+        text = str(error) or type(error).__name__
+        raise LabelStudioError(f"Cannot {doing}: Label Studio did not answer ({text}).") from error
+
+
+def _reason(status: int | None, body: Any) -> str:
+    detail = body.get("detail") if isinstance(body, dict) else body
+    more = body.get("validation_errors") if isinstance(body, dict) else None
+    text = f"Label Studio answered {status}: {str(detail)[:300]}"
+    if more:
+        text += f" {str(more)[:500]}"
+    if status == 401:
+        text += " Set LABEL_STUDIO_API_KEY to a token from Account & Settings in Label Studio."
+    return text
