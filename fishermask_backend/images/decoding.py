@@ -1,0 +1,192 @@
+"""The bytes of an image file → pixels, within bounds of memory and time."""
+
+import io
+import threading
+import time
+from contextlib import AbstractContextManager, nullcontext
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from fishermask_backend.errors import ImageUnavailable
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+_SECONDS = 20.0  # for one image; a 100-megapixel photo takes about 3
+_BLOCK = 8192  # bytes fed to a decoder at a time, so that the clock is looked at in between
+_MANY_PIXELS = 25_000_000
+_one_large_image = threading.Lock()
+
+# The limit below is checked before any pixel is decoded; Pillow's own would warn at a value that
+# nobody here has chosen.
+Image.MAX_IMAGE_PIXELS = None
+
+_RESIZED_AS_THEY_ARE = {"L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"}
+_WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
+_TURNED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class _TooSlow(Exception):
+    """Decoding went past its time limit. No OSError: Pillow's plugins swallow some."""
+
+
+class _TimedBytes(io.BytesIO):
+    """A file that stops being readable after a while.
+
+    Small files can keep a decoder busy for hours (thousands of scans in a JPEG, millions of empty
+    chunks), and a thread cannot be interrupted from outside; but every decoder reads.
+    """
+
+    def __init__(self, body: bytes, seconds: float) -> None:
+        super().__init__(body)
+        self._end = time.monotonic() + seconds
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if time.monotonic() > self._end:
+            raise _TooSlow
+        return super().read(size)
+
+
+def decode(
+    body: bytes, size: int, *, max_pixels: float, seconds: float = _SECONDS
+) -> NDArray[np.uint8]:
+    """Decode an image file into a square of RGB pixels.
+
+    The whole picture is squashed to the square: cropping would cut off what an annotator's label
+    may be about, and padding would spend pixels on nothing. Of an animation the first frame is
+    taken, EXIF orientation is applied, transparency is laid over white (as Label Studio shows it);
+    colour profiles are ignored.
+
+    Args:
+        body: The file.
+        size: S, the side of the square, pixels.
+        max_pixels: Largest width × height, read from the header before a pixel is decoded.
+        seconds: Time limit.
+
+    Returns:
+        Array of shape (3, S, S), uint8.
+
+    Raises:
+        ImageUnavailable: Not an image of a known format, broken, too large or too slow to decode.
+    """
+    try:
+        with Image.open(_TimedBytes(body, seconds), formats=FORMATS) as image:
+            _check_size(image, max_pixels)
+            with _turn(image):
+                return _pixels(image, size)
+    except ImageUnavailable:
+        raise
+    except UnidentifiedImageError:
+        raise ImageUnavailable(
+            f"the file is {_what(body)}; this backend reads {', '.join(FORMATS)}"
+        ) from None
+    except _TooSlow:
+        raise ImageUnavailable(
+            f"decoding took longer than {seconds:.0f} s; save the image anew"
+        ) from None
+    except Exception as error:  # Pillow's plugins raise all there is on broken files
+        raise ImageUnavailable(
+            f"the image file is damaged or cut short ({type(error).__name__}: {error})"
+        ) from None
+
+
+def _check_size(image: Image.Image, max_pixels: float) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise ImageUnavailable(
+            f"the image has {width} × {height} pixels, more than MAX_IMAGE_PIXELS={max_pixels:.0f} "
+            "allows"
+        )
+
+
+def _turn(image: Image.Image) -> AbstractContextManager[object]:
+    """Large images wait for each other: together they would need gigabytes."""
+    return _one_large_image if image.width * image.height > _MANY_PIXELS else nullcontext()
+
+
+def _pixels(image: Image.Image, size: int) -> NDArray[np.uint8]:
+    image.draft(None, (2 * size, 2 * size))  # a JPEG is decoded at 1/2, 1/4 or 1/8
+    if hasattr(image, "decodermaxblock"):
+        image.decodermaxblock = _BLOCK
+    small = _on_white(_squashed(image, size))
+    turned = _TURNED.get(_orientation(image))
+    if turned is not None:
+        small = small.transpose(turned)
+    return np.ascontiguousarray(np.asarray(small, dtype=np.uint8).transpose(2, 0, 1))
+
+
+def _squashed(image: Image.Image, size: int) -> Image.Image:
+    """Resize, in the image's own mode where that can be averaged: the small copy is converted."""
+    image.load()
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        image = _grey_levels(image)
+    elif "transparency" in image.info or image.mode in ("PA", "La", "RGBa"):
+        image = image.convert("RGBA")
+    elif image.mode not in _RESIZED_AS_THEY_ARE:
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    # Pillow's bicubic averages over the source pixels that fall into a target pixel (antialiased).
+    return image.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        levels = np.clip(np.rint(np.asarray(image)), 0, 255).astype(np.uint8)
+        image = Image.fromarray(levels)
+    if image.mode not in _WITH_ALPHA:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("RGB")
+
+
+def _grey_levels(image: Image.Image) -> Image.Image:
+    """Grey of more than 8 bits as floats in 0…255, where Pillow's own conversion would clip.
+
+    16-bit values are divided by 257. 32-bit and float files have no agreed white: their own
+    darkest and brightest pixel become 0 and 255.
+    """
+    if image.mode.startswith("I;16"):
+        return Image.fromarray(np.asarray(image).astype(np.float32) / 257)
+    values = np.nan_to_num(np.asarray(image).astype(np.float32), posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    return Image.fromarray((values - low) * (255 / ((high - low) or 1)))
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1 if there is none; broken EXIF data does not spoil a good image."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        return 1
+
+
+def _what(body: bytes) -> str:
+    """What a file is that is no image we read, for the message."""
+    start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not body:
+        return "empty"
+    if body[4:8] == b"ftyp":
+        return "an AVIF image" if body[8:12] in (b"avif", b"avis") else "a HEIC image or a video"
+    for name, signs in _SIGNS.items():
+        if any(sign in start if sign == b"<svg" else start.startswith(sign) for sign in signs):
+            return name
+    return "no image, or a damaged one"
+
+
+_SIGNS = {
+    "an SVG drawing": (b"<svg",),
+    "an HTML page (a log-in or error page, often)": (b"<!doctype html", b"<html", b"<head"),
+    "XML, often a storage's error message": (b"<?xml", b"<error"),
+    "JSON, not an image": (b"{", b"["),
+    "a PDF": (b"%pdf",),
+    "a Photoshop file": (b"8bps",),
+    "a JPEG 2000 image": (b"\x00\x00\x00\x0cjp  ", b"\xff\x4f\xff\x51"),
+}

@@ -1,0 +1,171 @@
+"""The image a task names → pixels, safely."""
+
+import base64
+import re
+import urllib.parse
+from collections.abc import Callable, Mapping, Sequence
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+
+from fishermask_backend.errors import ImageUnavailable
+from fishermask_backend.images.addresses import AddressGuard
+from fishermask_backend.images.decoding import decode
+from fishermask_backend.images.download import BadStatus, Downloader, ImageUnreachable
+from fishermask_backend.images.urls import (
+    LabelStudioFiles,
+    host_and_port,
+    parse_url,
+    without_secrets,
+)
+
+_CLOUD = ("s3://", "gs://", "azure-blob://")
+_LOOPBACK = ("localhost", "127.0.0.1", "0.0.0.0", "::1")
+
+
+class ImageLoader:
+    """Loads tasks' images; any number of threads may share one.
+
+    http and https URLs are fetched without credentials. Label Studio's own files (`/data/…`,
+    `/tasks/<id>/resolve/…`, or with its address in front) are fetched from it with the API key.
+    Objects of cloud storages (s3, gs, azure-blob) are asked of Label Studio, which either sends
+    them or redirects to a presigned address elsewhere; the key stays behind. `data:` URLs are
+    decoded. Addresses that are not public are refused as `AddressGuard` says.
+
+    Behind an HTTP(S) proxy the proxy resolves names, so an address cannot be checked here: there
+    only Label Studio's own host and those in `allowed_hosts` are fetched.
+
+    Args:
+        label_studio_url: Label Studio's address as this backend reaches it.
+        authorization: Gives the headers that carry the API key; called for each request to Label
+            Studio, and its errors pass through `load`.
+        image_size: S, the side of the square that images are resized to, pixels.
+        allowed_hosts: Hosts, `host:port`, `*.domain` or networks that images may come from
+            although their addresses are private.
+        max_bytes: Largest image file, bytes.
+        max_pixels: Largest width × height.
+        timeout: Seconds for a whole download.
+
+    Raises:
+        ValueError: An entry of `allowed_hosts` is no host.
+    """
+
+    def __init__(
+        self,
+        *,
+        label_studio_url: str,
+        authorization: Callable[[], Mapping[str, str]],
+        image_size: int,
+        allowed_hosts: Sequence[str] = (),
+        max_bytes: int = 50 * 2**20,
+        max_pixels: float = 100e6,
+        timeout: float = 20.0,
+    ) -> None:
+        self._size = image_size
+        self._max_bytes = max_bytes
+        self._max_pixels = max_pixels
+        self._files = LabelStudioFiles(label_studio_url)
+        self._guard = AddressGuard((self._files.host, self._files.port), allowed_hosts)
+        self._downloader = Downloader(
+            guard=self._guard,
+            authorization=lambda url: authorization() if self._files.holds(url) else None,
+            max_bytes=max_bytes,
+            timeout=timeout,
+        )
+
+    def load(self, url: str, *, task_id: int) -> NDArray[np.uint8]:
+        """Fetch and decode the image of a task.
+
+        Args:
+            url: What the task's data holds for its image.
+            task_id: Named in errors, and needed to ask Label Studio for cloud storage.
+
+        Returns:
+            RGB pixels of shape (3, S, S), uint8.
+
+        Raises:
+            ImageUnavailable: With a sentence that names the task, the URL without its secrets, and
+                what to do; an `ImageUnreachable` if a later attempt may succeed.
+        """
+        try:
+            return decode(
+                self._bytes(url.strip(), task_id), self._size, max_pixels=self._max_pixels
+            )
+        except ImageUnavailable as error:
+            kind = ImageUnreachable if isinstance(error, ImageUnreachable) else ImageUnavailable
+            reason = self._explained(error) if isinstance(error, BadStatus) else str(error)
+            raise kind(f"Task {task_id}, image {without_secrets(url.strip())}: {reason}.") from None
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._downloader.close()
+
+    def _bytes(self, url: str, task_id: int) -> bytes:
+        if url.startswith("data:"):
+            return self._inline(url)
+        if url.startswith(_CLOUD):
+            return self._downloader.fetch(self._files.resolving(url, task_id))
+        return self._downloader.fetch([self._address(url)])
+
+    def _address(self, url: str) -> httpx.URL:
+        if url.startswith("/") and not url.startswith("//"):
+            own = self._files.at(url)
+            if own is None:
+                raise ImageUnavailable(
+                    "this path is not one of Label Studio's (/data/…); write a full address, or "
+                    "import the image into Label Studio"
+                )
+            return own
+        if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url):
+            raise ImageUnavailable(
+                "this is not an address; write http:// or https:// in front, or import the image "
+                "into Label Studio"
+            )
+        absolute = parse_url(url)
+        return self._as_seen_from_here(absolute) or absolute
+
+    def _as_seen_from_here(self, url: httpx.URL) -> httpx.URL | None:
+        """Label Studio's file under the loopback address that its user's browser knows it by.
+
+        `LABEL_STUDIO_HOST=http://localhost:8080` puts that into tasks, and in a container it would
+        be the backend itself.
+        """
+        host, port = host_and_port(url)
+        if host not in _LOOPBACK or self._guard.lists(host, port):
+            return None
+        return self._files.at(url.raw_path.decode("ascii"))
+
+    def _inline(self, url: str) -> bytes:
+        head, comma, payload = url.partition(",")
+        if not comma or not head.lower().endswith(";base64"):
+            raise ImageUnavailable("a data: address needs «;base64,» and the image behind it")
+        if len(payload) > self._max_bytes * 4 // 3 + 4:
+            raise ImageUnavailable(f"it has more than MAX_IMAGE_BYTES={self._max_bytes} bytes")
+        try:
+            return base64.b64decode(urllib.parse.unquote(payload), validate=True)
+        except ValueError:
+            raise ImageUnavailable("its base64 is damaged") from None
+
+    def _explained(self, failure: BadStatus) -> str:
+        if not self._files.holds(failure.url):
+            return (
+                f"{failure}; {_FROM_OUTSIDE.get(failure.status, 'see whether a browser gets it')}"
+            )
+        if failure.status == 404 and "fileuri=" in str(failure.url):
+            return f"{failure}; connect the bucket to the project as a cloud storage"
+        if failure.status == 403 and "/data/local-files" in failure.url.path:
+            return f"{failure}; set LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true there"
+        return f"{failure}; {_FROM_LABEL_STUDIO.get(failure.status, 'see its log')}"
+
+
+_FROM_LABEL_STUDIO = {
+    401: "LABEL_STUDIO_API_KEY is missing or no longer valid",
+    403: "the key's user may not see this project",
+    404: "the file is gone, or no storage of the project holds it",
+}
+_FORBIDDEN = (
+    "the API key goes to LABEL_STUDIO_URL only: make the image public, or connect its storage to "
+    "Label Studio"
+)
+_FROM_OUTSIDE = {401: _FORBIDDEN, 403: _FORBIDDEN, 404: "the image is gone", 410: "it is gone"}

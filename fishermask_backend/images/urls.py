@@ -1,0 +1,107 @@
+"""What a task's URL means: whose it is, where it is fetched, and how it is named in messages."""
+
+import base64
+import re
+import urllib.parse
+
+import httpx
+
+from fishermask_backend.errors import ImageUnavailable
+
+_OWN_FILES = re.compile(r"/(data|storage-data|static|(tasks|projects)/\d+/(resolve|presign))/")
+
+
+class LabelStudioFiles:
+    """Which URLs are files of Label Studio's own: these, and nothing else, get the API key.
+
+    Args:
+        address: Where this backend reaches Label Studio; may have a path.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._base = httpx.URL(address.rstrip("/"))
+        self._prefix = self._base.path.rstrip("/")
+        self.host, self.port = host_and_port(self._base)
+
+    def holds(self, url: httpx.URL) -> bool:
+        """Whether a URL is one of Label Studio's files, at its configured scheme, host and port."""
+        return (
+            origin(url) == origin(self._base)
+            and url.path.startswith(self._prefix + "/")
+            and _OWN_FILES.match(url.path.removeprefix(self._prefix)) is not None
+            and not _climbs(url)
+        )
+
+    def at(self, path: str) -> httpx.URL | None:
+        """The URL of a path (with its query) as tasks write it, None if it is no file's path."""
+        try:
+            url = self._below(path.removeprefix(self._prefix))
+        except httpx.InvalidURL:
+            return None
+        return url if self.holds(url) else None
+
+    def resolving(self, uri: str, task_id: int) -> list[httpx.URL]:
+        """Where Label Studio serves a cloud storage's object: the path of today, that of before."""
+        encoded = base64.urlsafe_b64encode(uri.encode()).decode()
+        return [
+            self._below(f"/tasks/{task_id}/{verb}/?fileuri={encoded}")
+            for verb in ("resolve", "presign")
+        ]
+
+    def _below(self, path: str) -> httpx.URL:
+        return httpx.URL(f"{origin(self._base)}{self._prefix}{path}")
+
+
+def _climbs(url: httpx.URL) -> bool:
+    """Whether a path, or a local file's name in the query, tries to leave its folder."""
+    return ".." in re.split(r"[/\\=&?]", urllib.parse.unquote(url.raw_path.decode("ascii")))
+
+
+def parse_url(text: str) -> httpx.URL:
+    """Read an absolute http or https URL.
+
+    Raises:
+        ImageUnavailable: It is none, or carries a user name (browsers don't send these for images
+            either, and a password has no place in a task).
+    """
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, ValueError):
+        raise ImageUnavailable("this is not a valid URL; correct it in the task") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ImageUnavailable(
+            f"{url.scheme}: addresses are not fetched; use http, https, one of Label Studio's own "
+            "files, s3, gs or azure-blob"
+        )
+    if url.userinfo:
+        raise ImageUnavailable(
+            "the address carries a user name or password, which is not sent; connect the storage "
+            "to Label Studio instead"
+        )
+    return url
+
+
+def origin(url: httpx.URL) -> str:
+    """Scheme, host and port (a default one left out) of a URL: the part that is no secret."""
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
+def host_and_port(url: httpx.URL) -> tuple[str, int]:
+    """Host in lower case (internationalised names in ASCII), and the port, default or not."""
+    return url.raw_host.decode("ascii"), url.port or (443 if url.scheme == "https" else 80)
+
+
+def without_secrets(url: str) -> str:
+    """A URL fit for logs: without user, fragment and query (but for a local file's name)."""
+    if url.startswith("data:"):
+        return url.partition(",")[0][:60] + ",…"
+    text = "".join(c if c.isprintable() else "�" for c in url)
+    text, _, query = text.partition("#")[0].partition("?")
+    scheme, slashes, rest = text.partition("://")
+    if slashes:
+        host, slash, path = rest.partition("/")
+        text = f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    if query:
+        is_name = query.startswith("d=") and "&" not in query and "/data/local-files" in text
+        text += f"?{query}" if is_name else "?…"
+    return text if len(text) <= 200 else f"{text[:120]}…{text[-79:]}"
