@@ -33,5 +33,9 @@ class LabelStudioError(FisherMaskError):
         self.status = status
 
 
+class ProjectGone(FisherMaskError):
+    """A project was deleted in Label Studio, or its id now belongs to another one."""
+
+
 class LeaseLost(FisherMaskError):
     """Another worker holds the project now; whatever this one was doing for it must not be kept."""

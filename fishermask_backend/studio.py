@@ -96,6 +96,10 @@ class Studio:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
         self._http.close()
 
     def authorization(self) -> dict[str, str]:
@@ -127,24 +131,37 @@ class Studio:
         query = _ANNOTATED if annotated else None
         return self._page(studio_id, page, query, with_annotations=annotated)
 
-    def changed_tasks(self, studio_id: int, since: float) -> Iterator[StudioTask]:
-        """Yield tasks changed after a time (by Label Studio's clock), with annotations."""
+    def changed_tasks(self, studio_id: int, since: float) -> Page:
+        """Return up to 1,000 tasks changed after a time (Label Studio's clock), with annotations."""
         changed = {
             "filter": "filter:tasks:updated_at",
             "operator": "greater",
             "type": "Datetime",
             "value": datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         }
-        yield from self._all(
-            studio_id, {"filters": {"conjunction": "and", "items": [changed]}}, annotations=True
-        )
+        query = {"filters": {"conjunction": "and", "items": [changed]}}
+        return self._page(studio_id, 1, query, with_annotations=True)
+
+    def newest_change(self, studio_id: int) -> float:
+        """Return when a task of the project last changed (Label Studio's clock); 0 without tasks."""
+        with _errors(f"list the tasks of project {studio_id}"):
+            answer = self._api.tasks.list(
+                project=studio_id,
+                page=1,
+                page_size=1,
+                fields="task_only",
+                query=json.dumps({"ordering": ["-tasks:updated_at"]}),
+            )
+            tasks = answer.items or []
+            return _time(tasks[0].updated_at) if tasks else 0.0
 
     def tasks_by_id(self, studio_id: int, ids: Sequence[int]) -> list[StudioTask]:
-        """Return those of the tasks that still exist, without annotations."""
+        """Return those of up to 1,000 tasks that still exist, without annotations."""
         if not ids:
             return []
         query = {"selectedItems": {"all": False, "included": list(ids)}}
-        return list(self._all(studio_id, query, annotations=False))
+        found = self._page(studio_id, 1, query, with_annotations=False)
+        return found.tasks
 
     def model_versions(self, studio_id: int) -> list[str]:
         """Return the versions of the project's predictions."""
@@ -198,18 +215,6 @@ class Studio:
             )
             total = answer.response.total if answer.response else 0
             return Page([_task(t) for t in answer.items or []], int(total or 0))
-
-    def _all(
-        self, studio_id: int, query: dict[str, Any], *, annotations: bool
-    ) -> Iterator[StudioTask]:
-        page, seen = 1, 0
-        while True:
-            answer = self._page(studio_id, page, query, with_annotations=annotations)
-            yield from answer.tasks
-            seen += len(answer.tasks)
-            if not answer.tasks or seen >= answer.total:
-                return
-            page += 1
 
 
 def _project(project: Any) -> StudioProject:

@@ -221,12 +221,20 @@ def next_to_embed(session: Session, project_id: int, count: int) -> Sequence[Tas
     ).all()
 
 
-def waiting_images(session: Session, project_id: int) -> int:
-    """Count the tasks whose image is still to be tried, now or later."""
-    query = select(func.count()).where(
+def image_errors(session: Session, project_id: int, limit: int = 20) -> dict[int, str]:
+    """Return some tasks whose image failed, with the reason."""
+    query = select(Task.task_id, Task.image_error).where(
+        Task.project_id == project_id, Task.image_error.is_not(None)
+    )
+    return {row.task_id: row.image_error or "" for row in session.execute(query.limit(limit))}
+
+
+def next_image_try(session: Session, project_id: int) -> float | None:
+    """Return when the next image is to be tried (again); None if all are embedded or given up."""
+    query = select(func.min(Task.image_retry_at)).where(
         Task.project_id == project_id, Task.row.is_(None), Task.image_tries < IMAGE_TRIES
     )
-    return session.scalar(query) or 0
+    return session.scalar(query)
 
 
 def note_trained(session: Session, project_id: int, answers: Mapping[int, str]) -> None:

@@ -7,6 +7,7 @@ a worker claims the project that is due, notes how far it looked, and says when 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import and_, case, delete, literal, or_, select, update
 from sqlalchemy.orm import Session
@@ -23,6 +24,7 @@ from fishermask_backend.store.schema import (
 )
 
 LEASE_SECONDS = 60.0
+COALESCE_SECONDS = 0.7  # labels that come faster share one look at Label Studio
 
 
 @dataclass(frozen=True)
@@ -66,14 +68,22 @@ def register(session: Session, address: str, studio_id: int, created: int) -> Pr
     return project
 
 
-def tell(session: Session, project_id: int, *, train: bool = False, full: bool = False) -> None:
+def tell(
+    session: Session,
+    project_id: int,
+    *,
+    label: bool = False,
+    train: bool = False,
+    full: bool = False,
+) -> None:
     """Count an event: something happened in Label Studio, and a worker should look soon.
 
     Args:
         session: An open transaction.
         project_id: The project it happened in.
+        label: A label may have come or changed: the quiet time starts again.
         train: A person asked for a round.
-        full: The event may concern tasks that are gone, which only a full pass finds.
+        full: Something is gone, which only a full pass finds.
     """
     now = time.time()
     session.execute(
@@ -81,11 +91,23 @@ def tell(session: Session, project_id: int, *, train: bool = False, full: bool =
         .where(Project.id == project_id)
         .values(
             events=Project.events + 1,
-            last_event_at=now,
+            last_event_at=now if label or train else Project.last_event_at,
             due_at=case((Project.due_at > now, now), else_=Project.due_at),
+            # After a person's own act a back-off would only look broken.
+            retry_at=Project.retry_at if label else 0.0,
             train_requested=or_(Project.train_requested, literal(train)),
             pass_wanted=or_(Project.pass_wanted, literal(full)),
         )
+    )
+
+
+def wake(session: Session, project_id: int) -> None:
+    """Make a project due now, because somebody waits for an answer about it."""
+    now = time.time()
+    session.execute(
+        update(Project)
+        .where(Project.id == project_id)
+        .values(events=Project.events + 1, due_at=now)
     )
 
 
@@ -124,20 +146,28 @@ def renew(session: Session, lease: Lease) -> None:
 
 
 def release(session: Session, lease: Lease, *, due_at: float) -> None:
-    """End a step that went well: due again at `due_at`, or at once if more was told meanwhile."""
-    now = time.time()
+    """End a step that went well: due again at `due_at`, or soon if more was told meanwhile."""
+    told = Project.events > lease.events
+    _end(
+        session,
+        lease,
+        due_at=case((told, time.time() + COALESCE_SECONDS), else_=due_at),
+        failures=0,
+        retry_at=0.0,
+        error="",
+    )
+
+
+def abandon(session: Session, lease: Lease) -> None:
+    """End a step that was cut off by a stop: due at once, for whoever comes."""
+    _end(session, lease, due_at=time.time())
+
+
+def _end(session: Session, lease: Lease, **values: Any) -> None:
     session.execute(
         update(Project)
         .where(Project.id == lease.project_id, Project.fence == lease.fence)
-        .values(
-            lease_owner=None,
-            lease_until=0.0,
-            due_at=case((Project.events > lease.events, now), else_=due_at),
-            events_seen=lease.events,
-            failures=0,
-            retry_at=0.0,
-            error="",
-        )
+        .values(lease_owner=None, lease_until=0.0, progress=None, **values)
     )
 
 
@@ -159,16 +189,10 @@ def fail(session: Session, lease: Lease, error: str, *, longest_wait: float = 30
     return wait
 
 
-def forget(session: Session, project_id: int) -> list[str]:
-    """Delete all that is known of a project.
-
-    Returns:
-        Names of the files in MODEL_DIR that belonged to it.
-    """
-    rounds = session.scalars(select(Round).where(Round.project_id == project_id)).all()
-    files = [name for r in rounds for name in (r.weights, r.scorer) if name]
-    session.execute(delete(Score).where(Score.round_id.in_([r.id for r in rounds])))
+def forget(session: Session, project_id: int) -> None:
+    """Delete all that the database knows of a project."""
+    rounds = select(Round.id).where(Round.project_id == project_id)
+    session.execute(delete(Score).where(Score.round_id.in_(rounds)))
     for table in (Queue, Round, Annotation, Task, ScoreRequest):
         session.execute(delete(table).where(table.project_id == project_id))
     session.execute(delete(Project).where(Project.id == project_id))
-    return files

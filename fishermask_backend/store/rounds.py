@@ -5,9 +5,8 @@ superseded → deleted. Each step is one transaction and safe to repeat.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from fishermask_backend.store.pool import CHUNK
-from fishermask_backend.store.schema import Project, Queue, Round, Score, ScoreRequest
+from fishermask_backend.store.schema import Queue, Round, Score, ScoreRequest, Task
 
 KEPT_ROUNDS = 20  # rounds whose weights stay on disk
 VERSION_PREFIX = "fishermask-"
@@ -166,16 +165,27 @@ def activate(session: Session, queue_id: int) -> None:
         )
         .values(state="superseded", superseded_at=now)
     )
+    queue.state, queue.active_at = "active", now
+    activate_round(session, queue.round_id)
+
+
+def activate_round(session: Session, round_id: int) -> None:
+    """Make a round the one whose scores and pre-labels serve."""
+    source = session.get_one(Round, round_id)
     session.execute(
         update(Round)
-        .where(Round.project_id == queue.project_id, Round.id != queue.round_id)
+        .where(Round.project_id == source.project_id, Round.id != source.id)
         .where(Round.state != "superseded")
         .values(state="superseded")
     )
-    queue.state, queue.active_at = "active", now
-    source = session.get_one(Round, queue.round_id)
     source.state = "active"
-    source.active_at = source.active_at or now
+    source.active_at = source.active_at or time.time()
+
+
+def queues(session: Session, project_id: int) -> Sequence[Queue]:
+    """Return all queues, oldest first."""
+    query = select(Queue).where(Queue.project_id == project_id).order_by(Queue.id)
+    return session.scalars(query).all()
 
 
 def outdated_queues(session: Session, project_id: int, before: float) -> Sequence[Queue]:
@@ -205,25 +215,25 @@ def order(session: Session, round_id: int) -> list[int]:
     return list(session.scalars(query.order_by(Score.score, Score.task_id)))
 
 
-def prune(session: Session, project: Project) -> list[Path]:
+def prune(session: Session, project_id: int) -> list[str]:
     """Drop the scores of superseded rounds and old rounds' weights.
 
     Returns:
-        Files (relative to MODEL_DIR) that nothing refers to any more.
+        Names of files in MODEL_DIR that nothing refers to any more.
     """
-    serving = active(session, project.id)
-    files: list[Path] = []
+    serving = active(session, project_id)
+    files: list[str] = []
     if serving is None:
         return files
-    older = [r for r in history(session, project.id) if r.number < serving.number]
+    older = [r for r in history(session, project_id) if r.number < serving.number]
     ids = [r.id for r in older]
     session.execute(delete(Score).where(Score.round_id.in_(ids)))
     for i, past in enumerate(reversed(older)):
         if past.scorer:
-            files.append(Path(past.scorer))
+            files.append(past.scorer)
             past.scorer = None
         if past.weights and i >= KEPT_ROUNDS:
-            files.append(Path(past.weights))
+            files.append(past.weights)
             past.weights = None
     return files
 
@@ -243,19 +253,29 @@ def ask_scores(session: Session, project_id: int, task_ids: Sequence[int]) -> No
         session.execute(insert(ScoreRequest), rows)
 
 
-def asked_tasks(session: Session, project_id: int) -> list[int]:
-    """Return the tasks that wait for a score."""
-    query = select(ScoreRequest.task_id).where(ScoreRequest.project_id == project_id)
-    return list(session.scalars(query.order_by(ScoreRequest.requested_at)))
+def answer_requests(session: Session, project_id: int) -> None:
+    """Drop the requests: what could be scored has been."""
+    session.execute(delete(ScoreRequest).where(ScoreRequest.project_id == project_id))
 
 
-def answer_requests(session: Session, project_id: int, task_ids: Mapping[int, object]) -> None:
-    """Remove requests that have been dealt with."""
-    ids = list(task_ids)
-    for start in range(0, len(ids), CHUNK):
-        session.execute(
-            delete(ScoreRequest).where(
-                ScoreRequest.project_id == project_id,
-                ScoreRequest.task_id.in_(ids[start : start + CHUNK]),
-            )
-        )
+def requested(session: Session, project_id: int) -> bool:
+    """Say whether /predict waits for a score."""
+    query = select(ScoreRequest.task_id).where(ScoreRequest.project_id == project_id).limit(1)
+    return session.scalar(query) is not None
+
+
+def unscored(session: Session, project_id: int, round_id: int, limit: int) -> Sequence[Task]:
+    """Return embedded tasks that a round has no score for."""
+    scored = select(Score.task_id).where(Score.round_id == round_id)
+    query = select(Task).where(
+        Task.project_id == project_id, Task.row.is_not(None), Task.task_id.not_in(scored)
+    )
+    return session.scalars(query.order_by(Task.task_id).limit(limit)).all()
+
+
+def gains_outside_queue(session: Session, round_id: int, queue_end: float) -> list[float]:
+    """Return the gains of a round's tasks behind its queue that can be labelled, ascending."""
+    query = select(Score.gain).where(
+        Score.round_id == round_id, Score.score >= queue_end, Score.score < 1.0
+    )
+    return list(session.scalars(query.order_by(Score.gain)))

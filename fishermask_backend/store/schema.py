@@ -31,9 +31,8 @@ class Project(Base):
     former: Mapped[dict[str, Any] | None]  # sampling and model_version before us
     order_note: Mapped[str] = mapped_column(Text, default="")  # why the order isn't set, if so
 
-    # Work. `events` counts what was told; a step notes how far it looked in `events_seen`.
+    # Work. `events` counts what was told; a claim remembers the count it will have looked at.
     events: Mapped[int] = mapped_column(default=1)
-    events_seen: Mapped[int] = mapped_column(default=0)
     last_event_at: Mapped[float] = mapped_column(default=0.0)
     train_requested: Mapped[bool] = mapped_column(default=False)
     due_at: Mapped[float] = mapped_column(default=0.0, index=True)

@@ -1,0 +1,14 @@
+"""The WSGI application: `gunicorn _wsgi:app`, or for development `python _wsgi.py`.
+
+The worker is a process of its own: `fishermask worker`.
+"""
+
+from fishermask_backend.app import create_app
+
+app = create_app()
+
+if __name__ == "__main__":
+    from fishermask_backend.settings import load_settings
+
+    settings = load_settings()
+    app.run(host=settings.host, port=settings.port, threaded=True)

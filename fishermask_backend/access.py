@@ -1,0 +1,53 @@
+"""With which key a project's Label Studio is opened."""
+
+from fishermask_backend.errors import LabelStudioError
+from fishermask_backend.settings import Settings
+from fishermask_backend.store import Store, projects
+from fishermask_backend.store.projects import Lease
+from fishermask_backend.studio import Studio
+from fishermask_backend.tokens import TokenBox
+
+
+def open_studio(settings: Settings, store: Store, lease: Lease) -> Studio:
+    """Open Label Studio with `LABEL_STUDIO_API_KEY`, or else with a token that /setup brought.
+
+    A token from /setup (which anybody can call) replaces the stored one only after it has read the
+    project; both go to `LABEL_STUDIO_URL` alone.
+
+    Raises:
+        LabelStudioError: No key, or none that Label Studio accepts; the text says how to get one.
+    """
+    if settings.label_studio_api_key:
+        return Studio(settings.label_studio_url, settings.label_studio_api_key)
+    box = TokenBox(settings.secret_key, settings.model_dir)
+    with store.read() as session:
+        project = projects.get(session, lease.project_id)
+    offered, kept = box.open(project.offered_token), box.open(project.token)
+    for token in dict.fromkeys(t for t in (offered, kept) if t):
+        studio = Studio(settings.label_studio_url, token)
+        if not _reads(studio, project.studio_id):
+            studio.close()
+            continue
+        if token != kept or project.offered_token:
+            with store.begin() as session:
+                projects.renew(session, lease)
+                row = projects.get(session, lease.project_id)
+                row.token, row.offered_token = box.seal(token), None
+        return studio
+    raise LabelStudioError(
+        "No key opens Label Studio: LABEL_STUDIO_API_KEY is not set, and the token that Label Studio "
+        "sends when a backend is connected is a legacy token, which it does not accept (unless "
+        "enabled under Organization). Without a key nothing can be read or ordered. Copy a token from "
+        "Account & Settings, Personal Access Token, into LABEL_STUDIO_API_KEY and restart.",
+        401,
+    )
+
+
+def _reads(studio: Studio, studio_id: int) -> bool:
+    try:
+        studio.project(studio_id)
+    except LabelStudioError as error:
+        if error.status in (401, 403, 404):
+            return False
+        raise
+    return True

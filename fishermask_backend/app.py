@@ -1,0 +1,191 @@
+"""The web application: the routes Label Studio calls, and a status for people.
+
+Errors of the domain become HTTP answers here and nowhere else.
+"""
+
+import hmac
+import logging
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from fishermask_backend import __version__
+from fishermask_backend.errors import BadRequest, FisherMaskError, UnsupportedLabelConfig
+from fishermask_backend.model import START_TRAINING, FisherMaskBackend
+from fishermask_backend.settings import load_settings
+from fishermask_backend.status import project_status, projects_status
+
+log = logging.getLogger(__name__)
+
+OPEN_PATHS = frozenset({"/health", "/webhook"})  # Label Studio sends no credentials there
+HTTP_STATUS = {BadRequest: 400, UnsupportedLabelConfig: 422}
+
+
+def create_app() -> Flask:
+    """Make the WSGI application; settings are read, and refused, now."""
+    settings = load_settings()
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.before_request(_authenticate)
+    app.register_error_handler(Exception, _answer_error)
+    for rule, view, method in (
+        ("/health", health, "GET"),
+        ("/setup", setup, "POST"),
+        ("/predict", predict, "POST"),
+        ("/webhook", webhook, "POST"),
+        ("/train", train, "POST"),
+        ("/versions", versions, "GET"),
+        ("/validate", validate, "POST"),
+        ("/delete", acknowledge, "POST"),
+        ("/duplicate_model", acknowledge, "POST"),
+        ("/job_status", job_status, "POST"),
+        ("/", status, "GET"),
+        ("/projects", projects, "GET"),
+        ("/projects/<int:studio_id>", project, "GET"),
+    ):
+        app.add_url_rule(rule, view.__name__ + rule, view, methods=[method])
+    return app
+
+
+def health() -> Response:
+    """Say that the process is up; touches nothing, since Label Studio allows it a second."""
+    return jsonify({"status": "UP", "model_class": FisherMaskBackend.__name__})
+
+
+def setup() -> Response:
+    """Connect, or re-read, a project."""
+    body = _body()
+    model = FisherMaskBackend(
+        project_id=_text(body, "project"),
+        label_config=_text(body, "schema"),
+        access_token=_text(body, "access_token", required=False),
+    )
+    return jsonify({"model_version": model.setup()})
+
+
+def predict() -> Response:
+    """Answer every task of the request, in order."""
+    body = _body()
+    tasks = body.get("tasks")
+    if not isinstance(tasks, list):
+        raise BadRequest(f"tasks={str(tasks)[:80]!r}: a list of tasks is expected.")
+    model = FisherMaskBackend(project_id=_text(body, "project", required=False) or None)
+    results = model.predict(tasks)
+    version = results[0]["model_version"] if results else ""
+    return jsonify({"results": results, "model_version": version})
+
+
+def webhook() -> tuple[Response, int]:
+    """Take note of an event."""
+    body = _body()
+    FisherMaskBackend().fit(_text(body, "action"), body)
+    return jsonify({}), 201
+
+
+def train() -> tuple[Response, int]:
+    """Ask for a round, as Label Studio before 1.4.1 did."""
+    body = _body()
+    found = body.get("project")
+    data = {"project": found if isinstance(found, dict) else _short_id(found)}
+    FisherMaskBackend().fit(START_TRAINING, data)
+    return jsonify({}), 201
+
+
+def versions() -> Response:
+    """List the versions that serve, one a project."""
+    return jsonify({"versions": [p["active_version"] for p in projects_status()]})
+
+
+def validate() -> Response:
+    """Say whether a labelling config can be learned; the error says why not."""
+    body = _body()
+    config = _text(body, "config", required=False) or _text(body, "schema")
+    FisherMaskBackend(label_config=config).check_config()
+    return jsonify({"status": "ok"})
+
+
+def acknowledge() -> Response:
+    """Accept what needs nothing done: removal shows in Label Studio's own list."""
+    return jsonify({})
+
+
+def job_status() -> Response:
+    """There are no jobs of Label Studio's kind; rounds show under /projects."""
+    return jsonify({"job_status": "unknown"})
+
+
+def status() -> Response:
+    """Say what this is and how its projects do."""
+    return jsonify(
+        {"name": "FisherMask Backend", "version": __version__, "projects": projects_status()}
+    )
+
+
+def projects() -> Response:
+    """List the projects."""
+    return jsonify(projects_status())
+
+
+def project(studio_id: int) -> tuple[Response, int]:
+    """Tell all about a project, by its id in Label Studio."""
+    found = project_status(studio_id)
+    if found is None:
+        return jsonify({"error": f"Project {studio_id} is not connected to this backend."}), 404
+    return jsonify(found), 200
+
+
+def _body() -> dict[str, Any]:
+    body = request.get_json(force=True, silent=True)
+    if not isinstance(body, dict):
+        raise BadRequest("The request's body is not a JSON object.")
+    return body
+
+
+def _text(body: dict[str, Any], name: str, *, required: bool = True) -> str:
+    value = body.get(name)
+    if value is None and not required:
+        return ""
+    if not isinstance(value, str) or (required and not value):
+        raise BadRequest(f"{name}={str(value)[:80]!r}: a text is expected.")
+    return value
+
+
+def _short_id(project: Any) -> int | None:
+    head = str(project).partition(".")[0]
+    return int(head) if head.isdecimal() else None
+
+
+def _authenticate() -> Response | None:
+    settings = load_settings()
+    if not settings.basic_auth_user or request.path in OPEN_PATHS:
+        return None
+    given = request.authorization
+    user = (given.username or "") if given else ""
+    password = (given.password or "") if given else ""
+    # Both are always compared, each in constant time.
+    good_user = hmac.compare_digest(user.encode(), settings.basic_auth_user.encode())
+    good_password = hmac.compare_digest(password.encode(), settings.basic_auth_pass.encode())
+    if good_user and good_password:
+        return None
+    answer = _error(401, "Basic auth is needed: BASIC_AUTH_USER and BASIC_AUTH_PASS.")
+    answer.headers["WWW-Authenticate"] = 'Basic realm="fishermask"'
+    return answer
+
+
+def _answer_error(error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        return _error(error.code or 500, error.description or error.name)
+    if isinstance(error, FisherMaskError):
+        return _error(HTTP_STATUS.get(type(error), 503), str(error))
+    log.exception("%s %s", request.method, request.path)
+    return _error(500, "An unexpected error; the backend's log has it.")
+
+
+def _error(code: int, text: str) -> Response:
+    answer = jsonify({"error": text})
+    # Label Studio shows people the reason phrase of the status line, not the body.
+    reason = " ".join(text.encode("ascii", "replace").decode().split())
+    answer.status = f"{code} {reason[:1000]}"
+    return answer

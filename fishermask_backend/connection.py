@@ -1,0 +1,55 @@
+"""Whether this backend is connected to a project: Label Studio's list says, not who calls us."""
+
+import logging
+import time
+
+from fishermask_backend import publishing
+from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.settings import Settings
+from fishermask_backend.store import Store, projects
+from fishermask_backend.studio import Studio
+from fishermask_backend.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+
+def check_connection(work: Workspace) -> bool:
+    """Look, now and then, whether the project still has this backend; put its order back if not.
+
+    Label Studio tells a backend nothing when it is removed, and /setup can be called by anybody: a
+    project's settings are touched only while its own list of backends names us.
+    """
+    project = work.project()
+    age = time.time() - project.pass_finished_at
+    overdue = project.pass_wanted or age > work.settings.reconcile_minutes * 60
+    if project.connected and not overdue:
+        return True
+    connected = bool(work.studio.backend_titles(project.studio_id))
+    if connected != project.connected:
+        log.info("project %s: %s", project.id, "connected" if connected else "backend removed")
+        if not connected:
+            publishing.restore(work)
+        with work.begin() as session:
+            projects.get(session, project.id).connected = connected
+    return connected
+
+
+def discover(settings: Settings, store: Store) -> None:
+    """Register the projects that have this backend but that we do not know.
+
+    A backend that lost its volume recovers by itself this way. Needs `LABEL_STUDIO_API_KEY`.
+    """
+    if not settings.label_studio_api_key:
+        return
+    address = settings.label_studio_url
+    try:
+        with Studio(address, settings.label_studio_api_key) as studio:
+            for remote in studio.projects():
+                with store.read() as session:
+                    known = projects.find(session, address, remote.studio_id, remote.created)
+                if known is None and studio.backend_titles(remote.studio_id):
+                    with store.begin() as session:
+                        projects.register(session, address, remote.studio_id, remote.created)
+                    log.info("found project «%s» in Label Studio", remote.title)
+    except FisherMaskError as error:
+        log.warning("Looking for connected projects: %s", error)

@@ -1,0 +1,26 @@
+"""The device that everything is computed on, chosen once."""
+
+import torch
+
+from fishermask_backend.errors import FisherMaskError
+
+
+class DeviceUnavailable(FisherMaskError):
+    """`DEVICE` names a GPU that this machine does not have."""
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of `DEVICE`: `auto` is the first GPU, or the CPU where there is none.
+
+    Raises:
+        DeviceUnavailable: The GPU asked for is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceUnavailable(
+            f"DEVICE={name}: this machine shows {torch.cuda.device_count()} CUDA devices to the "
+            "backend; use DEVICE=auto or cpu, or give the container the GPU."
+        )
+    return device

@@ -1,0 +1,109 @@
+"""From image addresses to rows of the inputs file: fetched once, a few at a time, decoded once."""
+
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import update
+
+from fishermask_backend.backbones import Backbone
+from fishermask_backend.errors import ImageUnavailable
+from fishermask_backend.images import ImageLoader
+from fishermask_backend.inputs import InputsUnusable, RowStore
+from fishermask_backend.store import pool, projects, rounds
+from fishermask_backend.store.schema import Task
+from fishermask_backend.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+SLICE_SECONDS = 20.0  # fetching and embedding, before labels are looked at again
+CHUNK = 64
+RETRY_SECONDS = 30.0  # doubled with each try
+
+
+def open_inputs(work: Workspace, backbone: Backbone) -> RowStore:
+    """Open the project's inputs file; another backbone or image size begins a new one."""
+    project = work.project()
+    path = work.folder / f"inputs-{backbone.key}.rows"
+    shape, dtype = backbone.row_shape, backbone.row_dtype
+    if project.inputs_key == backbone.key:
+        try:
+            return RowStore(path, shape, dtype, committed=project.next_row)
+        except InputsUnusable as error:
+            log.warning("project %s: %s", project.id, error)
+    with work.begin() as session:
+        session.execute(update(Task).where(Task.project_id == project.id).values(row=None))
+        kept = projects.get(session, project.id)
+        kept.inputs_key, kept.next_row = backbone.key, 0
+    for old in work.folder.glob("inputs-*.rows"):
+        old.unlink()
+    return RowStore.fresh(path, shape, dtype)
+
+
+def embed(work: Workspace, backbone: Backbone, inputs: RowStore, loader: ImageLoader) -> None:
+    """Embed images for at most about twenty seconds, and no longer while /predict waits.
+
+    Images asked for come first, then labelled ones, then the rest in random order.
+    """
+    end = time.monotonic() + SLICE_SECONDS
+    threads = work.settings.fetch_concurrency
+    fetchers = ThreadPoolExecutor(threads, thread_name_prefix="fetch")
+    try:
+        while time.monotonic() < end:
+            with work.store.read() as session:
+                tasks = pool.next_to_embed(session, work.project_id, CHUNK)
+                counts = pool.counts(session, work.project_id)
+                asked = rounds.requested(session, work.project_id)
+            if not tasks:
+                return
+            work.progress("embedding images", counts.embedded, counts.tasks)
+            outcomes = list(fetchers.map(lambda task: _load(loader, task), tasks))
+            _keep(work, backbone, inputs, tasks, outcomes)
+            if asked:
+                return
+    finally:
+        fetchers.shutdown(wait=False, cancel_futures=True)  # a stop does not wait for downloads
+
+
+def _load(loader: ImageLoader, task: Task) -> NDArray[np.uint8] | ImageUnavailable:
+    try:
+        return loader.load(task.image, task_id=task.task_id)
+    except ImageUnavailable as error:
+        return error
+
+
+def _keep(
+    work: Workspace,
+    backbone: Backbone,
+    inputs: RowStore,
+    tasks: Sequence[Task],
+    outcomes: Sequence[NDArray[np.uint8] | ImageUnavailable],
+) -> None:
+    pixels = {
+        task.task_id: outcome
+        for task, outcome in zip(tasks, outcomes, strict=True)
+        if not isinstance(outcome, ImageUnavailable)
+    }
+    # Rows first, then the database: a row no task points at is free to be written again.
+    numbers: dict[int, int] = {}
+    start = work.project().next_row
+    if pixels:
+        rows = backbone.rows(np.stack(list(pixels.values())))
+        numbers = dict(zip(pixels, inputs.append(start, rows), strict=True))
+    with work.begin() as session:
+        projects.get(session, work.project_id).next_row = start + len(numbers)
+        current = pool.tasks_by_id(session, work.project_id, [t.task_id for t in tasks])
+        for task, outcome in zip(tasks, outcomes, strict=True):
+            now = current.get(task.task_id)
+            if now is None or now.image != task.image:
+                continue  # deleted, or changed while it was fetched
+            if isinstance(outcome, ImageUnavailable):
+                now.image_error = str(outcome)
+                now.image_retry_at = time.time() + RETRY_SECONDS * 2**now.image_tries
+                now.image_tries += 1
+                log.warning("project %s: %s", work.project_id, outcome)
+            else:
+                now.row, now.image_error = numbers[task.task_id], None

@@ -1,0 +1,257 @@
+"""The Label Studio model: a proper `LabelStudioMLBase`, under label-studio-ml 1.0.9 and 2.x.
+
+It answers from what the worker has stored and never computes: `fit` notes that something happened,
+`predict` looks up. The two releases differ in how they construct and call a model; both are served.
+"""
+
+import inspect
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from label_studio_ml.model import LabelStudioMLBase
+
+from fishermask_backend.errors import BadRequest
+from fishermask_backend.labeling import LabelSpec, parse_label_config
+from fishermask_backend.publishing import prelabel
+from fishermask_backend.settings import Settings, load_settings
+from fishermask_backend.store import Store, pool, projects, rounds
+from fishermask_backend.store.schema import Project, Round, Score, Task
+from fishermask_backend.tokens import TokenBox
+
+log = logging.getLogger(__name__)
+
+ANNOTATION_EVENTS = frozenset(
+    {
+        "ANNOTATION_CREATED",
+        "ANNOTATION_UPDATED",
+        "ANNOTATION_DELETED",
+        "ANNOTATIONS_CREATED",
+        "ANNOTATIONS_DELETED",
+        "TASKS_CREATED",
+        "PROJECT_UPDATED",
+    }
+)
+GONE_EVENTS = frozenset({"TASKS_DELETED", "PROJECT_DELETED"})
+START_TRAINING = "START_TRAINING"
+POLL_SECONDS = 0.1
+
+_IS_2X = "project_id" in inspect.signature(LabelStudioMLBase.__init__).parameters
+
+
+@cache
+def open_store() -> Store:
+    """Return the process's store."""
+    return Store(load_settings().database)
+
+
+class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
+    """Pre-labels and an order for image classification projects.
+
+    Args:
+        project_id: `<id>.<unix creation time>`, as Label Studio sends it; 1.0.9 does not pass it, so
+            that the project is then known by the tasks and events themselves.
+        label_config: The project's labelling config.
+        train_output: 1.0.9's result of `fit`; not used, the state is in the database.
+        kwargs: 1.0.9's `hostname`, `access_token` and init arguments.
+    """
+
+    # 1.0.9 hands only these events to `fit`.
+    TRAIN_EVENTS = (*sorted(ANNOTATION_EVENTS | GONE_EVENTS), START_TRAINING)
+
+    def __init__(
+        self,
+        project_id: str | None = None,
+        label_config: str | None = None,
+        train_output: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        self.settings: Settings = load_settings()
+        self.store: Store = open_store()
+        self.access_token = str(kwargs.get("access_token") or "")
+        self.schema = label_config or ""
+        if _IS_2X:
+            super().__init__(project_id=project_id, label_config=label_config)
+        else:
+            # Its own parser is not given the config: it fails on some that are fine here.
+            super().__init__(label_config=None, train_output=train_output, **kwargs)
+            self.project_id = project_id
+            self.label_config = label_config
+
+    def setup(self) -> str:
+        """Take note of a project that Label Studio connects or asks about.
+
+        Returns:
+            The version that serves it: `fishermask-<round>`, or `fishermask-0` before the first.
+
+        Raises:
+            UnsupportedLabelConfig: There is nothing to learn in its config.
+            BadRequest: `project_id` is not Label Studio's.
+        """
+        if not self.project_id:
+            return rounds.NO_ROUND
+        studio_id, created = parse_project(self.project_id)
+        if self.schema:
+            self.check_config()
+        with self.store.read() as session:
+            project = projects.find(session, self.settings.label_studio_url, studio_id, created)
+            version = rounds.NO_ROUND
+            if project is not None:
+                version = rounds.answered_version(session, project.id)
+        if project is None or not project.connected or self._offers_token(project):
+            self._register(studio_id, created)
+        return version
+
+    def check_config(self) -> LabelSpec:
+        """Return what the labelling config asks to learn.
+
+        Raises:
+            UnsupportedLabelConfig: Nothing fits.
+        """
+        return parse_label_config(self.schema, self.settings.control_name)
+
+    def predict(
+        self, tasks: Sequence[Mapping[str, Any]], context: Any = None, **kwargs: Any
+    ) -> list[dict[str, Any]]:
+        """Return a pre-label and a score for each task, in order.
+
+        Args:
+            tasks: Tasks as Label Studio serialises them: `id`, `project`, `data`.
+            context: Ignored: nothing here is interactive.
+            kwargs: Ignored.
+
+        Returns:
+            `{"result", "score", "model_version"}` each; an empty result with score 1 for a task whose
+            image fails or that is not scored yet.
+        """
+        ids = [_task_id(task, index) for index, task in enumerate(tasks)]
+        project = self._project_of(tasks)
+        if project is None:
+            return [{"result": [], "score": 1.0, "model_version": rounds.NO_ROUND} for _ in ids]
+        spec = parse_label_config(project.label_config, self.settings.control_name)
+        serving, scores, version = self._look_up(project, ids)
+        return [self._prediction(spec, serving, scores.get(i), version) for i in ids]
+
+    def fit(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Note an event; the worker does the rest. Takes milliseconds.
+
+        Called as `fit(event, data)` by 2.x and as `fit((), event=…, data=…, job_id=…)` by 1.0.9.
+
+        Returns:
+            `{}`: 1.0.9 wants a dict.
+        """
+        event = str(kwargs.get("event") or (args[0] if args and isinstance(args[0], str) else ""))
+        data = kwargs.get("data") or (args[1] if len(args) > 1 else None) or {}
+        if event not in self.TRAIN_EVENTS:
+            log.debug("event %r is none of ours", event)
+            return {}
+        studio_id = _event_project(data)
+        with self.store.begin() as session:
+            project = projects.find(session, self.settings.label_studio_url, studio_id, None)
+            if project is None:
+                log.info("event %s of project %s, which is not connected", event, studio_id)
+                return {}
+            projects.tell(
+                session,
+                project.id,
+                train=event == START_TRAINING,
+                full=event in GONE_EVENTS,
+                label=event in ANNOTATION_EVENTS and event != "PROJECT_UPDATED",
+            )
+        return {}
+
+    def _offers_token(self, project: Project) -> bool:
+        if self.settings.label_studio_api_key or not self.access_token:
+            return False
+        box = TokenBox(self.settings.secret_key, self.settings.model_dir)
+        known = (box.open(project.token), box.open(project.offered_token))
+        return self.access_token not in known
+
+    def _register(self, studio_id: int, created: int) -> None:
+        with self.store.begin() as session:
+            address = self.settings.label_studio_url
+            project = projects.register(session, address, studio_id, created)
+            if self._offers_token(project):
+                box = TokenBox(self.settings.secret_key, self.settings.model_dir)
+                project.offered_token = box.seal(self.access_token)
+            projects.tell(session, project.id)
+
+    def _project_of(self, tasks: Sequence[Mapping[str, Any]]) -> Project | None:
+        if self.project_id:
+            studio_id, created = parse_project(self.project_id)
+        elif tasks and isinstance(tasks[0].get("project"), int):
+            studio_id, created = tasks[0]["project"], None
+        else:
+            return None
+        with self.store.read() as session:
+            return projects.find(session, self.settings.label_studio_url, studio_id, created)
+
+    def _look_up(
+        self, project: Project, ids: Sequence[int]
+    ) -> tuple[Round | None, dict[int, Score], str]:
+        """Return the serving round, its scores of these tasks, and its version.
+
+        Tasks that the round has not seen are asked of the worker, which gets a few seconds.
+        """
+        end = time.monotonic() + self.settings.predict_wait
+        asked = False
+        while True:
+            with self.store.read() as session:
+                serving = rounds.active(session, project.id)
+                version = rounds.answered_version(session, project.id)
+                scores = rounds.scores_of(session, serving.id, ids) if serving else {}
+                tasks = pool.tasks_by_id(session, project.id, ids)
+            missing = [i for i in ids if i not in scores and not _failed(tasks.get(i))]
+            if serving is None or not missing or time.monotonic() >= end:
+                return serving, scores, version
+            if not asked:
+                asked = True
+                with self.store.begin() as session:
+                    rounds.ask_scores(session, project.id, missing)
+                    projects.wake(session, project.id)
+            time.sleep(POLL_SECONDS)
+
+    def _prediction(
+        self, spec: LabelSpec, serving: Round | None, score: Score | None, version: str
+    ) -> dict[str, Any]:
+        if serving is None or score is None:
+            return {"result": [], "score": 1.0, "model_version": version}
+        result = prelabel(self.settings.prelabels, spec, serving.classes, score)
+        return {"result": result, "score": round(score.score, 6), "model_version": version}
+
+
+def parse_project(project_id: str) -> tuple[int, int]:
+    """Split Label Studio's `<id>.<unix creation time>`.
+
+    Raises:
+        BadRequest: It is something else.
+    """
+    studio_id, _, created = str(project_id).partition(".")
+    if not (studio_id.isdecimal() and created.isdecimal()):
+        raise BadRequest(
+            f"project={project_id!r}: Label Studio sends '<id>.<creation time>', like '1.1795518527'."
+        )
+    return int(studio_id), int(created)
+
+
+def _event_project(data: Mapping[str, Any]) -> int:
+    project = data.get("project")
+    found = project.get("id") if isinstance(project, Mapping) else project
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise BadRequest(
+            f"project={str(project)[:80]!r}: an event carries the project with its id."
+        )
+    return found
+
+
+def _task_id(task: Mapping[str, Any], index: int) -> int:
+    found = task.get("id") if isinstance(task, Mapping) else None
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise BadRequest(f"tasks[{index}].id={found!r}: every task needs its integer id.")
+    return found
+
+
+def _failed(task: Task | None) -> bool:
+    return task is not None and task.image_error is not None

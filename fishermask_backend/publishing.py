@@ -1,0 +1,214 @@
+"""Publishing a queue: the predictions that make Label Studio serve tasks in FisherMask's order.
+
+Steps: importing → imported → active, each a row in the database and safe to repeat. An import is not
+repeatable (the same call twice makes duplicates, and a call that timed out may still arrive), so a
+second try is a queue of its own, under a version of its own.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from fishermask_backend.errors import LabelStudioError
+from fishermask_backend.labeling import LabelSpec
+from fishermask_backend.store import pool, projects, rounds
+from fishermask_backend.store.schema import Project, Queue, Round, Score
+from fishermask_backend.studio import SAMPLING, StudioProject
+from fishermask_backend.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+
+def candidates(work: Workspace, source: Round) -> list[int]:
+    """Return the tasks of a round that Label Studio would still serve, in the round's order."""
+    with work.store.read() as session:
+        project = projects.get(session, work.project_id)
+        annotators = pool.recent_annotators(session, project.id)
+        ordered = rounds.order(session, source.id)
+        tasks = pool.tasks_by_id(session, project.id, ordered)
+    return [
+        task_id
+        for task_id in ordered
+        if task_id in tasks and pool.servable(tasks[task_id], project.skip_queue, annotators)
+    ]
+
+
+def publish(work: Workspace, spec: LabelSpec, source: Round) -> None:
+    """Import the next queue of a round and make Label Studio serve it.
+
+    Args:
+        work: The step's surroundings.
+        spec: The labelling config as just read: classes that are gone are not published.
+        source: The round whose order is published.
+
+    Raises:
+        LabelStudioError: A step failed; what was reached stays, and the next call goes on from there.
+    """
+    wanted = candidates(work, source)[: work.settings.queue_size]
+    studio_id = work.project().studio_id
+    existing = {task.task_id for task in work.studio.tasks_by_id(studio_id, wanted)}
+    task_ids = [task_id for task_id in wanted if task_id in existing]
+    if not task_ids:
+        _activate_without_queue(work, source)
+        return
+    work.progress("publishing", 0, len(task_ids))
+    with work.begin() as session:
+        queue = rounds.open_queue(session, source, task_ids)
+    predictions = _predictions(work, spec, source, queue)
+    created = work.studio.import_predictions(studio_id, predictions)
+    if created != len(predictions):
+        raise LabelStudioError(
+            f"Label Studio took {created} of {len(predictions)} predictions of {queue.version}; "
+            "the queue is imported again under another version."
+        )
+    with work.begin() as session:
+        rounds.mark_imported(session, queue.id)
+    activate(work, queue)
+
+
+def activate(work: Workspace, queue: Queue) -> None:
+    """Make Label Studio serve an imported queue, where the project's settings are ours to set."""
+    project = work.project()
+    remote = work.studio.project(project.studio_id)
+    titles = work.studio.backend_titles(project.studio_id)
+    note = _why_not(work, project, remote, titles)
+    if not note:
+        _remember_former(work, remote)
+        remote = work.studio.set_order(
+            project.studio_id, sampling=SAMPLING, model_version=queue.version
+        )
+        if (remote.sampling, remote.model_version) != (SAMPLING, queue.version):
+            raise LabelStudioError(f"Label Studio did not keep the order {queue.version!r}.")
+    with work.begin() as session:
+        projects.get(session, work.project_id).order_note = note
+        projects.get(session, work.project_id).progress = None
+        rounds.activate(session, queue.id)
+    log.info(
+        "project %s: queue %s of %s tasks is active%s",
+        work.project_id, queue.version, len(queue.task_ids), f" ({note})" if note else "",
+    )  # fmt: skip
+
+
+def reassert(work: Workspace) -> None:
+    """Put the active queue back where a late request of ours set an older one of ours."""
+    with work.store.read() as session:
+        queue = rounds.active_queue(session, work.project_id)
+        project = projects.get(session, work.project_id)
+    if queue is None or project.order_note or not work.settings.auto_order:
+        return
+    remote = work.studio.project(project.studio_id)
+    if remote.model_version == queue.version and remote.sampling == SAMPLING:
+        return
+    activate(work, queue)
+
+
+def restore(work: Workspace) -> None:
+    """Put back the sampling and model version that the project had before us."""
+    project = work.project()
+    if project.former is not None:
+        remote = work.studio.project(project.studio_id)
+        if remote.sampling == SAMPLING and rounds.is_ours(remote.model_version):
+            former = project.former
+            work.studio.set_order(
+                project.studio_id,
+                sampling=former["sampling"],
+                model_version=former["model_version"],
+            )
+            log.info("project %s: former order put back: %s", work.project_id, former)
+    with work.begin() as session:
+        projects.get(session, work.project_id).former = None
+
+
+def tidy(work: Workspace) -> None:
+    """Delete the predictions of queues that were superseded long ago.
+
+    Younger ones stay: a page opened under them submits with its `parent_prediction`, and Label Studio
+    refuses the submit once that is gone. And none go while `model_version` is not ours: deleting any
+    version then empties it.
+    """
+    project = work.project()
+    before = time.time() - work.settings.keep_queues_days * 86400
+    with work.store.read() as session:
+        outdated = rounds.outdated_queues(session, work.project_id, before)
+    if not outdated or not rounds.is_ours(work.studio.project(project.studio_id).model_version):
+        return
+    for queue in outdated:
+        work.studio.delete_version(project.studio_id, queue.version)
+        with work.begin() as session:
+            session.get_one(Queue, queue.id).state = "deleted"
+
+
+def _predictions(
+    work: Workspace, spec: LabelSpec, source: Round, queue: Queue
+) -> list[dict[str, Any]]:
+    with work.store.read() as session:
+        scores = rounds.scores_of(session, source.id, queue.task_ids)
+    return [
+        {
+            "task": task_id,
+            "result": prelabel(work.settings.prelabels, spec, source.classes, scores.get(task_id)),
+            "score": place / len(queue.task_ids) / 2,
+            "model_version": queue.version,
+        }
+        for place, task_id in enumerate(queue.task_ids)
+    ]
+
+
+def prelabel(
+    wanted: bool, spec: LabelSpec, classes: Sequence[str], score: Score | None
+) -> list[dict[str, Any]]:
+    """Return a task's pre-label in the classes the config has now; empty where there is none.
+
+    Args:
+        wanted: `PRELABELS`.
+        spec: The labelling config.
+        classes: The classes the round was trained on.
+        score: The task's stored score, if the round saw it.
+    """
+    stored = rounds.probabilities(score) if wanted and score is not None else None
+    if stored is None:
+        return []
+    known = dict(zip(classes, stored, strict=True))
+    if not set(spec.classes) & set(known):
+        return []
+    return spec.prelabel([known.get(name, 0.0) for name in spec.classes])
+
+
+def _why_not(
+    work: Workspace, project: Project, remote: StudioProject, titles: Sequence[str]
+) -> str:
+    """Say why the project's order is not ours to set; empty when it is."""
+    if not work.settings.auto_order:
+        return "AUTO_ORDER=false: sampling and model version are left alone."
+    if work.settings.take_over:
+        return ""
+    ours = rounds.is_ours(remote.model_version)
+    if project.former is None:
+        if ours or remote.model_version in ("", *titles):
+            return ""
+        return (
+            f"The project shows the model version {remote.model_version!r} of another model; "
+            "it is replaced only with TAKE_OVER=true."
+        )
+    if ours and remote.sampling == SAMPLING:
+        return ""
+    return (
+        f"Somebody set sampling to {remote.sampling!r} and model version to "
+        f"{remote.model_version!r}; the order is paused. «Start training» gives it back."
+    )
+
+
+def _remember_former(work: Workspace, remote: StudioProject) -> None:
+    with work.begin() as session:
+        project = projects.get(session, work.project_id)
+        if project.former is None:
+            version = "" if rounds.is_ours(remote.model_version) else remote.model_version
+            project.former = {"sampling": remote.sampling, "model_version": version}
+
+
+def _activate_without_queue(work: Workspace, source: Round) -> None:
+    with work.begin() as session:
+        rounds.activate_round(session, source.id)
+        projects.get(session, work.project_id).progress = None
+    log.info("project %s: round %s leaves nothing to label", work.project_id, source.number)

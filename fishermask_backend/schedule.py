@@ -1,0 +1,79 @@
+"""When there is something to do for a project."""
+
+import time
+
+from fishermask_backend import publishing
+from fishermask_backend.labeling import LabelSpec
+from fishermask_backend.store import pool, projects, rounds
+from fishermask_backend.workspace import Workspace
+
+FIRST_QUEUE_SECONDS = 40.0  # the first queue comes from what is embedded by then
+NOT_CONNECTED_SECONDS = 3.0  # between looks while Label Studio is still saving the connection
+
+
+def round_reason(work: Workspace, spec: LabelSpec, inputs_key: str) -> str:
+    """Say why a round is due now; empty when it isn't."""
+    settings, now = work.settings, time.time()
+    with work.store.read() as session:
+        project = projects.get(session, work.project_id)
+        counts = pool.counts(session, project.id)
+        latest = rounds.latest(session, project.id)
+        embedding = bool(pool.next_to_embed(session, project.id, 1))
+    if counts.embedded == 0:
+        return ""
+    if latest is None or latest.inputs_key != inputs_key:
+        complete = project.plan is None and not embedding
+        enough = counts.embedded >= settings.queue_size
+        if complete or (enough and now - project.registered_at > FIRST_QUEUE_SECONDS):
+            return "the first queue is wanted"
+        return ""
+    if project.train_requested:
+        return "training was asked for"
+    if (latest.classes, latest.likelihood) != (list(spec.classes), spec.likelihood):
+        return "the labelling config has other classes"
+    if counts.pending >= settings.labels_per_round:
+        return f"{counts.pending} labels are new"
+    if counts.pending and now - project.last_event_at >= settings.quiet_seconds:
+        return f"{counts.pending} labels are new and no more came"
+    return ""
+
+
+def running_low(work: Workspace) -> bool:
+    """Say whether the active queue has less than a batch left while other tasks wait."""
+    with work.store.read() as session:
+        serving = rounds.active(session, work.project_id)
+        if serving is None:
+            return False
+        queue = rounds.active_queue(session, work.project_id)
+        project = projects.get(session, work.project_id)
+        annotators = pool.recent_annotators(session, project.id)
+        queued = queue.task_ids if queue else []
+        tasks = pool.tasks_by_id(session, project.id, queued)
+    left = {
+        task_id
+        for task_id, task in tasks.items()
+        if pool.servable(task, project.skip_queue, annotators)
+    }
+    if len(left) >= work.settings.batch_size:
+        return False
+    return not left.issuperset(publishing.candidates(work, serving))
+
+
+def next_look(work: Workspace) -> float:
+    """Return when the project is due again if nothing is told before."""
+    now = time.time()
+    with work.store.read() as session:
+        project = projects.get(session, work.project_id)
+        counts = pool.counts(session, project.id)
+        retry_at = pool.next_image_try(session, project.id)
+    if not project.connected:
+        fresh = now - project.registered_at < 60
+        return now + (NOT_CONNECTED_SECONDS if fresh else work.settings.reconcile_minutes * 60)
+    if project.plan is not None or project.pass_wanted:
+        return now
+    times = [project.pass_finished_at + work.settings.reconcile_minutes * 60]
+    if retry_at is not None:
+        times.append(retry_at)
+    if counts.pending:
+        times.append(max(project.last_event_at + work.settings.quiet_seconds, now + 1.0))
+    return min(times)

@@ -1,0 +1,74 @@
+"""Placing tasks that came after a round in that round's order."""
+
+import logging
+from collections.abc import Sequence
+
+import torch
+
+from fishermask_backend.backbones import Backbone
+from fishermask_backend.classifier import load_classifier, probabilities
+from fishermask_backend.inputs import RowStore
+from fishermask_backend.labeling import LabelSpec
+from fishermask_backend.ordering import QUEUE_END, load_scorer, new_gains
+from fishermask_backend.store import rounds
+from fishermask_backend.store.rounds import Scored
+from fishermask_backend.store.schema import Round, Task
+from fishermask_backend.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+AT_MOST = 2000  # tasks scored in one step
+
+
+def score_new_tasks(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> bool:
+    """Score tasks embedded since the serving round, and settle what /predict asked for.
+
+    They are placed among the tasks outside the queue by their marginal gain; after a cold start at
+    random. Requests that cannot be answered (no such task, no image) are dropped.
+
+    Returns:
+        Whether more are waiting.
+    """
+    with work.store.read() as session:
+        serving = rounds.active(session, work.project_id)
+        tasks = rounds.unscored(session, work.project_id, serving.id, AT_MOST) if serving else []
+    if serving is not None and tasks:
+        scores = _score(work, spec, backbone, inputs, serving, tasks)
+        with work.begin() as session:
+            rounds.put_scores(session, serving.id, scores)
+        log.info("project %s: scored %s new tasks", work.project_id, len(scores))
+    if len(tasks) < AT_MOST:
+        with work.begin() as session:
+            rounds.answer_requests(session, work.project_id)
+    return len(tasks) == AT_MOST
+
+
+def _score(
+    work: Workspace,
+    spec: LabelSpec,
+    backbone: Backbone,
+    inputs: RowStore,
+    serving: Round,
+    tasks: Sequence[Task],
+) -> list[Scored]:
+    if serving.weights is None or serving.scorer is None:
+        return [Scored(t.task_id, _behind(t.shuffle), 0.0, None) for t in tasks]
+    folder = work.settings.model_dir
+    rows = torch.from_numpy(inputs.read([t.row for t in tasks if t.row is not None]))
+    model = load_classifier(folder / serving.weights, backbone)
+    scorer, mask = load_scorer(folder / serving.scorer)
+    gains = new_gains(model, rows, mask, scorer, spec.likelihood, work.settings)
+    probs = probabilities(model, rows, spec.likelihood).cpu().numpy()
+    with work.store.read() as session:
+        rest = torch.tensor(rounds.gains_outside_queue(session, serving.id, QUEUE_END))
+    # How many of the rest gain more; the rest is sorted ascending.
+    ahead = len(rest) - torch.searchsorted(rest, gains, right=True)
+    return [
+        Scored(t.task_id, _behind(int(ahead[i]) / max(len(rest), 1)), float(gains[i]), probs[i])
+        for i, t in enumerate(tasks)
+    ]
+
+
+def _behind(place: float) -> float:
+    """Return the score of a place in [0, 1] behind the queue."""
+    return QUEUE_END + (1.0 - QUEUE_END) * place

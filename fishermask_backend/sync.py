@@ -1,0 +1,178 @@
+"""Bringing what is known of a project up to Label Studio.
+
+A full pass reads every task, a page of 1,000 at a time and in random page order (by id the first queue
+would come from one folder of a bucket); it is a plan in the database, so that it goes on where it was
+left. Between passes only what changed is read. Passes find what is gone.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from fishermask_backend.errors import LabelStudioError, ProjectGone
+from fishermask_backend.labeling import LabelSpec, parse_label_config
+from fishermask_backend.store import pool, projects
+from fishermask_backend.store.schema import Project
+from fishermask_backend.studio import PAGE, StudioProject, StudioTask
+from fishermask_backend.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+SLICE_SECONDS = 10.0  # reading pages, before images get their turn
+OVERLAP_SECONDS = 5.0  # changes committed late, with an earlier time
+
+
+def sync(work: Workspace) -> LabelSpec:
+    """Read what is new in Label Studio, for at most about ten seconds.
+
+    Returns:
+        What the project's labelling config asks to learn.
+
+    Raises:
+        LabelStudioError: Label Studio could not be read.
+        ProjectGone: The project is another one than we know, or has been deleted.
+        UnsupportedLabelConfig: There is nothing to learn in the project.
+    """
+    project = work.project()
+    remote = _read_project(work, project)
+    spec = parse_label_config(remote.label_config, work.settings.control_name)
+    _take_config(work, remote, spec)
+    age = time.time() - project.pass_finished_at
+    if project.plan is None and (project.pass_wanted or age > work.settings.reconcile_minutes * 60):
+        _begin_pass(work, project)
+    _read_changes(work, spec)
+    _read_pages(work, spec)
+    return spec
+
+
+def _read_project(work: Workspace, project: Project) -> StudioProject:
+    try:
+        remote = work.studio.project(project.studio_id)
+    except LabelStudioError as error:
+        if error.status == 404 and project.pass_wanted:  # and told that something is gone
+            raise ProjectGone(f"Project {project.studio_id} was deleted.") from error
+        raise
+    if remote.created != project.created:
+        raise ProjectGone(f"Project {project.studio_id} is now another project of that id.")
+    return remote
+
+
+def _take_config(work: Workspace, remote: StudioProject, spec: LabelSpec) -> None:
+    with work.begin() as session:
+        project = projects.get(session, work.project_id)
+        changed = project.label_config != remote.label_config
+        moved = changed and project.label_config != "" and _data_key(work, project) != spec.data_key
+        project.title, project.skip_queue = remote.title, remote.skip_queue
+        project.label_config = remote.label_config
+        if changed:
+            log.info(
+                "project %s «%s»: learning control %r, classes %s (%s)",
+                work.project_id, remote.title, spec.control, list(spec.classes), spec.likelihood,
+            )  # fmt: skip
+            pool.settle_all(session, project, spec)
+        if moved:  # the images are now read from another field of the tasks
+            project.pass_wanted = True
+
+
+def _data_key(work: Workspace, project: Project) -> str:
+    return parse_label_config(project.label_config, work.settings.control_name).data_key
+
+
+def _begin_pass(work: Workspace, project: Project) -> None:
+    newest = work.studio.newest_change(project.studio_id)
+    annotated = work.studio.tasks_page(project.studio_id, 1, annotated=True).total
+    total = work.studio.tasks_page(project.studio_id, 1).total
+    pages = list(range(1, _pages(total) + 1))
+    random.Random(f"{work.settings.seed}/{project.pass_number}").shuffle(pages)
+    plan = [["annotated", page] for page in range(1, _pages(annotated) + 1)]
+    with work.begin() as session:
+        project = projects.get(session, work.project_id)
+        project.plan = [*plan, *(["tasks", page] for page in pages)]
+        project.plan_total = total
+        project.pass_number += 1
+        project.pass_wanted = False
+        project.cursor = newest  # what changes from now on is read as a change
+
+
+def _pages(total: int) -> int:
+    return -(-total // PAGE)
+
+
+def _read_pages(work: Workspace, spec: LabelSpec) -> None:
+    """Go on with the plan until it is done or the slice is over."""
+    end = time.monotonic() + SLICE_SECONDS
+    project = work.project()
+    while project.plan is not None and time.monotonic() < end:
+        if not project.plan:
+            _finish_pass(work)
+            return
+        kind, number = project.plan[0]
+        total = _pages(project.plan_total)
+        work.progress("reading tasks", max(0, total - len(project.plan)), total)
+        try:
+            page = work.studio.tasks_page(project.studio_id, number, annotated=kind == "annotated")
+        except LabelStudioError as error:
+            if error.status != 404:
+                raise
+            page = None  # fewer pages than planned: tasks were deleted meanwhile
+        shrunk = page is None or (kind == "tasks" and page.total < project.plan_total)
+        if shrunk and kind == "tasks":
+            log.info("project %s: tasks were deleted while reading; again", work.project_id)
+            with work.begin() as session:
+                projects.get(session, work.project_id).plan = None
+                projects.get(session, work.project_id).pass_wanted = True
+            return
+        with work.begin() as session:
+            project = projects.get(session, work.project_id)
+            _put(session, project, spec, page.tasks if page else [], kind == "annotated")
+            _drop_step(project, page.total if page and kind == "tasks" else project.plan_total)
+
+
+def _drop_step(project: Project, total: int) -> None:
+    """Take the first page off the plan, and add pages for tasks that came meanwhile."""
+    extra = range(_pages(project.plan_total) + 1, _pages(total) + 1)
+    project.plan = [*(project.plan or [])[1:], *(["tasks", page] for page in extra)]
+    project.plan_total = total
+
+
+def _finish_pass(work: Workspace) -> None:
+    with work.begin() as session:
+        project = projects.get(session, work.project_id)
+        gone = pool.unseen(session, project)
+        pool.delete_tasks(session, project.id, gone)
+        project.plan, project.pass_finished_at, project.progress = None, time.time(), None
+    if gone:
+        log.info("project %s: %s tasks are gone from Label Studio", work.project_id, len(gone))
+
+
+def _read_changes(work: Workspace, spec: LabelSpec) -> None:
+    project = work.project()
+    since = max(0.0, project.cursor - OVERLAP_SECONDS)
+    changed = work.studio.changed_tasks(project.studio_id, since)
+    if changed.total > len(changed.tasks):  # a large import: the pass reads it page by page
+        if project.plan is None:
+            _begin_pass(work, project)
+        return
+    if not changed.tasks:
+        return
+    with work.begin() as session:
+        project = projects.get(session, work.project_id)
+        _put(session, project, spec, changed.tasks, with_annotations=True)
+        project.cursor = max(project.cursor, *(task.updated_at for task in changed.tasks))
+
+
+def _put(
+    session: Session,
+    project: Project,
+    spec: LabelSpec,
+    tasks: Sequence[StudioTask],
+    with_annotations: bool,
+) -> None:
+    images = [(task.task_id, str(task.data.get(spec.data_key) or "")) for task in tasks]
+    pool.put_tasks(session, project, images, random.Random())
+    if with_annotations:
+        session.flush()
+        pool.put_annotations(session, project, spec, {t.task_id: t.annotations for t in tasks})

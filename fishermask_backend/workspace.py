@@ -1,0 +1,84 @@
+"""What one step of work on one project needs: its lease, the database, Label Studio, its folder."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from fishermask_backend.settings import Settings
+from fishermask_backend.store import Store, projects
+from fishermask_backend.store.projects import Lease
+from fishermask_backend.store.schema import Project
+from fishermask_backend.studio import Studio
+
+log = logging.getLogger(__name__)
+
+PROGRESS_SECONDS = 1.0
+
+
+@dataclass
+class Workspace:
+    """One step's surroundings. Everything written through `begin` is fenced by the lease."""
+
+    settings: Settings
+    store: Store
+    studio: Studio
+    lease: Lease
+    _progress_at: float = 0.0
+
+    @property
+    def project_id(self) -> int:
+        """The project's number in the database."""
+        return self.lease.project_id
+
+    @property
+    def folder(self) -> Path:
+        """Where the project's weights and inputs lie."""
+        return project_folder(self.settings, self.project_id)
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """Open a transaction that fails, whole, if another worker has claimed the project.
+
+        Raises:
+            LeaseLost: Another worker has.
+        """
+        with self.store.begin() as session:
+            projects.renew(session, self.lease)
+            yield session
+
+    def project(self) -> Project:
+        """Return the project as the database has it now."""
+        with self.store.read() as session:
+            return projects.get(session, self.project_id)
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Show how far the work is: in the status, once a second, and at a stage's ends in the log."""
+        now = time.time()
+        ends = done in (0, total)
+        if ends:
+            log.info("project %s: %s %s/%s", self.project_id, stage, done, total)
+        if not ends and now - self._progress_at < PROGRESS_SECONDS:
+            return
+        self._progress_at = now
+        with self.begin() as session:
+            project = projects.get(session, self.project_id)
+            before = project.progress or {}
+            started = before["started"] if before.get("stage") == stage else now
+            eta = (now - started) / done * (total - done) if done else None
+            project.progress = {
+                "stage": stage,
+                "done": done,
+                "total": total,
+                "started": started,
+                "eta_seconds": None if eta is None else round(eta, 1),
+            }
+
+
+def project_folder(settings: Settings, project_id: int) -> Path:
+    """Return the folder of a project's weights and inputs."""
+    return settings.model_dir / "projects" / str(project_id)
