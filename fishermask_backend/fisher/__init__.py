@@ -1,0 +1,28 @@
+"""FisherMask's mathematics: which parameters matter, what images tell about them, which to label.
+
+Four steps, each usable by itself; `docs/fisher.md` derives them.
+
+1. `fisher_diagonal`: how much the model's predictions depend on each trained parameter.
+2. `fisher_mask`: the parameters worth looking at.
+3. `masked_factors`: per image, a factor of its Fisher matrix over those parameters.
+4. `select_batch`: the images whose labels tell most about the pool; `score_new` for later ones.
+
+The first three know a network and no selection, the fourth knows factors and no network. Needs
+torch and nothing else of this project.
+"""
+
+from fishermask_backend.fisher.diagonal import fisher_diagonal
+from fishermask_backend.fisher.factors import masked_factors
+from fishermask_backend.fisher.mask import fisher_mask
+from fishermask_backend.fisher.scoring import PoolScorer, score_new
+from fishermask_backend.fisher.selection import Selection, select_batch
+
+__all__ = [
+    "PoolScorer",
+    "Selection",
+    "fisher_diagonal",
+    "fisher_mask",
+    "masked_factors",
+    "score_new",
+    "select_batch",
+]

@@ -1,0 +1,63 @@
+"""Working through many images a chunk at a time, within a memory budget."""
+
+import logging
+from collections.abc import Callable
+
+import torch
+
+from fishermask_backend.fisher.recording import Recording
+
+log = logging.getLogger(__name__)
+
+CACHE_BYTES = 2**24  # chunks of about this size are fastest: they stay in the processor's cache
+MEMORY_BYTES = 2**30  # and a chunk may take this much to hold LEAST_IMAGES
+LEAST_IMAGES = 32
+
+
+def images_per_chunk(recording: Recording, rows: int) -> int:
+    """Return how many images to work on at once.
+
+    Args:
+        recording: Of one image.
+        rows: Backward passes, whose gradients are held together.
+    """
+    sources = {
+        id(use.source): use.source.nbytes for uses in recording.uses.values() for use in uses
+    }
+    each = max(1, sum(sources.values()) * (rows + 2))
+    return max(1, CACHE_BYTES // each, min(LEAST_IMAGES, MEMORY_BYTES // each))
+
+
+def for_each_chunk(total: int, size: int, work: Callable[[int, int], None]) -> None:
+    """Call work(start, stop) over range(total), halving the chunk when memory runs out.
+
+    Args:
+        total: N.
+        size: Images a chunk, to begin with.
+        work: Must leave nothing behind when it fails.
+
+    Raises:
+        torch.OutOfMemoryError: A single image does not fit.
+    """
+    start = 0
+    while start < total:
+        stop = min(start + size, total)
+        if _fits(work, start, stop):
+            start = stop
+        else:
+            size = (stop - start + 1) // 2
+            log.warning(
+                "Out of memory with %d images at once: going on with %d.", stop - start, size
+            )
+            torch.cuda.empty_cache()
+
+
+def _fits(work: Callable[[int, int], None], start: int, stop: int) -> bool:
+    """Return whether the work was done; what it allocated is free again if not."""
+    try:
+        work(start, stop)
+    except torch.OutOfMemoryError:
+        if stop - start == 1:
+            raise
+        return False
+    return True

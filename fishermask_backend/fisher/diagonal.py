@@ -1,0 +1,78 @@
+"""The diagonal of the Fisher matrix."""
+
+import torch
+from torch import Tensor, nn
+
+from fishermask_backend.fisher.chunks import for_each_chunk, images_per_chunk
+from fishermask_backend.fisher.exact import image_rows
+from fishermask_backend.fisher.gradients import joined, output_gradients, squared_sum
+from fishermask_backend.fisher.likelihood import Likelihood, fisher_seeds
+from fishermask_backend.fisher.recording import differentiable, record, trained_parameters
+
+
+def fisher_diagonal(
+    model: nn.Module, images: Tensor, *, likelihood: Likelihood = "categorical"
+) -> Tensor:
+    """Return D, the mean over images of the diagonals of their Fisher matrices.
+
+    D = 1/N Σ_n Σ_c p_c (∂ log p_c/∂θ)² for a softmax (arXiv 2411.05752, equation 3), and
+    1/N Σ_n Σ_c p_c(1 − p_c) (∂z_c/∂θ)² for independent sigmoids.
+
+    Args:
+        model: Gives logits (N, C); run in eval mode and left as it was found.
+        images: (N, ...), whatever the model takes.
+        likelihood: «categorical» for one label an image, «bernoulli» for any number.
+
+    Returns:
+        D (P,) over the parameters with requires_grad, in the order of model.parameters(), each
+        flattened. P counts a shared parameter once.
+
+    Raises:
+        ValueError: No image, no trained parameter, or logits that are not finite or not (N, C).
+    """
+    if not len(images):
+        raise ValueError("The Fisher diagonal is a mean over images, and there is none.")
+    parameters = trained_parameters(model)
+    device = parameters[0].device
+    with differentiable(model):
+        probe = record(model, images[:1].to(device))
+        rows = fisher_seeds(probe.logits.detach(), likelihood).shape[1]
+        size = images_per_chunk(probe, rows)
+        total = torch.zeros(sum(p.numel() for p in parameters), dtype=torch.float64, device=device)
+
+        def work(start: int, stop: int) -> None:
+            chunk = images[start:stop].to(device)
+            total.add_(_sum_of_squares(model, chunk, parameters, set(probe.uses), likelihood))
+
+        for_each_chunk(len(images), size, work)
+    return (total / len(images)).to(parameters[0].dtype)
+
+
+def _sum_of_squares(
+    model: nn.Module,
+    images: Tensor,
+    parameters: list[nn.Parameter],
+    known: set[Tensor],
+    likelihood: Likelihood,
+) -> Tensor:
+    """Return Σ_n diag F_n (P,) of a chunk of images."""
+    recording = record(model, images)
+    uses = {p: u for p, u in recording.uses.items() if p in known}
+    seeds = fisher_seeds(recording.logits.detach(), likelihood)
+    sums = [torch.zeros_like(p).flatten() for p in parameters]
+    if not seeds.shape[1]:  # one class: nothing to learn
+        return torch.cat(sums)
+    flat = [use for own in uses.values() for use in own]
+    gradients = iter(output_gradients(recording, flat, seeds))
+    for i, parameter in enumerate(parameters):
+        own = uses.get(parameter, [])
+        if own:
+            sums[i] = squared_sum(*joined(own, [next(gradients) for _ in own]))
+    unknown = [i for i, parameter in enumerate(parameters) if parameter not in uses]
+    for image in torch.split(images, 1) if unknown else ():
+        rows = image_rows(
+            model, image, [parameters[i] for i in unknown], lambda z: fisher_seeds(z, likelihood)
+        )
+        for i in unknown:
+            sums[i] += rows[parameters[i]].square().sum(0)
+    return torch.cat(sums)
