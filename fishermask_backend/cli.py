@@ -62,6 +62,7 @@ def serve(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
             "--threads", str(settings.threads),
             "--worker-class", "gthread",
             "--timeout", "120",
+            "--no-control-socket",  # it would be made in the home folder
             "--log-level", settings.log_level.lower(),
         ],
     )  # fmt: skip

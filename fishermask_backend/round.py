@@ -66,7 +66,8 @@ def run_round(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowS
     with work.store.read() as session:
         tasks = pool.embedded(session, work.project_id)
         number = rounds.next_number(session, work.project_id)
-    published = work.studio.model_versions(work.project().studio_id)
+    project = work.project()
+    published = work.studio.model_versions(project.studio_id)
     number = max(number, *(rounds.number_of(v) + 1 for v in published), 1)
     rows = torch.from_numpy(inputs.read([task.row for task in tasks if task.row is not None]))
     watch.lap("read")
@@ -82,7 +83,7 @@ def run_round(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowS
         classes=list(spec.classes),
         likelihood=spec.likelihood,
         inputs_key=backbone.key,
-        triggered_at=work.project().last_event_at,
+        triggered_at=max(project.last_event_at, project.registered_at),
         started_at=started_at,
         notes=[],
     )

@@ -1,0 +1,137 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fishermask_backend.errors import UnsupportedLabelConfig
+from fishermask_backend.labeling import Answer, LabelSpec, parse_label_config, resolve
+from tests.conftest import CONFIG
+
+MULTIPLE = CONFIG.replace('toName="image">', 'toName="image" choice="multiple">')
+
+
+def choices(*names, control="label"):
+    return [
+        {
+            "from_name": control,
+            "to_name": "image",
+            "type": "choices",
+            "value": {"choices": list(names)},
+        }
+    ]
+
+
+def test_single_choice():
+    spec = parse_label_config(CONFIG)
+    assert spec == LabelSpec("label", "image", "image", ("cat", "dog"), "categorical")
+
+
+def test_multiple_choice():
+    assert parse_label_config(MULTIPLE).likelihood == "bernoulli"
+
+
+def test_names_aliases_and_nesting():
+    spec = parse_label_config(
+        '<View><View><Header value="Which?"/><Image name="pic" value="$photo"/></View><View>'
+        '<Choices name="kind" toName="pic" choice="single-radio"><View><Choice value="A cat" alias="cat"/>'
+        '</View><Choice value="Dog"/></Choices></View></View>'
+    )
+    assert spec == LabelSpec("kind", "pic", "photo", ("cat", "Dog"), "categorical")
+
+
+def test_first_fitting_control_is_taken_and_control_name_picks_another():
+    config = CONFIG.replace(
+        "<View>",
+        '<View><Choices name="text" toName="t"><Choice value="x"/><Choice value="y"/></Choices>'
+        '<Text name="t" value="$text"/>',
+    ).replace(
+        "</View>",
+        '<Choices name="second" toName="image"><Choice value="a"/><Choice value="b"/></Choices></View>',
+    )
+    assert parse_label_config(config).control == "label"
+    assert parse_label_config(config, "second").control == "second"
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ("<View/>", "no <Choices> tag"),
+        ("<View", "not valid XML"),
+        ("", "not valid XML"),
+        ('<!DOCTYPE x [<!ENTITY a "b">]><View>&a;</View>', "not valid XML"),
+        (CONFIG.replace("<Image", "<Text"), "no <Image> tag"),
+        (CONFIG.replace("$image", "http://x/y.png"), "a value like"),
+        (CONFIG.replace('toName="image"', 'toName="image" perRegion="true"'), "perRegion"),
+        (CONFIG.replace('<Choice value="dog"/>', ""), "at least two"),
+        (
+            CONFIG.replace('<Choice value="dog"/>', '<Choice value="d"><Choice value="e"/></Choice>'),
+            "one level",
+        ),
+        (CONFIG.replace('toName="image"', 'toName="image" value="$options"'), "<Choice> tags"),
+    ],
+)
+def test_unsupported_configs_say_what_to_change(config, says):
+    with pytest.raises(UnsupportedLabelConfig, match=says):
+        parse_label_config(config)
+
+
+def test_control_name_that_is_not_there():
+    with pytest.raises(UnsupportedLabelConfig, match="CONTROL_NAME"):
+        parse_label_config(CONFIG, "nothing")
+
+
+def test_answers_of_single_choice():
+    spec = parse_label_config(CONFIG)
+    assert spec.answer(choices("cat")) == {"cat"}
+    assert spec.answer(choices("cat", control="other")) is None
+    assert spec.answer(choices("a class that was removed")) is None
+    assert spec.answer([]) is None
+
+
+def test_answers_of_multiple_choice():
+    spec = parse_label_config(MULTIPLE)
+    assert spec.answer(choices("cat", "dog")) == {"cat", "dog"}
+    assert spec.answer([]) == frozenset()
+    assert spec.answer(choices("cat", "removed")) == {"cat"}
+
+
+def answer(name, when, truth=False):
+    return Answer(frozenset([name]), truth, when)
+
+
+def test_majority_then_latest():
+    assert resolve([]) is None
+    two = [answer("cat", "1"), answer("cat", "2"), answer("dog", "3")]
+    assert (resolve(two).classes, resolve(two).tied) == ({"cat"}, False)
+    tie = [answer("cat", "1"), answer("dog", "2")]
+    assert (resolve(tie).classes, resolve(tie).tied) == ({"dog"}, True)
+
+
+def test_ground_truth_wins_over_majority():
+    votes = [answer("cat", "3"), answer("cat", "4"), answer("dog", "1", truth=True)]
+    assert (resolve(votes).classes, resolve(votes).tied) == ({"dog"}, False)
+
+
+@given(
+    st.lists(
+        st.builds(answer, st.sampled_from("abc"), st.uuids().map(str), st.booleans()), max_size=6
+    ),
+    st.randoms(),
+)
+def test_order_of_annotations_does_not_matter(answers, rng):
+    shuffled = list(answers)
+    rng.shuffle(shuffled)
+    assert resolve(shuffled) == resolve(answers)
+
+
+def test_prelabel_of_the_most_probable_class():
+    (region,) = parse_label_config(CONFIG).prelabel([0.25, 0.75])
+    assert region["value"] == {"choices": ["dog"]}
+    assert (region["from_name"], region["to_name"], region["type"]) == ("label", "image", "choices")
+    assert region["score"] == 0.75
+
+
+def test_prelabel_of_multiple_choice():
+    spec = parse_label_config(MULTIPLE)
+    (region,) = spec.prelabel([0.9, 0.6])
+    assert (region["value"]["choices"], region["score"]) == (["cat", "dog"], 0.6)
+    assert spec.prelabel([0.2, 0.5]) == []

@@ -1,0 +1,77 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from fishermask_backend.settings import BadSettings, Settings, load_settings
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_defaults(settings):
+    assert settings.queue_size == 60
+    assert settings.labels_per_round == settings.batch_size == 20
+    assert settings.database.endswith("state/fishermask.db")
+    assert settings.round_memory > 2**30
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("BATCH_SIZE", "0", "greater than or equal to 1"),
+        ("DEVICE", "gpu", "cuda"),
+        ("TRAIN", "some", "'head' or 'all'"),
+        ("LABEL_STUDIO_URL", "localhost:8080", "http://localhost:8080"),
+        ("RIDGE", "-1", "greater than 0"),
+        ("PRELABELS", "maybe", "boolean"),
+    ],
+)
+def test_a_bad_value_names_setting_value_and_what_is_allowed(
+    settings, monkeypatch, name, value, allowed
+):
+    monkeypatch.setenv(name, value)
+    load_settings.cache_clear()
+    with pytest.raises(BadSettings) as error:
+        load_settings()
+    assert f"{name}={value!r}" in str(error.value)
+    assert allowed in str(error.value)
+
+
+def test_a_secret_is_not_repeated_in_an_error(settings, monkeypatch):
+    monkeypatch.setenv("BASIC_AUTH_USER", "somebody")
+    load_settings.cache_clear()
+    with pytest.raises(BadSettings, match="BASIC_AUTH_PASS"):
+        load_settings()
+
+
+def test_unknown_names_in_the_env_file_are_refused(settings):
+    Path(".env").write_text("BATCHSIZE=3\n")
+    load_settings.cache_clear()
+    with pytest.raises(BadSettings, match="BATCHSIZE"):
+        load_settings()
+
+
+def test_hosts_are_a_comma_separated_list(settings, monkeypatch):
+    monkeypatch.setenv("ALLOWED_IMAGE_HOSTS", "minio:9000, 10.0.0.0/8")
+    load_settings.cache_clear()
+    assert load_settings().allowed_image_hosts == ("minio:9000", "10.0.0.0/8")
+
+
+def test_every_setting_stands_in_the_readme_with_its_default():
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", (ROOT / "README.md").read_text(), re.M)
+    assert dict(rows) == {
+        name.upper(): f"`{_shown(field.default)}`" if _shown(field.default) else "–"
+        for name, field in Settings.model_fields.items()
+    }
+
+
+def test_the_example_file_names_only_settings_that_exist():
+    names = re.findall(r"^#?\s*([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M)
+    assert names
+    assert {name.lower() for name in names} <= set(Settings.model_fields)
+
+
+def _shown(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
