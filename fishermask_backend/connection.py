@@ -26,7 +26,7 @@ def check_connection(work: Workspace) -> bool:
         return True
     connected = bool(work.studio.backend_titles(project.studio_id))
     if connected != project.connected:
-        log.info("project %s: %s", project.id, "connected" if connected else "backend removed")
+        log.info("%s: %s", work.name, "connected" if connected else "backend removed")
         if not connected:
             publishing.restore(work)
         with work.begin() as session:

@@ -33,7 +33,7 @@ def open_inputs(work: Workspace, backbone: Backbone) -> RowStore:
         try:
             return RowStore(path, shape, dtype, committed=project.next_row)
         except InputsUnusable as error:
-            log.warning("project %s: %s", project.id, error)
+            log.warning("%s: %s", work.name, error)
     with work.begin() as session:
         session.execute(update(Task).where(Task.project_id == project.id).values(row=None))
         kept = projects.get(session, project.id)
@@ -104,6 +104,6 @@ def _keep(
                 now.image_error = str(outcome)
                 now.image_retry_at = time.time() + RETRY_SECONDS * 2**now.image_tries
                 now.image_tries += 1
-                log.warning("project %s: %s", work.project_id, outcome)
+                log.warning("%s: %s", work.name, outcome)
             else:
                 now.row, now.image_error = numbers[task.task_id], None

@@ -85,8 +85,8 @@ def activate(work: Workspace, queue: Queue) -> None:
         projects.get(session, work.project_id).progress = None
         rounds.activate(session, queue.id)
     log.info(
-        "project %s: queue %s of %s tasks is active%s",
-        work.project_id, queue.version, len(queue.task_ids), f" ({note})" if note else "",
+        "%s: queue %s of %s tasks is active%s",
+        work.name, queue.version, len(queue.task_ids), f" ({note})" if note else "",
     )  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def restore(work: Workspace) -> None:
                 sampling=former["sampling"],
                 model_version=former["model_version"],
             )
-            log.info("project %s: former order put back: %s", work.project_id, former)
+            log.info("%s: former order put back: %s", work.name, former)
     with work.begin() as session:
         projects.get(session, work.project_id).former = None
 
@@ -211,4 +211,4 @@ def _activate_without_queue(work: Workspace, source: Round) -> None:
     with work.begin() as session:
         rounds.activate_round(session, source.id)
         projects.get(session, work.project_id).progress = None
-    log.info("project %s: round %s leaves nothing to label", work.project_id, source.number)
+    log.info("%s: round %s leaves nothing to label", work.name, source.number)

@@ -98,8 +98,8 @@ def run_round(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowS
         pool.note_trained(session, work.project_id, answers)
         projects.get(session, work.project_id).train_requested = False
     log.info(
-        "project %s: round %s (%s) on %s labels, %s images: %s",
-        work.project_id, number, made.acquisition, made.labels, made.pool, watch.seconds,
+        "%s: round %s (%s) on %s labels, %s images: %s",
+        work.name, number, made.acquisition, made.labels, made.pool, watch.seconds,
     )  # fmt: skip
     return made
 

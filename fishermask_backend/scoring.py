@@ -36,7 +36,7 @@ def score_new_tasks(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs
         scores = _score(work, spec, backbone, inputs, serving, tasks)
         with work.begin() as session:
             rounds.put_scores(session, serving.id, scores)
-        log.info("project %s: scored %s new tasks", work.project_id, len(scores))
+        log.info("%s: scored %s new tasks", work.name, len(scores))
     if len(tasks) < AT_MOST:
         with work.begin() as session:
             rounds.answer_requests(session, work.project_id)

@@ -69,8 +69,8 @@ def _take_config(work: Workspace, remote: StudioProject, spec: LabelSpec) -> Non
         project.label_config = remote.label_config
         if changed:
             log.info(
-                "project %s «%s»: learning control %r, classes %s (%s)",
-                work.project_id, remote.title, spec.control, list(spec.classes), spec.likelihood,
+                "%s «%s»: learning control %r, classes %s (%s)",
+                work.name, remote.title, spec.control, list(spec.classes), spec.likelihood,
             )  # fmt: skip
             pool.settle_all(session, project, spec)
         if moved:  # the images are now read from another field of the tasks
@@ -120,7 +120,7 @@ def _read_pages(work: Workspace, spec: LabelSpec) -> None:
             page = None  # fewer pages than planned: tasks were deleted meanwhile
         shrunk = page is None or (kind == "tasks" and page.total < project.plan_total)
         if shrunk and kind == "tasks":
-            log.info("project %s: tasks were deleted while reading; again", work.project_id)
+            log.info("%s: tasks were deleted while reading; again", work.name)
             with work.begin() as session:
                 projects.get(session, work.project_id).plan = None
                 projects.get(session, work.project_id).pass_wanted = True
@@ -145,7 +145,7 @@ def _finish_pass(work: Workspace) -> None:
         pool.delete_tasks(session, project.id, gone)
         project.plan, project.pass_finished_at, project.progress = None, time.time(), None
     if gone:
-        log.info("project %s: %s tasks are gone from Label Studio", work.project_id, len(gone))
+        log.info("%s: %s tasks are gone from Label Studio", work.name, len(gone))
 
 
 def _read_changes(work: Workspace, spec: LabelSpec) -> None:

@@ -91,14 +91,14 @@ class Worker:
         except FisherMaskError as error:
             self._failed(lease, str(error))
         except Exception as error:  # a bug of ours must not stop the other projects
-            log.exception("project %s", lease.project_id)
+            log.exception("project %s", lease.studio_id)
             self._failed(lease, f"Unexpected {type(error).__name__}: {error}")
         return True
 
     def _failed(self, lease: Lease, error: str) -> None:
         with self.store.begin() as session:
             wait = projects.fail(session, lease, error)
-        log.error("project %s: %s Next try in %.0f s.", lease.project_id, error, wait)
+        log.error("project %s: %s Next try in %.0f s.", lease.studio_id, error, wait)
 
     def _step(self, work: Workspace) -> float:
         if not check_connection(work):
@@ -110,7 +110,7 @@ class Worker:
                 embedding.embed(work, self.backbone, inputs, loader)
             reason = round_reason(work, spec, self.backbone.key)
             if reason:
-                log.info("project %s: a round begins: %s", work.project_id, reason)
+                log.info("%s: a round begins: %s", work.name, reason)
                 made = run_round(work, spec, self.backbone, inputs)
                 publishing.publish(work, spec, made)
                 remove_leftovers(work)

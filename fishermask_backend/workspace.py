@@ -36,6 +36,11 @@ class Workspace:
         return self.lease.project_id
 
     @property
+    def name(self) -> str:
+        """The project as log lines name it: by its id in Label Studio."""
+        return f"project {self.lease.studio_id}"
+
+    @property
     def folder(self) -> Path:
         """Where the project's weights and inputs lie."""
         return project_folder(self.settings, self.project_id)
@@ -61,7 +66,7 @@ class Workspace:
         now = time.time()
         ends = done in (0, total)
         if ends:
-            log.info("project %s: %s %s/%s", self.project_id, stage, done, total)
+            log.info("%s: %s %s/%s", self.name, stage, done, total)
         if not ends and now - self._progress_at < PROGRESS_SECONDS:
             return
         self._progress_at = now

@@ -1,6 +1,5 @@
 """URL → pixels, safely: see `loader.ImageLoader`."""
 
-from fishermask_backend.images.download import ImageUnreachable
-from fishermask_backend.images.loader import ImageLoader
+from fishermask_backend.images.loader import ImageLoader, ImageUnreachable
 
 __all__ = ["ImageLoader", "ImageUnreachable"]

@@ -7,6 +7,7 @@ refused unless they are Label Studio's own or a person listed them.
 
 import ipaddress
 import queue
+import re
 import socket
 import threading
 from collections.abc import Sequence
@@ -47,7 +48,7 @@ class HostRule:
             return cls(ipaddress.ip_network(text, strict=False), port)
         except ValueError:
             name = text.removeprefix("*.").rstrip(".")
-            if not name or not all(c.isalnum() or c in "-_." for c in name):
+            if not re.fullmatch(r"[a-z0-9_.-]+", name):
                 raise ValueError(
                     f"{entry!r} is not a host: write a name, name:port, *.domain, an address or "
                     "a network like 10.0.0.0/8, without http://"

@@ -25,30 +25,22 @@ _HEADERS = {
 }
 
 
-class ImageUnreachable(ImageUnavailable):
-    """The image could not be fetched now; a later attempt may succeed.
+class FetchFailed(ImageUnavailable):
+    """A server did not answer with a file.
 
     Attributes:
-        pause: Seconds to wait before the next attempt; infinite if this fetch has no time for one.
+        url: The address that was asked last, after redirects.
+        status: The HTTP status it answered with, None if the connection failed.
+        pause: Seconds until a second attempt makes sense, None if none does.
     """
 
-    def __init__(self, message: str, pause: float = _PAUSE) -> None:
-        super().__init__(message)
-        self.pause = pause
-
-
-class BadStatus(ImageUnavailable):
-    """A server answered with a status that a second attempt won't change.
-
-    Attributes:
-        status: HTTP status.
-        url: The address that answered, after redirects.
-    """
-
-    def __init__(self, status: int, url: httpx.URL) -> None:
-        super().__init__(f"{origin(url)} answered {status}")
-        self.status = status
+    def __init__(
+        self, problem: str, url: httpx.URL, *, status: int | None = None, pause: float | None
+    ) -> None:
+        super().__init__(f"{origin(url)} {problem}")
         self.url = url
+        self.status = status
+        self.pause = pause
 
 
 class Downloader:
@@ -86,29 +78,31 @@ class Downloader:
         Retry-After if there is time for it.
 
         Raises:
-            ImageUnreachable: The second attempt failed too, or the time is over.
-            BadStatus: Any other status but 200.
+            FetchFailed: Connection failed or status not 200, at the second attempt too where one
+                makes sense; or the time is over.
             ImageUnavailable: Address refused, body too large, or too many redirects.
         """
         try:
             with time_limit(self._timeout):
                 try:
                     return self._first_found(urls)
-                except ImageUnreachable as failure:
-                    if failure.pause >= time_left():
+                except FetchFailed as failure:
+                    if failure.pause is None or failure.pause >= time_left():
                         raise
                     time.sleep(failure.pause)
                     return self._first_found(urls)
         except httpcore.TimeoutException:
-            raise ImageUnreachable(
-                f"it did not arrive within IMAGE_TIMEOUT={self._timeout:g} seconds", float("inf")
+            raise FetchFailed(
+                f"did not send it within IMAGE_TIMEOUT={self._timeout:g} seconds",
+                urls[0],
+                pause=self._timeout,
             ) from None
 
     def _first_found(self, urls: Sequence[httpx.URL]) -> bytes:
         for url in urls[:-1]:
             try:
                 return self._follow(url)
-            except BadStatus as failure:
+            except FetchFailed as failure:
                 if failure.status != 404 or failure.url != url:
                     raise
         return self._follow(urls[-1])
@@ -136,13 +130,13 @@ class Downloader:
             ) as answer:
                 yield answer
         except (httpcore.NetworkError, httpcore.ProxyError) as error:
-            raise ImageUnreachable(f"{origin(url)} cannot be reached ({error})") from None
+            raise FetchFailed(f"cannot be reached ({error})", url, pause=_PAUSE) from None
         except httpcore.ProtocolError:  # without its details: they may quote the headers sent
-            raise ImageUnreachable(f"{origin(url)} broke off or answered wrongly") from None
+            raise FetchFailed("broke off or answered wrongly", url, pause=_PAUSE) from None
 
     def _body(self, answer: httpcore.Response) -> bytes:
         length = _header(answer, b"content-length")
-        if length.isdigit() and int(length) > self._max_bytes:
+        if length.isdecimal() and int(length) > self._max_bytes:
             raise self._too_large()
         body = bytearray()
         for chunk in answer.iter_stream():
@@ -175,7 +169,7 @@ def _header(answer: httpcore.Response, name: bytes) -> str:
 
 def _redirected(url: httpx.URL, answer: httpcore.Response) -> httpx.URL:
     length = _header(answer, b"content-length")
-    if length.isdigit() and int(length) <= 65536:
+    if length.isdecimal() and int(length) <= 65536:
         answer.read()  # so that the connection can be used again
     try:
         return parse_url(str(url.join(_header(answer, b"location"))))
@@ -185,18 +179,17 @@ def _redirected(url: httpx.URL, answer: httpcore.Response) -> httpx.URL:
         raise ImageUnavailable(f"{origin(url)} redirected elsewhere: {error}") from None
 
 
-def _failure(url: httpx.URL, answer: httpcore.Response) -> ImageUnavailable:
-    if answer.status != 429 and answer.status < 500:
-        return BadStatus(answer.status, url)
-    return ImageUnreachable(f"{origin(url)} answered {answer.status}", _retry_after(answer))
+def _failure(url: httpx.URL, answer: httpcore.Response) -> FetchFailed:
+    pause = _retry_after(answer) if answer.status == 429 or answer.status >= 500 else None
+    return FetchFailed(f"answered {answer.status}", url, status=answer.status, pause=pause)
 
 
 def _retry_after(answer: httpcore.Response) -> float:
     """Seconds until a second attempt, from a Retry-After in seconds or as a date."""
     value = _header(answer, b"retry-after")
-    if value.isdigit():
+    if value.isdecimal():
         return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return _PAUSE

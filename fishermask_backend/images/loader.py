@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images.addresses import AddressGuard
 from fishermask_backend.images.decoding import decode
-from fishermask_backend.images.download import BadStatus, Downloader, ImageUnreachable
+from fishermask_backend.images.download import Downloader, FetchFailed
 from fishermask_backend.images.urls import (
     LabelStudioFiles,
     host_and_port,
@@ -21,7 +21,12 @@ from fishermask_backend.images.urls import (
 )
 
 _CLOUD = ("s3://", "gs://", "azure-blob://")
+_LONGEST_URL = 8000
 _LOOPBACK = ("localhost", "127.0.0.1", "0.0.0.0", "::1")
+
+
+class ImageUnreachable(ImageUnavailable):
+    """The image could not be fetched now; a later attempt may succeed."""
 
 
 class ImageLoader:
@@ -93,9 +98,11 @@ class ImageLoader:
                 self._bytes(url.strip(), task_id), self._size, max_pixels=self._max_pixels
             )
         except ImageUnavailable as error:
-            kind = ImageUnreachable if isinstance(error, ImageUnreachable) else ImageUnavailable
-            reason = self._explained(error) if isinstance(error, BadStatus) else str(error)
-            raise kind(f"Task {task_id}, image {without_secrets(url.strip())}: {reason}.") from None
+            name = f"Task {task_id}, image {without_secrets(url.strip())}"
+            if not isinstance(error, FetchFailed):
+                raise ImageUnavailable(f"{name}: {error}.") from None
+            kind = ImageUnavailable if error.pause is None else ImageUnreachable
+            raise kind(f"{name}: {error}{self._advice(error)}.") from None
 
     def close(self) -> None:
         """Close all connections."""
@@ -104,6 +111,8 @@ class ImageLoader:
     def _bytes(self, url: str, task_id: int) -> bytes:
         if url.startswith("data:"):
             return self._inline(url)
+        if len(url) > _LONGEST_URL:
+            raise ImageUnavailable(f"the address has more than {_LONGEST_URL} characters")
         if url.startswith(_CLOUD):
             return self._downloader.fetch(self._files.resolving(url, task_id))
         return self._downloader.fetch([self._address(url)])
@@ -113,8 +122,8 @@ class ImageLoader:
             own = self._files.at(url)
             if own is None:
                 raise ImageUnavailable(
-                    "this path is not one of Label Studio's (/data/…); write a full address, or "
-                    "import the image into Label Studio"
+                    "this path is not a file of Label Studio's (/data/… without ..); write a full "
+                    "address, or import the image into Label Studio"
                 )
             return own
         if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url):
@@ -147,25 +156,26 @@ class ImageLoader:
         except ValueError:
             raise ImageUnavailable("its base64 is damaged") from None
 
-    def _explained(self, failure: BadStatus) -> str:
+    def _advice(self, failure: FetchFailed) -> str:
+        status, path = failure.status or 0, failure.url.path
         if not self._files.holds(failure.url):
-            return (
-                f"{failure}; {_FROM_OUTSIDE.get(failure.status, 'see whether a browser gets it')}"
-            )
-        if failure.status == 404 and "fileuri=" in str(failure.url):
-            return f"{failure}; connect the bucket to the project as a cloud storage"
-        if failure.status == 403 and "/data/local-files" in failure.url.path:
-            return f"{failure}; set LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true there"
-        return f"{failure}; {_FROM_LABEL_STUDIO.get(failure.status, 'see its log')}"
+            return _OUTSIDE.get(status, "")
+        if status == 404 and path.endswith(("/resolve/", "/presign/")):
+            return "; connect the bucket to the project as a cloud storage"
+        if status == 403 and "/data/local-files" in path:
+            return "; set LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true there"
+        if status == 500 and "/data/upload/" in path:
+            return "; it does so for uploads that were deleted"
+        return _LABEL_STUDIO.get(status, "")
 
 
-_FROM_LABEL_STUDIO = {
-    401: "LABEL_STUDIO_API_KEY is missing or no longer valid",
-    403: "the key's user may not see this project",
-    404: "the file is gone, or no storage of the project holds it",
-}
-_FORBIDDEN = (
-    "the API key goes to LABEL_STUDIO_URL only: make the image public, or connect its storage to "
-    "Label Studio"
+_NO_KEY = (
+    "; the API key goes to LABEL_STUDIO_URL only: make the image public, or connect its storage "
+    "to Label Studio"
 )
-_FROM_OUTSIDE = {401: _FORBIDDEN, 403: _FORBIDDEN, 404: "the image is gone", 410: "it is gone"}
+_OUTSIDE = {401: _NO_KEY, 403: _NO_KEY, 404: "; the image is gone", 410: "; the image is gone"}
+_LABEL_STUDIO = {
+    401: "; LABEL_STUDIO_API_KEY is missing or no longer valid",
+    403: "; the key's user may not see this project",
+    404: "; the file is gone, or no storage of the project holds it",
+}

@@ -36,13 +36,13 @@ class LabelStudioFiles:
         """The URL of a path (with its query) as tasks write it, None if it is no file's path."""
         try:
             url = self._below(path.removeprefix(self._prefix))
-        except httpx.InvalidURL:
+        except (httpx.InvalidURL, ValueError):
             return None
         return url if self.holds(url) else None
 
     def resolving(self, uri: str, task_id: int) -> list[httpx.URL]:
         """Where Label Studio serves a cloud storage's object: the path of today, that of before."""
-        encoded = base64.urlsafe_b64encode(uri.encode()).decode()
+        encoded = base64.urlsafe_b64encode(uri.encode(errors="replace")).decode()
         return [
             self._below(f"/tasks/{task_id}/{verb}/?fileuri={encoded}")
             for verb in ("resolve", "presign")
@@ -68,6 +68,8 @@ def parse_url(text: str) -> httpx.URL:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError):
         raise ImageUnavailable("this is not a valid URL; correct it in the task") from None
+    if not 0 < (url.port or 80) < 65536:
+        raise ImageUnavailable(f"there is no port {url.port}; correct the address in the task")
     if url.scheme not in ("http", "https") or not url.host:
         raise ImageUnavailable(
             f"{url.scheme}: addresses are not fetched; use http, https, one of Label Studio's own "
@@ -97,11 +99,17 @@ def without_secrets(url: str) -> str:
         return url.partition(",")[0][:60] + ",…"
     text = "".join(c if c.isprintable() else "�" for c in url)
     text, _, query = text.partition("#")[0].partition("?")
-    scheme, slashes, rest = text.partition("://")
-    if slashes:
-        host, slash, path = rest.partition("/")
-        text = f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    if "@" in text and "://" in text:
+        text = _without_user(text)
     if query:
         is_name = query.startswith("d=") and "&" not in query and "/data/local-files" in text
         text += f"?{query}" if is_name else "?…"
     return text if len(text) <= 200 else f"{text[:120]}…{text[-79:]}"
+
+
+def _without_user(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    if "@" not in host and ":" in host and not host.rpartition(":")[2].isdecimal():
+        return f"{scheme}://…"  # a password with a slash in it
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"

@@ -32,6 +32,7 @@ class Lease:
     """The right to work on a project until `lease_until`; `fence` grows with every claim."""
 
     project_id: int
+    studio_id: int
     owner: str
     fence: int
     events: int
@@ -127,7 +128,7 @@ def claim(session: Session, address: str, owner: str) -> Lease | None:
         return None
     found.lease_owner, found.lease_until, found.fence = owner, now + LEASE_SECONDS, found.fence + 1
     session.flush()
-    return Lease(found.id, owner, found.fence, found.events)
+    return Lease(found.id, found.studio_id, owner, found.fence, found.events)
 
 
 def renew(session: Session, lease: Lease) -> None:
@@ -142,7 +143,7 @@ def renew(session: Session, lease: Lease) -> None:
         .values(lease_until=time.time() + LEASE_SECONDS)
     )
     if kept.rowcount != 1:  # type: ignore[attr-defined]
-        raise LeaseLost(f"Project {lease.project_id} was taken over by another worker.")
+        raise LeaseLost(f"Project {lease.studio_id} was taken over by another worker.")
 
 
 def release(session: Session, lease: Lease, *, due_at: float) -> None:
