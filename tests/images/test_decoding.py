@@ -1,0 +1,327 @@
+"""Files of every kind, good and hostile, made here byte by byte."""
+
+import io
+import struct
+import threading
+import zlib
+
+import numpy as np
+import pytest
+from image_server import png
+from PIL import ExifTags, Image
+
+from fishermask_backend.errors import ImageUnavailable
+from fishermask_backend.images.decoding import decode
+
+RED, WHITE = [255, 0, 0], [255, 255, 255]
+
+
+def saved(image, kind, **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def pixels(body, size=8, max_pixels=1e6, **options):
+    return decode(body, size, max_pixels=max_pixels, **options)
+
+
+def chunk(kind, data=b""):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def halves(left, right, mode="RGB", size=(64, 32)):
+    image = Image.new(mode, size, left)
+    image.paste(right, (size[0] // 2, 0, *size))
+    return image
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_every_format_comes_out_as_rgb_squares(kind):
+    result = pixels(saved(halves("red", "blue"), kind))
+    assert result.shape == (3, 8, 8)
+    assert result.dtype == np.uint8
+    assert result.flags.c_contiguous
+    assert np.abs(result[:, 4, 1].astype(int) - RED).max() <= 3
+    assert np.abs(result[:, 4, 6].astype(int) - [0, 0, 255]).max() <= 3
+
+
+@pytest.mark.parametrize("size", [(640, 8), (8, 640), (1, 1), (8, 8), (3, 5)])
+def test_the_whole_picture_is_squashed_never_cropped(size):
+    """The outermost rows and columns of any shape of picture reach the square's edges."""
+    image = Image.new("RGB", size, "red")
+    result = pixels(saved(image, "PNG"))
+    assert (result == np.array(RED)[:, None, None]).all()
+    if size[0] == 640:
+        result = pixels(saved(halves("red", "blue", size=size), "PNG"))
+        assert result[:, 4, 0].tolist() == RED
+        assert result[:, 4, 7].tolist() == [0, 0, 255]
+
+
+def test_shrinking_averages_instead_of_skipping():
+    stripes = np.zeros((800, 800), np.uint8)
+    stripes[:, ::2] = 255
+    result = pixels(saved(Image.fromarray(stripes), "PNG"))
+    assert np.abs(result.astype(int) - 127).max() <= 2
+
+
+def test_a_large_jpeg_looks_as_if_decoded_whole():
+    rng = np.random.default_rng(0)
+    smooth = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
+    large = smooth.resize((2000, 1500), Image.Resampling.BICUBIC)
+    body = saved(large, "JPEG", quality=95)
+    whole = Image.open(io.BytesIO(body)).resize((32, 32), Image.Resampling.BICUBIC)
+    expected = np.asarray(whole).transpose(2, 0, 1).astype(int)
+    assert np.abs(pixels(body, 32, max_pixels=4e6).astype(int) - expected).mean() < 1.5
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped():
+    levels = np.repeat(np.linspace(0, 65535, 8).astype(np.uint16)[None], 8, axis=0)
+    expected = np.rint(levels[0] / 257).astype(int).tolist()
+    for kind in ("PNG", "TIFF"):
+        assert pixels(saved(Image.fromarray(levels), kind))[0, 0].tolist() == expected
+    big_endian = Image.fromarray(levels.astype(">u2"))
+    assert pixels(saved(big_endian, "TIFF"))[0, 0].tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_grey_without_an_agreed_white_is_stretched(dtype):
+    levels = np.repeat(np.linspace(-1000, 3000, 8)[None], 8, axis=0).astype(dtype)
+    result = pixels(saved(Image.fromarray(levels), "TIFF"))[0, 0].astype(int)
+    assert np.abs(result - np.linspace(0, 255, 8)).max() <= 1
+    flat = np.full((8, 8), 7, dtype)
+    assert (pixels(saved(Image.fromarray(flat), "TIFF")) == 0).all()
+
+
+def test_floats_that_are_no_numbers_do_no_harm():
+    levels = np.full((8, 8), np.nan, np.float32)
+    levels[0] = 1
+    assert pixels(saved(Image.fromarray(levels), "TIFF"))[0, 0].max() == 255
+
+
+def test_sixteen_bit_colour():
+    row = b"\x00" + struct.pack(">3H", 65535, 32896, 0) * 8
+    header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(row * 8)) + chunk(b"IEND")
+    assert pixels(b"\x89PNG\r\n\x1a\n" + data)[:, 0, 0].tolist() == [255, 128, 0]
+
+
+def test_cmyk():
+    image = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    for kind in ("JPEG", "TIFF"):
+        red, green, blue = pixels(saved(image, kind))[:, 4, 4].astype(int)
+        assert red > 240
+        assert max(green, blue) < 20
+
+
+def test_transparency_lies_over_white():
+    clear = Image.new("RGBA", (16, 16), (0, 0, 0, 0))
+    half = Image.new("RGBA", (16, 16), (255, 0, 0, 128))
+    for kind in ("PNG", "WEBP", "TIFF"):
+        assert pixels(saved(clear, kind))[:, 4, 4].tolist() == WHITE
+    assert pixels(saved(half, "PNG"))[:, 4, 4].tolist() == [255, 127, 127]
+    assert pixels(saved(Image.new("LA", (16, 16), (0, 0)), "PNG"))[:, 4, 4].tolist() == WHITE
+    keyed = saved(Image.new("RGB", (16, 16), (1, 2, 3)), "PNG", transparency=(1, 2, 3))
+    assert pixels(keyed)[:, 4, 4].tolist() == WHITE
+
+
+def test_hidden_colours_do_not_bleed_in_at_the_edges():
+    image = halves((255, 255, 255, 255), (0, 0, 0, 0), "RGBA")
+    assert pixels(saved(image, "PNG")).min() == 255
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])
+def test_a_palette_with_transparency(kind):
+    image = halves(1, 0, "P")
+    image.putpalette([0, 0, 0, 255, 0, 0])
+    result = pixels(saved(image, kind, transparency=0))
+    assert result[:, 4, 0].tolist() == RED
+    assert result[:, 4, 7].tolist() == WHITE
+
+
+def test_black_and_white():
+    assert pixels(saved(halves(1, 0, "1"), "PNG"))[0, 4].tolist()[::7] == [255, 0]
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_of_an_animation_the_first_frame(kind):
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue", "green")]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    body = saved(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+    assert pixels(body)[:, 4, 4].tolist() == RED
+
+
+def test_of_a_multi_picture_photo_the_first():
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    body = saved(frames[0], "MPO", save_all=True, append_images=frames[1:])
+    assert np.abs(pixels(body)[:, 4, 4].astype(int) - RED).max() <= 3
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(kind, orientation):
+    """A picture stored turned each way comes out as the upright one does."""
+    upright = Image.new("RGB", (48, 32), "red")
+    upright.paste("blue", (0, 0, 24, 16))
+    upright.paste("white", (24, 16, 48, 32))
+    undo = {
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
+    stored = upright if undo is None else upright.transpose(undo)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    result = pixels(saved(stored, kind, exif=exif)).astype(int)
+    corners = {(1, 1): [0, 0, 255], (1, 6): RED, (6, 1): RED, (6, 6): WHITE}
+    for (y, x), colour in corners.items():
+        assert np.abs(result[:, y, x] - colour).max() <= 30
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_broken_exif_does_not_spoil_a_picture():
+    body = saved(Image.new("RGB", (16, 16), "red"), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    assert np.abs(pixels(body)[:, 4, 4].astype(int) - RED).max() <= 3
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.95])
+def test_truncated_files_are_refused(kind, share):
+    rng = np.random.default_rng(0)
+    body = saved(Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)), kind)
+    with pytest.raises(ImageUnavailable, match=r"damaged"):
+        pixels(body[: int(len(body) * share)])
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"", "the file is empty"),
+        (b"\0" * 100, "no image"),
+        (b"hello", "no image"),
+        (b"<!DOCTYPE html><html><body>404</body></html>", "an HTML page"),
+        (b"\xef\xbb\xbf \n<HTML>", "an HTML page"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing"),
+        (b"<?xml version='1.0'?>\n<!-- x -->\n<svg/>", "an SVG drawing"),
+        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "XML"),
+        (b'{"detail": "Not found."}', "JSON"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC image"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0mif1avif", "an AVIF image"),
+        (saved(Image.new("RGB", (8, 8)), "JPEG2000"), "a JPEG 2000 image"),
+        (saved(Image.new("RGB", (8, 8)), "ICO"), "no image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no image"),
+    ],
+)
+def test_what_is_no_image_is_named(body, found):
+    with pytest.raises(ImageUnavailable, match=f"{found}.*this backend reads PNG, JPEG"):
+        pixels(body)
+
+
+def header_only(kind, width, height):
+    if kind == "PNG":
+        ihdr = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+        return (
+            b"\x89PNG\r\n\x1a\n"
+            + chunk(b"IHDR", ihdr)
+            + chunk(b"IDAT", zlib.compress(b""))
+            + chunk(b"IEND")
+        )
+    if kind == "GIF":
+        return (
+            b"GIF89a"
+            + struct.pack("<HHBBB", 8, 8, 0, 0, 0)
+            + b","
+            + struct.pack("<HHHHB", 0, 0, width, height, 0)
+            + b"\x02\x00;"
+        )
+    if kind == "BMP":
+        return b"BM" + struct.pack(
+            "<IIIIiiHHIIiiII", 54, 0, 54, 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0
+        )
+    body = bytearray(saved(Image.new("RGB", (16, 16)), "JPEG"))
+    at = body.index(b"\xff\xc0") + 5
+    body[at : at + 4] = struct.pack(">HH", height, width)
+    return bytes(body)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "JPEG"])
+def test_too_many_pixels_are_refused_by_the_header(kind):
+    with pytest.raises(ImageUnavailable, match="30000 × 30000 pixels, more than MAX_IMAGE_PIXELS"):
+        pixels(header_only(kind, 30_000, 30_000), max_pixels=100e6)
+
+
+def test_a_decompression_bomb_is_refused_without_decoding_it():
+    body = saved(Image.new("L", (4000, 4000)), "PNG")
+    assert len(body) < 20_000
+    with pytest.raises(ImageUnavailable, match="MAX_IMAGE_PIXELS=1000000"):
+        pixels(body)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_pixel_limit_is_the_setting_not_pillows_own():
+    with pytest.raises(ImageUnavailable, match="damaged"):  # and not: too many pixels
+        pixels(header_only("PNG", 20_000, 10_000), max_pixels=1e9)
+
+
+def scans_without_end():
+    image = Image.new("L", (4000, 4000), 128)
+    body = saved(image, "JPEG", progressive=True)
+    scan = body[body.rindex(b"\xff\xda") : -2]
+    return body[:-2] + scan * 20_000 + body[-2:]
+
+
+def chunks_without_end():
+    body = png()
+    return body[:33] + chunk(b"abCd") * 500_000 + body[33:]
+
+
+def markers_without_end():
+    return b"\xff\xd8" + b"\xff\xe5\x00\x02" * 2_000_000
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "made", [scans_without_end, chunks_without_end, markers_without_end], ids=lambda f: f.__name__
+)
+def test_files_that_keep_a_decoder_busy_are_given_up(made):
+    with pytest.raises(ImageUnavailable, match="decoding took longer than"):
+        pixels(made(), max_pixels=100e6, seconds=0.1)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_damaged_bytes_never_raise_anything_else():
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (24, 24, 3), dtype=np.uint8))
+    refused = 0
+    for kind in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"):
+        good = saved(image, kind)
+        for _ in range(150):
+            body = bytearray(good)
+            for at in rng.integers(0, len(body), rng.integers(1, 12)):
+                body[at] = rng.integers(0, 256)
+            try:
+                assert pixels(bytes(body)).shape == (3, 8, 8)
+            except ImageUnavailable:
+                refused += 1
+    assert refused > 100
+
+
+def test_large_images_are_decoded_side_by_side_with_small_ones():
+    """Large ones wait for each other; nobody waits for ever."""
+    large, small = saved(Image.new("L", (5200, 5000), 9), "PNG"), png()
+    results = []
+    threads = [
+        threading.Thread(target=lambda b=body: results.append(pixels(b, max_pixels=1e8).mean()))
+        for body in (large, large, small, small)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == [9, 9, 85, 85]
