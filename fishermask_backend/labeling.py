@@ -49,19 +49,20 @@ class LabelSpec:
             return known
         return known if len(known) == 1 else None
 
-    def prelabel(self, probabilities: Sequence[float]) -> list[dict[str, Any]]:
+    def prelabel(self, probabilities: Mapping[str, float]) -> list[dict[str, Any]]:
         """Return the result JSON of a pre-label.
 
         Args:
-            probabilities: One per class, in the order of `classes`.
+            probabilities: Class to probability; classes that the config has gained since are missing,
+                and those it has lost are left out.
 
         Returns:
             One region: the most probable class, or for multiple choice all above one half (none of
             them is an empty list). Its score is the class's probability, or the smallest of them.
         """
-        pairs = list(zip(self.classes, probabilities, strict=True))
+        pairs = [(name, probabilities[name]) for name in self.classes if name in probabilities]
         if self.likelihood == "categorical":
-            chosen = [max(pairs, key=lambda pair: pair[1])]
+            chosen = sorted(pairs, key=lambda pair: -pair[1])[:1]
         else:
             chosen = [pair for pair in pairs if pair[1] > 0.5]
         if not chosen:

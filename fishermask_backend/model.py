@@ -15,11 +15,11 @@ from label_studio_ml.model import LabelStudioMLBase
 
 from fishermask_backend.errors import BadRequest
 from fishermask_backend.labeling import LabelSpec, parse_label_config
-from fishermask_backend.publishing import prelabel
 from fishermask_backend.settings import Settings, load_settings
 from fishermask_backend.store import Store, pool, projects, rounds
 from fishermask_backend.store.schema import Project, Round, Score, Task
 from fishermask_backend.tokens import TokenBox
+from fishermask_backend.versions import NO_ROUND
 
 log = logging.getLogger(__name__)
 
@@ -91,13 +91,13 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             BadRequest: `project_id` is not Label Studio's.
         """
         if not self.project_id:
-            return rounds.NO_ROUND
+            return NO_ROUND
         studio_id, created = parse_project(self.project_id)
         if self.schema:
             self.check_config()
         with self.store.read() as session:
             project = projects.find(session, self.settings.label_studio_url, studio_id, created)
-            version = rounds.NO_ROUND
+            version = NO_ROUND
             if project is not None:
                 version = rounds.answered_version(session, project.id)
         if project is None or not project.connected or self._offers_token(project):
@@ -129,7 +129,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         ids = [_task_id(task, index) for index, task in enumerate(tasks)]
         project = self._project_of(tasks)
         if project is None:
-            return [{"result": [], "score": 1.0, "model_version": rounds.NO_ROUND} for _ in ids]
+            return [{"result": [], "score": 1.0, "model_version": NO_ROUND} for _ in ids]
         spec = parse_label_config(project.label_config, self.settings.control_name)
         serving, scores, version = self._look_up(project, ids)
         return [self._prediction(spec, serving, scores.get(i), version) for i in ids]
@@ -218,7 +218,8 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
     ) -> dict[str, Any]:
         if serving is None or score is None:
             return {"result": [], "score": 1.0, "model_version": version}
-        result = prelabel(self.settings.prelabels, spec, serving.classes, score)
+        known = rounds.class_probabilities(serving, score) if self.settings.prelabels else {}
+        result = spec.prelabel(known)
         return {"result": result, "score": round(score.score, 6), "model_version": version}
 
 

@@ -156,7 +156,7 @@ def _score_others(
     left_out = servable.clone()
     left_out[chosen] = False
     others = torch.nonzero(left_out).flatten()
-    for part in others.split(CHUNK):
+    for part in torch.split(others, CHUNK):
         gains[part] = new_gains(model, rows[part], mask, scorer, spec.likelihood, settings)
 
 

@@ -13,8 +13,9 @@ from typing import Any
 from fishermask_backend.errors import LabelStudioError
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.store import pool, projects, rounds
-from fishermask_backend.store.schema import Project, Queue, Round, Score
+from fishermask_backend.store.schema import Project, Queue, Round
 from fishermask_backend.studio import SAMPLING, StudioProject
+from fishermask_backend.versions import is_ours
 from fishermask_backend.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ def restore(work: Workspace) -> None:
     project = work.project()
     if project.former is not None:
         remote = work.studio.project(project.studio_id)
-        if remote.sampling == SAMPLING and rounds.is_ours(remote.model_version):
+        if remote.sampling == SAMPLING and is_ours(remote.model_version):
             former = project.former
             work.studio.set_order(
                 project.studio_id,
@@ -131,7 +132,7 @@ def tidy(work: Workspace) -> None:
     before = time.time() - work.settings.keep_queues_days * 86400
     with work.store.read() as session:
         outdated = rounds.outdated_queues(session, work.project_id, before)
-    if not outdated or not rounds.is_ours(work.studio.project(project.studio_id).model_version):
+    if not outdated or not is_ours(work.studio.project(project.studio_id).model_version):
         return
     for queue in outdated:
         work.studio.delete_version(project.studio_id, queue.version)
@@ -147,32 +148,14 @@ def _predictions(
     return [
         {
             "task": task_id,
-            "result": prelabel(work.settings.prelabels, spec, source.classes, scores.get(task_id)),
+            "result": spec.prelabel(rounds.class_probabilities(source, scores.get(task_id)))
+            if work.settings.prelabels
+            else [],
             "score": place / len(queue.task_ids) / 2,
             "model_version": queue.version,
         }
         for place, task_id in enumerate(queue.task_ids)
     ]
-
-
-def prelabel(
-    wanted: bool, spec: LabelSpec, classes: Sequence[str], score: Score | None
-) -> list[dict[str, Any]]:
-    """Return a task's pre-label in the classes the config has now; empty where there is none.
-
-    Args:
-        wanted: `PRELABELS`.
-        spec: The labelling config.
-        classes: The classes the round was trained on.
-        score: The task's stored score, if the round saw it.
-    """
-    stored = rounds.probabilities(score) if wanted and score is not None else None
-    if stored is None:
-        return []
-    known = dict(zip(classes, stored, strict=True))
-    if not set(spec.classes) & set(known):
-        return []
-    return spec.prelabel([known.get(name, 0.0) for name in spec.classes])
 
 
 def _why_not(
@@ -183,7 +166,7 @@ def _why_not(
         return "AUTO_ORDER=false: sampling and model version are left alone."
     if work.settings.take_over:
         return ""
-    ours = rounds.is_ours(remote.model_version)
+    ours = is_ours(remote.model_version)
     if project.former is None:
         if ours or remote.model_version in ("", *titles):
             return ""
@@ -203,7 +186,7 @@ def _remember_former(work: Workspace, remote: StudioProject) -> None:
     with work.begin() as session:
         project = projects.get(session, work.project_id)
         if project.former is None:
-            version = "" if rounds.is_ours(remote.model_version) else remote.model_version
+            version = "" if is_ours(remote.model_version) else remote.model_version
             project.former = {"sampling": remote.sampling, "model_version": version}
 
 

@@ -63,12 +63,11 @@ def run_round(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowS
     """
     started_at = time.time()
     watch = Stopwatch()
-    with work.store.read() as session:
-        tasks = pool.embedded(session, work.project_id)
-        number = rounds.next_number(session, work.project_id)
     project = work.project()
     published = work.studio.model_versions(project.studio_id)
-    number = max(number, *(rounds.number_of(v) + 1 for v in published), 1)
+    with work.store.read() as session:
+        tasks = pool.embedded(session, work.project_id)
+        number = rounds.next_number(session, work.project_id, published)
     rows = torch.from_numpy(inputs.read([task.row for task in tasks if task.row is not None]))
     watch.lap("read")
     answers = {t.task_id: t.answer for t in tasks if t.answer is not None}

@@ -17,7 +17,7 @@ from label_studio_sdk import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
 from fishermask_backend.errors import LabelStudioError
-from fishermask_backend.store.rounds import is_ours
+from fishermask_backend.versions import is_ours
 
 PAGE = 1000
 SAMPLING = "Uncertainty sampling"  # lowest prediction score first

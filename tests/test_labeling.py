@@ -32,7 +32,8 @@ def test_multiple_choice():
 def test_names_aliases_and_nesting():
     spec = parse_label_config(
         '<View><View><Header value="Which?"/><Image name="pic" value="$photo"/></View><View>'
-        '<Choices name="kind" toName="pic" choice="single-radio"><View><Choice value="A cat" alias="cat"/>'
+        '<Choices name="kind" toName="pic" choice="single-radio"><View>'
+        '<Choice value="A cat" alias="cat"/>'
         '</View><Choice value="Dog"/></Choices></View></View>'
     )
     assert spec == LabelSpec("kind", "pic", "photo", ("cat", "Dog"), "categorical")
@@ -63,7 +64,9 @@ def test_first_fitting_control_is_taken_and_control_name_picks_another():
         (CONFIG.replace('toName="image"', 'toName="image" perRegion="true"'), "perRegion"),
         (CONFIG.replace('<Choice value="dog"/>', ""), "at least two"),
         (
-            CONFIG.replace('<Choice value="dog"/>', '<Choice value="d"><Choice value="e"/></Choice>'),
+            CONFIG.replace(
+                '<Choice value="dog"/>', '<Choice value="d"><Choice value="e"/></Choice>'
+            ),
             "one level",
         ),
         (CONFIG.replace('toName="image"', 'toName="image" value="$options"'), "<Choice> tags"),
@@ -124,7 +127,7 @@ def test_order_of_annotations_does_not_matter(answers, rng):
 
 
 def test_prelabel_of_the_most_probable_class():
-    (region,) = parse_label_config(CONFIG).prelabel([0.25, 0.75])
+    (region,) = parse_label_config(CONFIG).prelabel({"cat": 0.25, "dog": 0.75})
     assert region["value"] == {"choices": ["dog"]}
     assert (region["from_name"], region["to_name"], region["type"]) == ("label", "image", "choices")
     assert region["score"] == 0.75
@@ -132,6 +135,13 @@ def test_prelabel_of_the_most_probable_class():
 
 def test_prelabel_of_multiple_choice():
     spec = parse_label_config(MULTIPLE)
-    (region,) = spec.prelabel([0.9, 0.6])
+    (region,) = spec.prelabel({"cat": 0.9, "dog": 0.6})
     assert (region["value"]["choices"], region["score"]) == (["cat", "dog"], 0.6)
-    assert spec.prelabel([0.2, 0.5]) == []
+    assert spec.prelabel({"cat": 0.2, "dog": 0.5}) == []
+
+
+def test_prelabel_after_the_classes_changed():
+    spec = parse_label_config(CONFIG)
+    (region,) = spec.prelabel({"dog": 0.3, "a class that is gone": 0.7})
+    assert (region["value"]["choices"], region["score"]) == (["dog"], 0.3)
+    assert spec.prelabel({}) == []

@@ -15,10 +15,9 @@ from sqlalchemy.orm import Session
 
 from fishermask_backend.store.pool import CHUNK
 from fishermask_backend.store.schema import Queue, Round, Score, ScoreRequest, Task
+from fishermask_backend.versions import NO_ROUND, number_of, version
 
 KEPT_ROUNDS = 20  # rounds whose weights stay on disk
-VERSION_PREFIX = "fishermask-"
-NO_ROUND = VERSION_PREFIX + "0"  # what /setup answers before the first round
 
 
 @dataclass(frozen=True)
@@ -44,29 +43,19 @@ class Scored:
         }
 
 
-def probabilities(score: Score) -> list[float] | None:
-    """Return the class probabilities of a stored score."""
-    if score.probabilities is None:
-        return None
-    return [float(p) for p in np.frombuffer(score.probabilities, dtype="<f4")]
+def class_probabilities(source: Round, score: Score | None) -> dict[str, float]:
+    """Return what a round thinks of a task: class to probability; empty if it thinks nothing."""
+    if score is None or score.probabilities is None:
+        return {}
+    stored = np.frombuffer(score.probabilities, dtype="<f4")
+    return {name: float(p) for name, p in zip(source.classes, stored, strict=True)}
 
 
 def next_number(session: Session, project_id: int, published: Sequence[str] = ()) -> int:
     """Return the number of the next round: above every stored and every published one."""
     stored = session.scalar(select(func.max(Round.number)).where(Round.project_id == project_id))
-    numbers = [number_of(version) for version in published]
+    numbers = [number_of(name) for name in published]
     return max([stored or 0, *numbers]) + 1
-
-
-def number_of(version: str) -> int:
-    """Return the round number in a version of ours; 0 for any other text."""
-    head = version.removeprefix(VERSION_PREFIX).split(".")[0]
-    return int(head) if version.startswith(VERSION_PREFIX) and head.isdigit() else 0
-
-
-def is_ours(version: str | None) -> bool:
-    """Say whether a model version was published by this backend."""
-    return bool(version) and (version == NO_ROUND or number_of(version or "") > 0)
 
 
 def put_round(session: Session, new: Round, scores: Sequence[Scored]) -> None:
@@ -118,7 +107,6 @@ def open_queue(session: Session, source: Round, task_ids: Sequence[int]) -> Queu
     A queue whose import was cut off is never resumed: its request may still arrive at Label Studio.
     """
     earlier = session.scalar(select(func.count()).where(Queue.round_id == source.id))
-    version = f"{VERSION_PREFIX}{source.number}" + (f".{earlier + 1}" if earlier else "")
     session.execute(
         update(Queue)
         .where(Queue.project_id == source.project_id, Queue.state == "importing")
@@ -127,7 +115,7 @@ def open_queue(session: Session, source: Round, task_ids: Sequence[int]) -> Queu
     queue = Queue(
         project_id=source.project_id,
         round_id=source.id,
-        version=version,
+        version=version(source.number, (earlier or 0) + 1),
         state="importing",
         task_ids=list(task_ids),
         created_at=time.time(),

@@ -95,7 +95,9 @@ def test_a_changed_config_reads_every_annotation_again(store, project):
 def test_a_new_address_forgets_the_old_image(store, project):
     embed(store, project, 1)
     with store.begin() as session:
-        pool.put_tasks(session, projects.get(session, project.id), [(1, "/new.png")], random.Random())
+        pool.put_tasks(
+            session, projects.get(session, project.id), [(1, "/new.png")], random.Random()
+        )
     found = task(store, project, 1)
     assert (found.image, found.row) == ("/new.png", None)
 

@@ -78,7 +78,9 @@ def test_a_dead_workers_lease_is_claimed_and_its_writes_are_refused(store, proje
     with store.read() as session:
         assert projects.get(session, project).title == ""
     release(store, dead, 0.0)
-    assert claim(store, "third") is None  # the dead one's release did not free the living one's lease
+    assert (
+        claim(store, "third") is None
+    )  # the dead one's release did not free the living one's lease
 
 
 def test_failures_wait_longer_each_time_and_success_forgets_them(store, project):

@@ -61,30 +61,8 @@ def test_scores_come_back_in_order_with_probabilities(store, project_id):
         assert rounds.order(session, made.id) == [2, 3, 1]
         found = rounds.scores_of(session, made.id, [1, 2, 99])
         assert set(found) == {1, 2}
-        assert rounds.probabilities(found[1]) == [0.25, 0.75]
-        assert rounds.probabilities(found[2]) is None
-
-
-@pytest.mark.parametrize(
-    ("version", "number"),
-    [
-        ("fishermask-7", 7),
-        ("fishermask-7.3", 7),
-        ("fishermask-0", 0),
-        ("fishermask-x", 0),
-        ("other-7", 0),
-        ("", 0),
-    ],
-)
-def test_number_of_a_version(version, number):
-    assert rounds.number_of(version) == number
-
-
-def test_ours():
-    assert [v for v in ("fishermask-0", "fishermask-2.1", "sam", "", None) if rounds.is_ours(v)] == [
-        "fishermask-0",
-        "fishermask-2.1",
-    ]
+        assert rounds.class_probabilities(made, found[1]) == {"cat": 0.25, "dog": 0.75}
+        assert rounds.class_probabilities(made, found[2]) == {}
 
 
 def test_every_publishing_has_a_version_of_its_own(store, project_id):
@@ -144,9 +122,9 @@ def test_queues_are_outdated_only_once_superseded_long_ago(store, project_id):
         first = session.get_one(Queue, 1)
         first.superseded_at = time.time() - 120
         session.flush()
-        assert [q.version for q in rounds.outdated_queues(session, project_id, time.time() - 60)] == [
-            "fishermask-1"
-        ]
+        assert [
+            q.version for q in rounds.outdated_queues(session, project_id, time.time() - 60)
+        ] == ["fishermask-1"]
 
 
 def test_requests_are_asked_once(store, project_id):

@@ -1,0 +1,20 @@
+"""The names under which rounds and queues appear in Label Studio: `fishermask-<round>[.<n>]`."""
+
+PREFIX = "fishermask-"
+NO_ROUND = PREFIX + "0"  # what /setup answers before the first round
+
+
+def version(number: int, nth: int) -> str:
+    """Return the version of a round's n-th queue, from 1."""
+    return f"{PREFIX}{number}" + (f".{nth}" if nth > 1 else "")
+
+
+def number_of(name: str) -> int:
+    """Return the round number in a version of ours; 0 for any other text."""
+    head = name.removeprefix(PREFIX).split(".")[0]
+    return int(head) if name.startswith(PREFIX) and head.isdecimal() else 0
+
+
+def is_ours(name: str | None) -> bool:
+    """Say whether a model version was published by this backend."""
+    return name == NO_ROUND or number_of(name or "") > 0
