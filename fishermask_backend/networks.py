@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -114,7 +115,8 @@ def beheaded(name: str, build: Build, state: State | None) -> nn.Module:
             network.load_state_dict(own)
         except RuntimeError as error:
             raise BackboneUnavailable(
-                f"The weights do not fit BACKBONE={name}, check BACKBONE_WEIGHTS: {error}"
+                f"The weights do not fit BACKBONE={name}, check BACKBONE_WEIGHTS: "
+                f"{textwrap.shorten(str(error), 300)}"
             ) from error
     return _with_plain_convolutions(network)
 

@@ -1,0 +1,282 @@
+"""How the classifier is best trained with few labels; the numbers of `docs/training.md`.
+
+    python tests/benchmarks/study_training.py sizes       # IMAGE_SIZE 96, 128, 160, 224
+    python tests/benchmarks/study_training.py balance     # rare classes: weights, sampling, nothing
+    python tests/benchmarks/study_training.py schedule    # steps and learning rates
+    python tests/benchmarks/study_training.py cold        # the first queue
+
+Data: Fashion-MNIST (Debian's `dataset-fashion-mnist`) and scikit-learn's digits. Features are kept in
+`--cache`, so that only the first run embeds images. Every comparison is paired: the same pool, the
+same labels, the same test images for each variant; ± is the standard error of the paired difference.
+"""
+
+import argparse
+import gzip
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+from torch import Tensor
+from torch.nn import functional
+
+from fishermask_backend import classifier
+from fishermask_backend.backbones import Backbone, load_backbone
+from fishermask_backend.classifier import fit_classifier, probabilities
+from fishermask_backend.cold_start import cluster_typical, cold_start_features, typical_order
+
+FASHION = Path("/usr/share/datasets/fashion-mnist")
+POOL = {
+    "fashion": 1500,
+    "digits": 1000,
+}  # images labels are drawn from; the rest of IMAGES is the test
+IMAGES = {"fashion": 2500, "digits": 1797}
+CPU = torch.device("cpu")
+
+
+# Data
+
+
+def images_of(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Grey images uint8 (N, h, w) and classes, in a fixed random order."""
+    if name == "digits":
+        data = load_digits()
+        images, labels = (data.images * 15.9).astype(np.uint8), data.target
+    else:
+        with gzip.open(FASHION / "train-images-idx3-ubyte.gz") as file:
+            images = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 28, 28)
+        with gzip.open(FASHION / "train-labels-idx1-ubyte.gz") as file:
+            labels = np.frombuffer(file.read(), np.uint8, offset=8)
+    order = np.random.default_rng(0).permutation(len(images))[: IMAGES[name]]
+    return images[order], labels[order].astype(np.int64)
+
+
+def pixels_of(name: str, size: int) -> np.ndarray:
+    """RGB uint8 (N, 3, S, S), resized as the image loader does it."""
+    squares = [
+        np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
+        for image in images_of(name)[0]
+    ]
+    return np.stack(squares)[:, None].repeat(3, axis=1)
+
+
+def rows_of(name: str, backbone: Backbone, cache: Path) -> Tensor:
+    """The data set's rows, computed once."""
+    file = cache / f"{name}-{backbone.key}.npy"
+    if not file.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        np.save(file, backbone.rows(pixels_of(name, backbone.image_size)))
+    return torch.from_numpy(np.load(file))
+
+
+def lite0(size: int) -> Backbone:
+    """The default backbone."""
+    return load_backbone(
+        "efficientnet_lite0", train="head", image_size=size, weights=None, device=CPU
+    )
+
+
+def cut_of(labels: Tensor, name: str, seed: int, *, imbalanced: bool) -> tuple[Tensor, Tensor]:
+    """Pool and test indices; in an imbalanced pool five random classes keep a tenth."""
+    generator = torch.Generator().manual_seed(1000 + seed)
+    order = torch.randperm(len(labels), generator=generator)
+    pool, test = order[: POOL[name]], order[POOL[name] :]
+    if imbalanced:
+        rare = torch.randperm(10, generator=generator)[:5]
+        is_rare = torch.isin(labels[pool], rare)
+        keep = ~is_rare | (torch.rand(len(pool), generator=generator) < 0.1)
+        pool = pool[keep]
+    return pool, test
+
+
+def accuracy_of(
+    backbone: Backbone, rows: Tensor, labels: Tensor, pool: Tensor, chosen: Tensor, test: Tensor
+) -> float:
+    """Accuracy on the test images, every class counted the same, after training on `chosen`."""
+    model = fit_classifier(
+        backbone,
+        rows[chosen],
+        labels[chosen],
+        num_classes=10,
+        likelihood="categorical",
+        pool_rows=rows[pool],
+        seed=0,
+        device=CPU,
+    )
+    right = probabilities(model, rows[test], "categorical").argmax(1) == labels[test]
+    return float(np.mean([right[labels[test] == c].float().mean() for c in range(10)]))
+
+
+# Tables
+
+
+def row(name: str, values: list[float], reference: list[float]) -> str:
+    """Mean, and the paired difference to the reference with its standard error."""
+    values_, difference = np.array(values), np.array(values) - np.array(reference)
+    mean = f"{values_.mean():.3f}"
+    if not difference.any():
+        return f"| {name} | {mean} | – |"
+    error = difference.std(ddof=1) / np.sqrt(len(difference))
+    return f"| {name} | {mean} | {difference.mean():+.3f} ± {error:.3f} |"
+
+
+def table(title: str, results: dict[str, list[float]], reference: str) -> None:
+    """Print a Markdown table."""
+    print(f"\n**{title}** ({len(results[reference])} seeds)\n")
+    print(f"| variant | accuracy | minus «{reference}», paired |\n|---|---|---|")
+    for name, values in results.items():
+        print(row(name, values, results[reference]))
+
+
+# Studies
+
+
+def sizes(cache: Path, seeds: int) -> None:
+    """IMAGE_SIZE: accuracy after 60 and 120 random labels, and images embedded a second."""
+    options = (96, 128, 160, 224)
+    torch.set_num_threads(2)
+    print("| IMAGE_SIZE | images/s, 2 threads |\n|---|---|")
+    sample = {size: pixels_of("digits", size)[:64] for size in options}
+    for size in options:
+        backbone = lite0(size)
+        backbone.rows(sample[size][:32])
+        seconds = []
+        for _ in range(5):
+            start = time.perf_counter()
+            backbone.rows(sample[size])
+            seconds.append(time.perf_counter() - start)
+        print(f"| {size} | {64 / np.median(seconds):.0f} |")
+    torch.set_num_threads(1)
+    for name in ("fashion", "digits"):
+        labels = torch.from_numpy(images_of(name)[1])
+        rows = {size: rows_of(name, lite0(size), cache) for size in options}
+        for count in (60, 120):
+            results: dict[str, list[float]] = {}
+            for seed in range(seeds):
+                pool, test = cut_of(labels, name, seed, imbalanced=False)
+                for size in options:
+                    got = accuracy_of(lite0(size), rows[size], labels, pool, pool[:count], test)
+                    results.setdefault(str(size), []).append(got)
+            table(f"{name}, {count} random labels", results, "96")
+
+
+def unweighted(
+    _targets: Tensor, _num_classes: int, _likelihood: str
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Stands in for the classifier's loss: every label counts the same."""
+    return functional.cross_entropy
+
+
+@contextmanager
+def balancing(kind: str, targets: Tensor) -> Iterator[None]:
+    """Train with the classifier's weights, without, or with batches that draw classes evenly."""
+
+    def even(count: int, schedule: classifier.Schedule) -> Iterator[Tensor]:
+        chance = 1.0 / torch.bincount(targets)[targets].float()
+        for _ in range(schedule.steps):
+            yield torch.multinomial(chance, count, replacement=True)
+
+    if kind == "weights":
+        yield
+    elif kind == "none":
+        with patch.object(classifier, "_balanced_loss", unweighted):
+            yield
+    else:
+        with (
+            patch.object(classifier, "_balanced_loss", unweighted),
+            patch.object(classifier, "_batches", even),
+        ):
+            yield
+
+
+def balance(cache: Path, seeds: int) -> None:
+    """Rare classes: nothing, class-weighted loss, class-balanced sampling."""
+    backbone = lite0(96)
+    for name in ("fashion", "digits"):
+        labels = torch.from_numpy(images_of(name)[1])
+        rows = rows_of(name, backbone, cache)
+        for imbalanced in (False, True):
+            for count in (60, 120):
+                results: dict[str, list[float]] = {}
+                for seed in range(seeds):
+                    pool, test = cut_of(labels, name, seed, imbalanced=imbalanced)
+                    for kind in ("none", "weights", "sampling"):
+                        with balancing(kind, labels[pool[:count]]):
+                            got = accuracy_of(backbone, rows, labels, pool, pool[:count], test)
+                        results.setdefault(kind, []).append(got)
+                pool_kind = "imbalanced" if imbalanced else "balanced"
+                table(f"{name}, {pool_kind} pool, {count} random labels", results, "none")
+
+
+def schedule(cache: Path, seeds: int) -> None:
+    """The head's steps and learning rate."""
+    backbone = lite0(96)
+    labels = torch.from_numpy(images_of("fashion")[1])
+    rows = rows_of("fashion", backbone, cache)
+    variants = [(150, 1e-3), (150, 3e-4), (150, 3e-3), (75, 1e-3), (300, 1e-3), (600, 1e-3)]
+    for count in (20, 60, 240):
+        results: dict[str, list[float]] = {}
+        for seed in range(seeds):
+            pool, test = cut_of(labels, "fashion", seed, imbalanced=False)
+            for steps, rate in variants:
+                head = replace(classifier.HEAD, steps=steps, learning_rate=rate)
+                with patch.object(classifier, "HEAD", head):
+                    got = accuracy_of(backbone, rows, labels, pool, pool[:count], test)
+                results.setdefault(f"{steps} steps, {rate:g}", []).append(got)
+        table(f"fashion, {count} random labels", results, "150 steps, 0.001")
+
+
+def cold(cache: Path, seeds: int) -> None:
+    """The first queue: accuracy after its first 10, 20 and 60 labels."""
+    backbone = lite0(96)
+    labels = torch.from_numpy(images_of("fashion")[1])
+    rows = rows_of("fashion", backbone, cache)
+    thumbnails = cold_start_features(torch.from_numpy(pixels_of("fashion", 28)))
+    for imbalanced in (False, True):
+        results: dict[int, dict[str, list[float]]] = {10: {}, 20: {}, 60: {}}
+        for seed in range(seeds):
+            pool, test = cut_of(labels, "fashion", seed, imbalanced=imbalanced)
+            features = rows[pool]
+            orders = {
+                "random": torch.arange(len(pool)),
+                "60 clusters": cluster_typical(features, 60, seed=seed),
+                "20 clusters, then in turn": typical_order(
+                    features, cluster_typical(features, 20, seed=seed)
+                ),
+                "60 clusters of pixels": cluster_typical(thumbnails[pool], 60, seed=seed),
+            }
+            for count, table_ in results.items():
+                for kind, order in orders.items():
+                    chosen = pool[order[:count]]
+                    got = accuracy_of(backbone, rows, labels, pool, chosen, test)
+                    table_.setdefault(kind, []).append(got)
+        for count, table_ in results.items():
+            pool_kind = "imbalanced" if imbalanced else "balanced"
+            table(f"fashion, {pool_kind} pool, first {count} labels", table_, "random")
+
+
+def main() -> None:
+    """Run one study."""
+    studies = {f.__name__: f for f in (sizes, balance, schedule, cold)}
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("study", choices=studies)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument(
+        "--cache", type=Path, default=Path(tempfile.gettempdir()) / "fishermask-study"
+    )
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    start = time.perf_counter()
+    studies[arguments.study](arguments.cache, arguments.seeds)
+    print(f"\n{time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
