@@ -4,7 +4,7 @@ import logging
 import time
 
 from fishermask_backend import publishing
-from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.errors import FisherMaskError, LabelStudioError, ProjectGone
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import Store, projects
 from fishermask_backend.studio import Studio
@@ -18,13 +18,22 @@ def check_connection(work: Workspace) -> bool:
 
     Label Studio tells a backend nothing when it is removed, and /setup can be called by anybody: a
     project's settings are touched only while its own list of backends names us.
+
+    Raises:
+        ProjectGone: The project has been deleted.
+        LabelStudioError: Label Studio could not be asked.
     """
     project = work.project()
     age = time.time() - project.pass_finished_at
     overdue = project.pass_wanted or age > work.settings.reconcile_minutes * 60
     if project.connected and not overdue:
         return True
-    connected = bool(work.studio.backend_titles(project.studio_id))
+    try:
+        connected = bool(work.studio.backend_titles(project.studio_id))
+    except LabelStudioError as error:
+        if error.status == 404 and project.pass_wanted:  # and told that something is gone
+            raise ProjectGone(f"Project {project.studio_id} was deleted.") from error
+        raise
     if connected != project.connected:
         log.info("%s: %s", work.name, "connected" if connected else "backend removed")
         if not connected:

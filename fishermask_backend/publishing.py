@@ -104,6 +104,14 @@ def reassert(work: Workspace) -> None:
     activate(work, queue)
 
 
+def resume(work: Workspace) -> None:
+    """Take the order back after it was paused: somebody asked for training."""
+    with work.begin() as session:
+        project = projects.get(session, work.project_id)
+        if project.order_note:
+            project.former = None  # what is set now is what removal will put back
+
+
 def restore(work: Workspace) -> None:
     """Put back the sampling and model version that the project had before us."""
     project = work.project()

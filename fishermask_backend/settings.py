@@ -81,11 +81,13 @@ class Settings(BaseSettings):
     )
 
     # Rounds
-    batch_size: Count = Field(20, description="Images FisherMask picks for one round of labels.")
+    batch_size: Annotated[int, Field(ge=1, le=500)] = Field(
+        20, description="Images FisherMask picks for one round of labels."
+    )
     train_every: Annotated[int, Field(ge=0)] = Field(
         0, description="New labels that start a round; 0: BATCH_SIZE."
     )
-    queue_margin: Annotated[int, Field(ge=0)] = Field(
+    queue_margin: Annotated[int, Field(ge=0, le=500)] = Field(
         40, description="Tasks queued behind the batch, labelled while the next round computes."
     )
     quiet_seconds: Seconds = Field(

@@ -129,7 +129,12 @@ class Studio:
     def tasks_page(self, studio_id: int, page: int, *, annotated: bool = False) -> Page:
         """Return a page of 1,000 tasks by id; of all tasks, or of annotated (or skipped) ones."""
         query = _ANNOTATED if annotated else None
-        return self._page(studio_id, page, query, with_annotations=annotated)
+        return self._page(studio_id, query, page=page, with_annotations=annotated)
+
+    def count_tasks(self, studio_id: int, *, annotated: bool = False) -> int:
+        """Count a project's tasks, or its annotated (or skipped) ones."""
+        query = _ANNOTATED if annotated else None
+        return self._page(studio_id, query, size=1).total
 
     def changed_tasks(self, studio_id: int, since: float) -> Page:
         """Return up to 1,000 tasks changed after a time (Label Studio's clock), with annotations."""
@@ -140,28 +145,19 @@ class Studio:
             "value": datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         }
         query = {"filters": {"conjunction": "and", "items": [changed]}}
-        return self._page(studio_id, 1, query, with_annotations=True)
+        return self._page(studio_id, query, with_annotations=True)
 
     def newest_change(self, studio_id: int) -> float:
-        """Return when a task of the project last changed (Label Studio's clock); 0 without tasks."""
-        with _errors(f"list the tasks of project {studio_id}"):
-            answer = self._api.tasks.list(
-                project=studio_id,
-                page=1,
-                page_size=1,
-                fields="task_only",
-                query=json.dumps({"ordering": ["-tasks:updated_at"]}),
-            )
-            tasks = answer.items or []
-            return _time(tasks[0].updated_at) if tasks else 0.0
+        """Return when a task last changed (Label Studio's clock); 0 without tasks."""
+        newest = self._page(studio_id, {"ordering": ["-tasks:updated_at"]}, size=1)
+        return newest.tasks[0].updated_at if newest.tasks else 0.0
 
     def tasks_by_id(self, studio_id: int, ids: Sequence[int]) -> list[StudioTask]:
         """Return those of up to 1,000 tasks that still exist, without annotations."""
         if not ids:
             return []
         query = {"selectedItems": {"all": False, "included": list(ids)}}
-        found = self._page(studio_id, 1, query, with_annotations=False)
-        return found.tasks
+        return self._page(studio_id, query).tasks
 
     def model_versions(self, studio_id: int) -> list[str]:
         """Return the versions of the project's predictions."""
@@ -203,13 +199,19 @@ class Studio:
         return response.json() if response.content else None
 
     def _page(
-        self, studio_id: int, page: int, query: dict[str, Any] | None, *, with_annotations: bool
+        self,
+        studio_id: int,
+        query: dict[str, Any] | None,
+        *,
+        page: int = 1,
+        size: int = PAGE,
+        with_annotations: bool = False,
     ) -> Page:
         with _errors(f"list the tasks of project {studio_id}"):
             answer = self._api.tasks.list(
                 project=studio_id,
                 page=page,
-                page_size=PAGE,
+                page_size=size,
                 fields="all" if with_annotations else "task_only",
                 query=json.dumps(query) if query else None,
             )

@@ -49,12 +49,7 @@ def sync(work: Workspace) -> LabelSpec:
 
 
 def _read_project(work: Workspace, project: Project) -> StudioProject:
-    try:
-        remote = work.studio.project(project.studio_id)
-    except LabelStudioError as error:
-        if error.status == 404 and project.pass_wanted:  # and told that something is gone
-            raise ProjectGone(f"Project {project.studio_id} was deleted.") from error
-        raise
+    remote = work.studio.project(project.studio_id)
     if remote.created != project.created:
         raise ProjectGone(f"Project {project.studio_id} is now another project of that id.")
     return remote
@@ -63,28 +58,23 @@ def _read_project(work: Workspace, project: Project) -> StudioProject:
 def _take_config(work: Workspace, remote: StudioProject, spec: LabelSpec) -> None:
     with work.begin() as session:
         project = projects.get(session, work.project_id)
-        changed = project.label_config != remote.label_config
-        moved = changed and project.label_config != "" and _data_key(work, project) != spec.data_key
+        before = (project.label_config, project.control)
         project.title, project.skip_queue = remote.title, remote.skip_queue
-        project.label_config = remote.label_config
-        if changed:
+        project.label_config, project.control = remote.label_config, spec.control
+        if before != (remote.label_config, spec.control):
             log.info(
                 "%s «%s»: learning control %r, classes %s (%s)",
                 work.name, remote.title, spec.control, list(spec.classes), spec.likelihood,
             )  # fmt: skip
             pool.settle_all(session, project, spec)
-        if moved:  # the images are now read from another field of the tasks
-            project.pass_wanted = True
-
-
-def _data_key(work: Workspace, project: Project) -> str:
-    return parse_label_config(project.label_config, work.settings.control_name).data_key
+        if project.data_key != spec.data_key:  # the images are in another field of the tasks
+            project.data_key, project.pass_wanted = spec.data_key, True
 
 
 def _begin_pass(work: Workspace, project: Project) -> None:
     newest = work.studio.newest_change(project.studio_id)
-    annotated = work.studio.tasks_page(project.studio_id, 1, annotated=True).total
-    total = work.studio.tasks_page(project.studio_id, 1).total
+    annotated = work.studio.count_tasks(project.studio_id, annotated=True)
+    total = work.studio.count_tasks(project.studio_id)
     pages = list(range(1, _pages(total) + 1))
     random.Random(f"{work.settings.seed}/{project.pass_number}").shuffle(pages)
     plan = [["annotated", page] for page in range(1, _pages(annotated) + 1)]

@@ -111,6 +111,8 @@ class Worker:
             reason = round_reason(work, spec, self.backbone.key)
             if reason:
                 log.info("%s: a round begins: %s", work.name, reason)
+                if work.project().train_requested:
+                    publishing.resume(work)
                 made = run_round(work, spec, self.backbone, inputs)
                 publishing.publish(work, spec, made)
                 remove_leftovers(work)

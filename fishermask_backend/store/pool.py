@@ -162,15 +162,6 @@ def _settle(task: Task, annotations: Sequence[Annotation], spec: LabelSpec) -> N
     task.tied = target is not None and target.tied
 
 
-def labelled(session: Session, project_id: int) -> Sequence[Task]:
-    """Return the tasks with a label and an embedded image, by id."""
-    return session.scalars(
-        select(Task)
-        .where(Task.project_id == project_id, Task.answer.is_not(None), Task.row.is_not(None))
-        .order_by(Task.task_id)
-    ).all()
-
-
 def embedded(session: Session, project_id: int) -> Sequence[Task]:
     """Return every task whose image is embedded, by id: the pool."""
     return session.scalars(

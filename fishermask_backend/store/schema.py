@@ -24,6 +24,8 @@ class Project(Base):
     created: Mapped[int]  # unix seconds, as Label Studio tells it
     title: Mapped[str] = mapped_column(Text, default="")
     label_config: Mapped[str] = mapped_column(Text, default="")
+    control: Mapped[str] = mapped_column(Text, default="")  # what is learned from the config,
+    data_key: Mapped[str] = mapped_column(Text, default="")  # and from which field of a task
     skip_queue: Mapped[str] = mapped_column(String(40), default="REQUEUE_FOR_OTHERS")
     token: Mapped[str | None] = mapped_column(Text)  # encrypted; has read the project
     offered_token: Mapped[str | None] = mapped_column(Text)  # encrypted; from /setup, not tried yet
