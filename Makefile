@@ -1,0 +1,50 @@
+# Every task of this repository by one word; `make` alone lists them.
+
+PYTHON ?= python3
+TESTS ?= tests
+ENVIRONMENTS = $(PYTHON) -m fishermask_backend.demo.environments
+UV = .venv-tools/bin/uv
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements"
+
+export PYTHONDONTWRITEBYTECODE = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-clean test lint format requirements python
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+demo: python ## Label Studio, the backend and a project on this machine [DATA=folder] [TASKS=300] [PORT=8080] [SIMULATE=120 [PACE=1]]
+	@$(ENVIRONMENTS) backend label-studio
+	@exec .venv/bin/python -m fishermask_backend.demo $(if $(DATA),--data "$(DATA)") $(if $(TASKS),--tasks $(TASKS)) \
+		$(if $(PORT),--port $(PORT)) $(if $(SIMULATE),--simulate $(SIMULATE)) $(if $(PACE),--pace $(PACE))
+
+demo-clean: python ## remove the demo's environments, images, projects and labels
+	@$(PYTHON) -m fishermask_backend.demo.folder --remove
+	rm -rf .venv .venv-label-studio .venv-tools
+
+test: python ## run every test, those on a real Label Studio included [TESTS=tests/fisher]
+	@$(ENVIRONMENTS) dev label-studio
+	LABEL_STUDIO_BIN="$(CURDIR)/.venv-label-studio/bin/label-studio" .venv/bin/python -m pytest $(TESTS)
+
+lint: python ## check style (ruff), formatting (ruff format) and types (mypy, strict)
+	@$(ENVIRONMENTS) dev
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+format: python ## format the code and mend what ruff can mend
+	@$(ENVIRONMENTS) dev
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+requirements: python ## compile requirements*.txt from pyproject.toml anew [UPGRADE=1]
+	@test -x $(UV) || { $(PYTHON) -m venv .venv-tools && echo "*" > .venv-tools/.gitignore && .venv-tools/bin/pip install --quiet "uv>=0.9"; }
+	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --group dev --output-file requirements-dev.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
+	echo "label-studio==1.23.2" | $(COMPILE) $(if $(UPGRADE),--upgrade) - --output-file requirements-label-studio.txt
+
+python:
+	@command -v $(PYTHON) > /dev/null || { echo "There is no $(PYTHON). Install Python 3.11 or newer, or name yours: make PYTHON=/path/to/python3 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: the backend needs Python 3.11 or newer. Name one: make PYTHON=python3.12 …" >&2; exit 1; }

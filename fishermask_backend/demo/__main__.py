@@ -1,0 +1,5 @@
+import sys
+
+from fishermask_backend.demo import main
+
+sys.exit(main())

@@ -1,0 +1,89 @@
+"""The backend's two processes, and what it says about a project."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from fishermask_backend.demo import DemoError
+from fishermask_backend.demo.folder import LOOPBACK
+from fishermask_backend.demo.processes import ChildProcess
+from fishermask_backend.demo.server import LabelStudioServer
+
+# Meant for another backend of this user; all other settings (BATCH_SIZE, DEVICE …) count here too.
+FOREIGN = ("DATABASE_URL", "SECRET_KEY", "BASIC_AUTH_USER", "BASIC_AUTH_PASS")
+
+
+class Backend:
+    """`fishermask serve` and `fishermask worker`, as a user would start them.
+
+    Attributes:
+        url: The web server's address.
+        web: The web server.
+        worker: The worker.
+        data: Its MODEL_DIR.
+    """
+
+    def __init__(
+        self, folder: Path, port: int, studio: LabelStudioServer, inherit: Sequence[int] = ()
+    ) -> None:
+        """Remembers what to start.
+
+        Args:
+            folder: For its data and logs.
+            port: Where the web server listens.
+            studio: The Label Studio that it works for.
+            inherit: File descriptors that both processes hold open as long as they live.
+
+        Raises:
+            DemoError: The package is not installed in this Python's environment.
+        """
+        program = Path(sys.executable).with_name("fishermask")
+        if not program.exists():
+            raise DemoError(f"There is no {program}; `make demo` makes the environment with it.")
+        self.url = f"http://{LOOPBACK}:{port}"
+        self.data = folder / "backend"
+        self.data.mkdir(parents=True, exist_ok=True)
+        own = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        env = own | {
+            "HOST": LOOPBACK,
+            "PORT": str(port),
+            "LABEL_STUDIO_URL": studio.url,
+            "LABEL_STUDIO_API_KEY": studio.token,
+            "MODEL_DIR": str(self.data),
+            "PYTHONUNBUFFERED": "1",
+        }
+        # In a folder of its own, so that no .env file of the user's is read.
+        self.web, self.worker = (
+            ChildProcess(
+                name,
+                [program, verb],
+                folder / "logs" / f"{verb}.log",
+                env=env,
+                folder=self.data,
+                inherit=inherit,
+            )
+            for name, verb in (
+                ("the backend's web server", "serve"),
+                ("the backend's worker", "worker"),
+            )
+        )
+
+    def project(self, project: int) -> dict[str, Any]:
+        """What the backend says about a Label Studio project; empty if it doesn't know it yet."""
+        response = httpx.get(f"{self.url}/projects/{project}", timeout=30, trust_env=False)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return {}
+        response.raise_for_status()
+        return dict(response.json())
+
+    def finished_rounds(self, project: int) -> list[dict[str, Any]]:
+        """The rounds that have led to a new order, the cold start among them, oldest first."""
+        rounds = self.project(project).get("rounds", [])
+        return sorted(
+            (each for each in rounds if each["finished"]),
+            key=lambda each: int(each["number"]),
+        )
