@@ -42,9 +42,9 @@ def masked_factors(
     mask = _checked(mask, sum(p.numel() for p in parameters)).to(device)
     columns = _columns(mask, parameters)
     with differentiable(model):
-        if not len(images):
+        if not (len(images) and len(mask)):
             classes = model(images.to(device)).shape[1]
-            return images.new_zeros((0, classes, len(mask)), dtype=parameters[0].dtype)
+            return images.new_zeros((len(images), classes, len(mask)), dtype=parameters[0].dtype)
         probe = record(model, images[:1].to(device))
         classes = probe.logits.shape[1]
         size = images_per_chunk(probe, classes)
@@ -124,7 +124,7 @@ def _checked(mask: Tensor, size: int) -> Tensor:
         )
     if len(mask) and not 0 <= int(mask.min()) <= int(mask.max()) < size:
         raise ValueError(
-            f"The mask has indices up to {int(mask.max())}, the model has {size} trained "
-            "parameters: make the mask from this model's diagonal."
+            f"The mask has indices {int(mask.min())} to {int(mask.max())}, the model has {size} "
+            "trained parameters: make the mask from this model's diagonal."
         )
     return mask

@@ -104,16 +104,7 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> list[Use]:
-    """Apply w x̂ + b per channel of x (N, F, ...), x̂ standardised by stored statistics.
-
-    Raises:
-        ValueError: The statistics are the batch's own, so that images are not independent.
-    """
-    if training or running_mean is None or running_var is None:
-        raise ValueError(
-            "A batch norm uses statistics of the batch in eval mode, so that an image's gradient "
-            "depends on the images beside it: build it with track_running_stats=True."
-        )
+    """Apply w x̂ + b per channel of x (N, F, ...), x̂ standardised by stored statistics."""
 
     def patches() -> Tensor:
         standard = functional.batch_norm(input.detach(), running_mean, running_var, eps=eps)
@@ -127,6 +118,28 @@ def batch_norm(
         *_use(weight, output, input, layout, patches, positions),
         *_bias(bias, output, input, positions),
     ]
+
+
+def refuse_batch_statistics(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    *_: Any,
+    **__: Any,
+) -> None:
+    """Check what a batch norm is called with.
+
+    Raises:
+        ValueError: The statistics are the batch's own, so that images are not independent.
+    """
+    if training or running_mean is None:
+        raise ValueError(
+            "A batch norm uses statistics of the batch in eval mode, so that an image's gradient "
+            "depends on the images beside it: build it with track_running_stats=True."
+        )
 
 
 def layer_norm(

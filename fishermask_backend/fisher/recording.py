@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from fishermask_backend.fisher.layers import RULES, Use
+from fishermask_backend.fisher.layers import RULES, Use, refuse_batch_statistics
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,13 @@ class _Listener(TorchFunctionMode):
         args: Any = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        output = func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if func is functional.batch_norm:
+            refuse_batch_statistics(*args, **kwargs)
+        output = func(*args, **kwargs)
         rule = RULES.get(func)
         if rule is not None:
-            self.uses += rule(output, *args, **(kwargs or {}))
+            self.uses += rule(output, *args, **kwargs)
         return output
 
 
@@ -72,7 +76,7 @@ def record(model: nn.Module, images: Tensor) -> Recording:
     """
     parameters = trained_parameters(model)
     with _Listener() as listener:
-        logits = model(images)
+        logits = model(images.clone() if images.is_inference() else images)
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise ValueError(f"The model must give logits ({len(images)}, C), it gave {shape}.")

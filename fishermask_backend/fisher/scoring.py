@@ -28,23 +28,23 @@ class PoolScorer:
 
     Attributes:
         inverse: A⁻¹ (d, d), float64.
-        sensitivity: A⁻¹ I_U A⁻¹ (d, d), float64.
+        pool_fisher: I_U (d, d), float64.
         scale: Weight of a pick, () float64: X = scale · V.
     """
 
     inverse: Tensor
-    sensitivity: Tensor
+    pool_fisher: Tensor
     scale: Tensor
 
     def to_tensors(self) -> dict[str, Tensor]:
         """Return the state as contiguous tensors, 8 d² bytes: both matrices are symmetric.
 
-        `matrices` (d, d) holds A⁻¹ in its upper triangle with the diagonal and A⁻¹ I_U A⁻¹ below
-        it, `diagonal` (d,) the latter's diagonal, `scale` () the weight of a pick.
+        `matrices` (d, d) holds A⁻¹ in its upper triangle with the diagonal and I_U below it,
+        `diagonal` (d,) that of I_U, `scale` () the weight of a pick.
         """
         return {
-            "matrices": self.inverse.triu() + self.sensitivity.tril(-1),
-            "diagonal": self.sensitivity.diagonal().clone(),
+            "matrices": self.inverse.triu() + self.pool_fisher.tril(-1),
+            "diagonal": self.pool_fisher.diagonal().clone(),
             "scale": self.scale.clone(),
         }
 
@@ -79,7 +79,6 @@ def score_new(scorer: PoolScorer, factors: Tensor) -> Tensor:
     if factors.ndim != 3 or factors.shape[2] != d:
         raise ValueError(f"Factors {tuple(factors.shape)} do not fit a scorer of d={d}: (M, C, d).")
     X = factors.to(scorer.inverse) * scorer.scale
-    rows = X.flatten(0, 1)
-    P = (rows @ scorer.inverse).view_as(X) @ X.mT
-    Q = (rows @ scorer.sensitivity).view_as(X) @ X.mT
-    return marginal_gains(P, Q)
+    Y = (X.flatten(0, 1) @ scorer.inverse).view_as(X)
+    Z = (Y.flatten(0, 1) @ scorer.pool_fisher).view_as(X)
+    return marginal_gains(Y @ X.mT, Z @ Y.mT)

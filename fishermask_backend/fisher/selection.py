@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from fishermask_backend.fisher.information import Information
-from fishermask_backend.fisher.scoring import PoolScorer, marginal_gains
+from fishermask_backend.fisher.scoring import PoolScorer
 
 PickWeight = Literal["batch", "sample"]
 
-TIE = 1e-10  # gains this close to the largest, relative to it, are equal: rounding decides nothing
+TIE = 1e-9  # gains this close to the largest, relative to it, are equal: rounding decides nothing
 
 
 class Selection(NamedTuple):
@@ -74,50 +74,36 @@ def select_batch(
     picked: list[int] = []
     gains: list[float] = []
     for _ in range(min(math.floor((backward_steps + 1) * batch_size), len(open_))):
-        now = marginal_gains(information.P, information.Q).masked_fill_(~open_, -torch.inf)
+        now = information.gains().masked_fill_(~open_, -torch.inf)
         place = _first_largest(now)
         picked.append(place)
         gains.append(float(now[place]))
         open_[place] = False
         information.add(place)
     while len(picked) > batch_size:
-        losses = _losses(information.P[picked], information.Q[picked])
-        out = min(_near_smallest(losses), key=lambda i: picked[i])
+        places = sorted(picked)
+        out = picked.index(places[_first_largest(-information.losses(places))])
         information.remove(picked[out])
         open_[picked[out]] = True
         del picked[out], gains[out]
     remaining = torch.full((len(pool),), -torch.inf, dtype=torch.float64, device=pool.device)
-    remaining[information.candidates] = marginal_gains(information.P, information.Q).masked_fill_(
-        ~open_, -torch.inf
-    )
+    left = information.gains().masked_fill_(~open_, -torch.inf)
+    remaining[information.candidates] = left
     return Selection(
         information.candidates[picked],
         torch.tensor(gains, dtype=torch.float64, device=pool.device),
         remaining,
         PoolScorer(
             information.inverse,
-            information.sensitivity(),
+            information.pool_fisher,
             torch.tensor(scale, dtype=torch.float64, device=pool.device),
         ),
     )
 
 
-def _first_largest(gains: Tensor) -> int:
-    top = gains.max()
-    return int((gains >= top - TIE * top.abs()).nonzero()[0])
-
-
-def _losses(P: Tensor, Q: Tensor) -> Tensor:
-    """Return tr[Q (I − P)⁻¹] of picked images: how much the objective rises without each."""
-    values, vectors = torch.linalg.eigh(P)
-    rotated = (vectors.mT @ Q @ vectors).diagonal(dim1=1, dim2=2)
-    left = (1 - values).clamp_min(torch.finfo(P.dtype).eps)
-    return torch.sum(rotated / left, 1)
-
-
-def _near_smallest(losses: Tensor) -> list[int]:
-    low = losses.min()
-    return (losses <= low + TIE * low.abs()).nonzero().flatten().tolist()
+def _first_largest(values: Tensor) -> int:
+    top = values.max()
+    return int((values >= top - TIE * top.abs()).nonzero()[0])
 
 
 def _checked(
