@@ -210,9 +210,9 @@ def load_classifier(path: Path, backbone: Backbone) -> nn.Module:
 def round_memory(images: int, num_classes: int, mask_size: int, row_bytes: int) -> int:
     """Estimate the bytes that a round needs at its peak.
 
-    N·row + 8·(N·C·d + 2·N·C² + 4·d²) + 512 MiB: the pool's rows; in float64 the factors V
-    (N, C, d), what the selection keeps of each image (two C×C matrices) and four d×d matrices; the
-    libraries, a training step and a chunk of gradients.
+    N·(2·row + 12·C·d + 16·C²) + 48·d² + 1 GiB: the rows of the pool and of the candidates; the
+    factors V (N, C, d) in float32, and once in float64 while they are checked; the two C×C matrices
+    that the selection keeps of each image, and six d×d ones; the libraries and chunks in work.
 
     Args:
         images: N, candidates and labelled.
@@ -220,5 +220,5 @@ def round_memory(images: int, num_classes: int, mask_size: int, row_bytes: int) 
         mask_size: d, the last layer included.
         row_bytes: Bytes of one row.
     """
-    doubles = images * num_classes * (mask_size + 2 * num_classes) + 4 * mask_size**2
-    return images * row_bytes + 8 * doubles + 512 * 2**20
+    factors = 12 * num_classes * mask_size + 16 * num_classes**2
+    return images * (2 * row_bytes + factors) + 48 * mask_size**2 + 2**30
