@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from fishermask_backend.errors import ImageUnavailable
 
@@ -112,10 +112,9 @@ def _turn(image: Image.Image) -> AbstractContextManager[object]:
     return _one_large_image if image.width * image.height > _MANY_PIXELS else nullcontext()
 
 
-def _pixels(image: Image.Image, size: int) -> NDArray[np.uint8]:
+def _pixels(image: ImageFile.ImageFile, size: int) -> NDArray[np.uint8]:
     image.draft(None, (2 * size, 2 * size))  # a JPEG is decoded at 1/2, 1/4 or 1/8
-    if hasattr(image, "decodermaxblock"):
-        image.decodermaxblock = _BLOCK
+    image.decodermaxblock = _BLOCK
     small = _on_white(_squashed(image, size))
     turned = _TURNED.get(_orientation(image))
     if turned is not None:

@@ -102,7 +102,7 @@ class ImageLoader:
             if not isinstance(error, FetchFailed):
                 raise ImageUnavailable(f"{name}: {error}.") from None
             kind = ImageUnavailable if error.pause is None else ImageUnreachable
-            raise kind(f"{name}: {error}{self._advice(error)}.") from None
+            raise kind(f"{name}: {error}{self._advice(error, url.strip())}.") from None
 
     def close(self) -> None:
         """Close all connections."""
@@ -156,9 +156,12 @@ class ImageLoader:
         except ValueError:
             raise ImageUnavailable("its base64 is damaged") from None
 
-    def _advice(self, failure: FetchFailed) -> str:
+    def _advice(self, failure: FetchFailed, url: str) -> str:
         status, path = failure.status or 0, failure.url.path
-        if not self._files.holds(failure.url):
+        own = self._files.holds(failure.url)
+        if url.startswith(_CLOUD) and (status == 424 if own else 400 <= status < 500):
+            return _BUCKET
+        if not own:
             return _OUTSIDE.get(status, "")
         if status == 404 and path.endswith(("/resolve/", "/presign/")):
             return "; connect the bucket to the project as a cloud storage"
@@ -169,6 +172,10 @@ class ImageLoader:
         return _LABEL_STUDIO.get(status, "")
 
 
+_BUCKET = (
+    "; the object is gone, or the credentials of the storage in Label Studio's project settings "
+    "may not read it"
+)
 _NO_KEY = (
     "; the API key goes to LABEL_STUDIO_URL only: make the image public, or connect its storage "
     "to Label Studio"

@@ -58,21 +58,22 @@ def test_the_whole_picture_is_squashed_never_cropped(size):
         assert result[:, 4, 7].tolist() == [0, 0, 255]
 
 
-def test_shrinking_averages_instead_of_skipping():
+@pytest.mark.parametrize("mode", ["L", "RGB", "P", "1"])
+def test_shrinking_averages_instead_of_skipping(mode):
     stripes = np.zeros((800, 800), np.uint8)
     stripes[:, ::2] = 255
-    result = pixels(saved(Image.fromarray(stripes), "PNG"))
+    result = pixels(saved(Image.fromarray(stripes).convert(mode), "PNG"))
     assert np.abs(result.astype(int) - 127).max() <= 2
 
 
-def test_a_large_jpeg_looks_as_if_decoded_whole():
+def test_a_jpeg_decoded_smaller_looks_as_if_decoded_whole():
     rng = np.random.default_rng(0)
     smooth = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
-    large = smooth.resize((2000, 1500), Image.Resampling.BICUBIC)
+    large = smooth.resize((300, 200), Image.Resampling.BICUBIC)
     body = saved(large, "JPEG", quality=95)
     whole = Image.open(io.BytesIO(body)).resize((32, 32), Image.Resampling.BICUBIC)
     expected = np.asarray(whole).transpose(2, 0, 1).astype(int)
-    assert np.abs(pixels(body, 32, max_pixels=4e6).astype(int) - expected).mean() < 1.5
+    assert np.abs(pixels(body, 32).astype(int) - expected).mean() < 1.5
 
 
 def test_sixteen_bit_grey_is_scaled_not_clipped():

@@ -104,9 +104,16 @@ def test_an_older_label_studio_is_asked_at_its_older_path(label_studio, loader_f
 def test_an_object_missing_in_the_bucket_is_asked_for_once(serve, label_studio, loader_for):
     bucket = serve()
     label_studio.routes["/tasks/7/resolve/"] = (303, {"Location": f"{bucket.url}/k.png"}, b"")
-    with pytest.raises(ImageUnavailable, match="answered 404; the image is gone"):
+    with pytest.raises(
+        ImageUnavailable, match="answered 404; the object is gone, or the credentials"
+    ):
         loader_for(label_studio, bucket).load("s3://b/k.png", task_id=7)
     assert len(label_studio.seen) == 1
+
+
+def test_a_name_that_utf8_cannot_write_is_merely_missing(label_studio, loader_for):
+    with pytest.raises(ImageUnavailable, match="connect the bucket"):
+        loader_for(label_studio).load("s3://b/\ud800.png", task_id=7)
 
 
 def test_the_key_does_not_come_back_after_a_detour(serve, label_studio, loader_for):
@@ -202,6 +209,7 @@ def test_addresses_that_are_refused_without_a_request(label_studio, loader_for, 
         ("/data/local-files/?d=b.png", 403, "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED", False),
         ("/data/local-files/?d=b.png", 404, "no storage of the project holds it", False),
         ("s3://b/k.png", 404, "connect the bucket to the project", False),
+        ("s3://b/k.png", 424, "the credentials of the storage in Label Studio", False),
         ("s3://b/k.png", 403, "the key's user may not see this project", False),
         ("{other}/b.png", 403, "goes to LABEL_STUDIO_URL only: make the image public", False),
     ],
