@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 
-from fishermask_backend.demo import DemoError
 from fishermask_backend.demo.folder import LOOPBACK
 from fishermask_backend.demo.processes import ChildProcess
 from fishermask_backend.demo.server import LabelStudioServer
@@ -37,13 +36,7 @@ class Backend:
             port: Where the web server listens.
             studio: The Label Studio that it works for.
             inherit: File descriptors that both processes hold open as long as they live.
-
-        Raises:
-            DemoError: The package is not installed in this Python's environment.
         """
-        program = Path(sys.executable).with_name("fishermask")
-        if not program.exists():
-            raise DemoError(f"There is no {program}; `make demo` makes the environment with it.")
         self.url = f"http://{LOOPBACK}:{port}"
         self.data = folder / "backend"
         self.data.mkdir(parents=True, exist_ok=True)
@@ -60,7 +53,7 @@ class Backend:
         self.web, self.worker = (
             ChildProcess(
                 name,
-                [program, verb],
+                [sys.executable, "-m", "fishermask_backend.cli", verb],
                 folder / "logs" / f"{verb}.log",
                 env=env,
                 folder=self.data,

@@ -90,6 +90,12 @@ def connect_backend(client: httpx.Client, project: int, url: str) -> None:
         answer(client.post("/api/ml", json=body))
 
 
+def start_training(client: httpx.Client, project: int) -> None:
+    """Presses «Start training» on the project's settings page."""
+    for backend in answer(client.get("/api/ml", params={"project": project})).json():
+        answer(client.post(f"/api/ml/{backend['id']}/train", json={}))
+
+
 def _forget_webhooks(client: httpx.Client, project: int, url: str) -> None:
     # Removing a backend leaves its webhook, which would cost every submit a second.
     for hook in answer(client.get("/api/webhooks/", params={"project": project})).json():

@@ -10,6 +10,7 @@ from fishermask_backend.demo import DemoError
 from fishermask_backend.demo.annotator import Annotator, round_of
 from fishermask_backend.demo.images import DemoImages
 from fishermask_backend.demo.progress import Progress
+from fishermask_backend.demo.project import start_training
 from fishermask_backend.demo.report import complaints, table
 from fishermask_backend.demo.running import Running
 
@@ -45,6 +46,7 @@ def simulate(
 
         annotator.label(labels, after_each)
     with Progress("Waiting for the last round") as progress:
+        start_training(client, project)  # the last labels may be fewer than a round waits for
         rounds = wait_for_last_round(annotator, running, progress)
     with Progress("Measuring the held-out accuracy"):
         from fishermask_backend.demo.accuracy import held_out_accuracies  # loads torch, seconds
