@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.images.addresses import HostRule
 
 
 class BadSettings(FisherMaskError):
@@ -141,7 +142,9 @@ class Settings(BaseSettings):
         4, description="Images fetched at a time; Label Studio's annotators share its server."
     )
     allowed_image_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Comma-separated private hosts or networks that images may come from."
+        (),
+        description="Private hosts images may come from, comma-separated: `name`, `name:port`, "
+        "`*.domain`, an address or a network like `10.0.0.0/8`.",
     )
     max_image_bytes: Count = Field(50 * 2**20, description="Largest image file, bytes.")
     max_image_pixels: Count = Field(100_000_000, description="Largest image, pixels.")
@@ -152,6 +155,13 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("allowed_image_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            HostRule.parse(entry)
         return value
 
     @field_validator("label_studio_url")

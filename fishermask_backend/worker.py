@@ -28,7 +28,7 @@ from fishermask_backend.round import run_round
 from fishermask_backend.schedule import next_look, round_reason, running_low
 from fishermask_backend.scoring import score_new_tasks
 from fishermask_backend.settings import Settings
-from fishermask_backend.store import Store, projects, rounds
+from fishermask_backend.store import Store, pool, projects, rounds
 from fishermask_backend.store.projects import LEASE_SECONDS, Lease
 from fishermask_backend.sync import sync
 from fishermask_backend.workspace import Workspace
@@ -61,6 +61,8 @@ class Worker:
     def run(self) -> NoReturn:
         """Work until a signal raises SystemExit; the step in progress is then abandoned."""
         log.info("worker %s for %s", self.name, self.settings.label_studio_url)
+        with self.store.begin() as session:
+            pool.retry_images(session)
         while True:
             if time.monotonic() - self._discovered_at > DISCOVER_SECONDS:
                 self._discovered_at = time.monotonic()

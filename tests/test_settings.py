@@ -24,6 +24,7 @@ def test_defaults(settings):
         ("LABEL_STUDIO_URL", "localhost:8080", "http://localhost:8080"),
         ("RIDGE", "-1", "greater than 0"),
         ("PRELABELS", "maybe", "boolean"),
+        ("ALLOWED_IMAGE_HOSTS", "http://minio:9000", "without http://"),
     ],
 )
 def test_a_bad_value_names_setting_value_and_what_is_allowed(

@@ -220,6 +220,15 @@ def image_errors(session: Session, project_id: int, limit: int = 20) -> dict[int
     return {row.task_id: row.image_error or "" for row in session.execute(query.limit(limit))}
 
 
+def retry_images(session: Session) -> None:
+    """Give every failed image of every project another try: a setting may have changed."""
+    session.execute(
+        update(Task)
+        .where(Task.row.is_(None), Task.image_error.is_not(None))
+        .values(image_tries=0, image_retry_at=0.0)
+    )
+
+
 def next_image_try(session: Session, project_id: int) -> float | None:
     """Return when the next image is to be tried (again); None if all are embedded or given up."""
     query = select(func.min(Task.image_retry_at)).where(
