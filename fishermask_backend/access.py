@@ -1,6 +1,6 @@
 """With which key a project's Label Studio is opened."""
 
-from fishermask_backend.errors import LabelStudioError
+from fishermask_backend.errors import LabelStudioError, ProjectGone
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import Store, projects
 from fishermask_backend.store.projects import Lease
@@ -16,6 +16,7 @@ def open_studio(settings: Settings, store: Store, lease: Lease) -> Studio:
 
     Raises:
         LabelStudioError: No key, or none that Label Studio accepts; the text says how to get one.
+        ProjectGone: The key that used to read the project finds it no more.
     """
     if settings.label_studio_api_key:
         return Studio(settings.label_studio_url, settings.label_studio_api_key)
@@ -25,7 +26,7 @@ def open_studio(settings: Settings, store: Store, lease: Lease) -> Studio:
     offered, kept = box.open(project.offered_token), box.open(project.token)
     for token in dict.fromkeys(t for t in (offered, kept) if t):
         studio = Studio(settings.label_studio_url, token)
-        if not _reads(studio, project.studio_id):
+        if not _reads(studio, project.studio_id, known=token == kept):
             studio.close()
             continue
         if token != kept or project.offered_token:
@@ -43,11 +44,15 @@ def open_studio(settings: Settings, store: Store, lease: Lease) -> Studio:
     )
 
 
-def _reads(studio: Studio, studio_id: int) -> bool:
+def _reads(studio: Studio, studio_id: int, *, known: bool) -> bool:
     try:
         studio.project(studio_id)
     except LabelStudioError as error:
-        if error.status in (401, 403, 404):
+        if error.status in (401, 403):
             return False
         raise
+    except ProjectGone:
+        if known:
+            raise
+        return False
     return True

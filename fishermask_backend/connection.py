@@ -4,7 +4,7 @@ import logging
 import time
 
 from fishermask_backend import publishing
-from fishermask_backend.errors import FisherMaskError, LabelStudioError, ProjectGone
+from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import Store, projects
 from fishermask_backend.studio import Studio
@@ -28,18 +28,15 @@ def check_connection(work: Workspace) -> bool:
     overdue = project.pass_wanted or age > work.settings.reconcile_minutes * 60
     if project.connected and not overdue:
         return True
-    try:
-        connected = bool(work.studio.backend_titles(project.studio_id))
-    except LabelStudioError as error:
-        if error.status == 404 and project.pass_wanted:  # and told that something is gone
-            raise ProjectGone(f"Project {project.studio_id} was deleted.") from error
-        raise
+    connected = bool(work.studio.backend_titles(project.studio_id))
     if connected != project.connected:
         log.info("%s: %s", work.name, "connected" if connected else "backend removed")
         if not connected:
             publishing.restore(work)
         with work.begin() as session:
-            projects.get(session, project.id).connected = connected
+            row = projects.get(session, project.id)
+            row.connected = connected
+            row.pass_wanted |= connected  # after an absence everything may be different
     return connected
 
 

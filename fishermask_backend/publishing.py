@@ -118,13 +118,15 @@ def restore(work: Workspace) -> None:
     if project.former is not None:
         remote = work.studio.project(project.studio_id)
         if remote.sampling == SAMPLING and is_ours(remote.model_version):
-            former = project.former
-            work.studio.set_order(
-                project.studio_id,
-                sampling=former["sampling"],
-                model_version=former["model_version"],
-            )
-            log.info("%s: former order put back: %s", work.name, former)
+            sampling, version = project.former["sampling"], project.former["model_version"]
+            try:
+                work.studio.set_order(project.studio_id, sampling=sampling, model_version=version)
+            except LabelStudioError as error:
+                if error.status != 400:
+                    raise
+                # It was the title of a backend that is gone, or its predictions are.
+                work.studio.set_order(project.studio_id, sampling=sampling, model_version="")
+            log.info("%s: former order put back: %s", work.name, project.former)
     with work.begin() as session:
         projects.get(session, work.project_id).former = None
 

@@ -16,7 +16,7 @@ import httpx
 from label_studio_sdk import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
-from fishermask_backend.errors import LabelStudioError
+from fishermask_backend.errors import LabelStudioError, ProjectGone
 from fishermask_backend.versions import is_ours
 
 PAGE = 1000
@@ -77,7 +77,8 @@ class Studio:
         key: Personal access token or legacy token.
         timeout: Seconds a call may take.
 
-    Every method raises `LabelStudioError`.
+    Every method raises `LabelStudioError`; `project` and `backend_titles` raise `ProjectGone` where
+    Label Studio has no such project (any more).
     """
 
     def __init__(self, address: str, key: str, *, timeout: float = 60.0) -> None:
@@ -114,7 +115,7 @@ class Studio:
 
     def project(self, studio_id: int) -> StudioProject:
         """Return one project."""
-        with _errors(f"read project {studio_id}"):
+        with _errors(f"read project {studio_id}", project=studio_id):
             return _project(self._api.projects.get(studio_id))
 
     def backend_titles(self, studio_id: int) -> list[str]:
@@ -122,7 +123,7 @@ class Studio:
 
         It is known by its answer to /setup, which Label Studio keeps: a version of ours.
         """
-        with _errors(f"list the ML backends of project {studio_id}"):
+        with _errors(f"list the ML backends of project {studio_id}", project=studio_id):
             backends = self._api.ml.list(project=studio_id)
         return [b.title or "" for b in backends if is_ours(b.model_version)]
 
@@ -258,11 +259,14 @@ def _user(completed_by: Any) -> int:
 
 
 @contextmanager
-def _errors(doing: str) -> Iterator[None]:
+def _errors(doing: str, *, project: int | None = None) -> Iterator[None]:
     try:
         yield
     except ApiError as error:
         status = error.status_code
+        # In its own words, that is: a proxy's 404 page says nothing about a project.
+        if project is not None and status == 404 and isinstance(error.body, dict):
+            raise ProjectGone(f"Project {project} was deleted.") from error
         raise LabelStudioError(f"Cannot {doing}: {_reason(status, error.body)}", status) from error
     except httpx.HTTPError as error:
         text = str(error) or type(error).__name__

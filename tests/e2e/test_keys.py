@@ -1,0 +1,117 @@
+"""Keys: a personal access token, the legacy token, none; and the password of the backend itself."""
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from fishermask_backend.demo.server import LabelStudioServer
+from tests.e2e.backends import Backend
+from tests.e2e.people import Person
+from tests.e2e.projects import MakeProject, Project
+
+AUTH = {"basic_auth_user": "label-studio", "basic_auth_pass": "a password"}
+
+
+@pytest.fixture(scope="module")
+def personal_token(owner: Person) -> str:
+    """A personal access token, which Label Studio 1.23 makes by default."""
+    return str(owner.call("POST", "/api/token/")["token"])
+
+
+@pytest.fixture
+def without_legacy_tokens(
+    label_studio: LabelStudioServer, personal_token: str
+) -> Iterator[Callable[[bool], None]]:
+    """Turns legacy tokens off or on for the whole organisation; on again behind the test."""
+    with httpx.Client(base_url=label_studio.url, timeout=60) as client:
+
+        def allow(legacy: bool) -> None:
+            key = client.post("/api/token/refresh/", json={"refresh": personal_token})
+            client.post(
+                "/api/jwt/settings",
+                headers={"Authorization": f"Bearer {key.json()['access']}"},
+                json={"api_tokens_enabled": True, "legacy_api_tokens_enabled": legacy},
+            ).raise_for_status()
+
+        allow(False)
+        yield allow
+        allow(True)
+
+
+def test_personal_token_and_basic_auth(
+    start_backend: Callable[..., Backend], personal_token: str, project: Project, owner: Person
+):
+    backend = start_backend(
+        LABEL_STUDIO_API_KEY=personal_token,
+        BASIC_AUTH_USER=AUTH["basic_auth_user"],
+        BASIC_AUTH_PASS=AUTH["basic_auth_pass"],
+    )
+    for path in ("/predict", "/setup", "/train", "/validate", "/delete"):
+        assert httpx.post(backend.url + path, json={}).status_code == 401
+    for path in ("/", "/projects", f"/projects/{project.id}", "/versions"):
+        assert httpx.get(backend.url + path).status_code == 401
+    assert httpx.get(backend.url + "/", auth=("label-studio", "another")).status_code == 401
+
+    wrong = {"basic_auth_user": "label-studio", "basic_auth_pass": "another"}
+    body = {"url": backend.url, "project": project.id, "auth_method": "BASIC_AUTH", **wrong}
+    refused = owner.client.post("/api/ml", json=body)
+    assert refused.status_code == 400
+    assert "BASIC_AUTH_USER" in refused.text
+
+    project.connect(backend.url, auth_method="BASIC_AUTH", **AUTH)
+    queue = backend.queue(project)
+    (shown,) = project.backends()
+    assert (shown["state"], shown["model_version"]) == ("CO", queue["version"])
+    for expected in queue["task_ids"][:5]:
+        task = owner.open_next(project.id)
+        assert task["id"] == expected
+        owner.submit(task, project.truth[expected])
+    backend.queue(project, after=queue["version"])  # the events came, without a password
+    project.act("retrieve_tasks_predictions")
+    assert len(project.predictions("fishermask-2")) == 40
+
+
+def test_token_that_setup_brings(
+    start_backend: Callable[..., Backend],
+    make_project: MakeProject,
+    owner: Person,
+    label_studio: LabelStudioServer,
+):
+    backend = start_backend(LABEL_STUDIO_API_KEY="")
+    project = make_project(20)
+    project.connect(backend.url)
+    queue = backend.queue(project)
+    assert owner.open_next(project.id)["id"] == queue["task_ids"][0]
+    assert not any(  # it rests encrypted
+        label_studio.token.encode() in file.read_bytes()
+        for file in backend.state.rglob("*")
+        if file.is_file()
+    )
+
+
+def test_token_that_setup_brings_is_refused(
+    start_backend: Callable[..., Backend],
+    make_project: MakeProject,
+    without_legacy_tokens: Callable[[bool], None],
+    personal_token: str,
+    label_studio: LabelStudioServer,
+    owner: Person,
+):
+    without_legacy_tokens(True)
+    project = make_project(20)
+    without_legacy_tokens(False)
+    backend = start_backend(LABEL_STUDIO_API_KEY="")
+    with httpx.Client(base_url=label_studio.url, timeout=60) as client:
+        access = client.post("/api/token/refresh/", json={"refresh": personal_token}).json()
+        client.headers["Authorization"] = f"Bearer {access['access']}"
+        Person(client).call("POST", "/api/ml", json={"url": backend.url, "project": project.id})
+    status = backend.until(project, lambda status: status.get("error"), "told")
+    assert "No key opens Label Studio" in status["error"]
+    assert "LABEL_STUDIO_API_KEY" in status["error"]
+    assert status["queue"] is None
+
+    without_legacy_tokens(True)
+    project.backends()  # looking at the Model page calls /setup again
+    queue = backend.queue(project)
+    assert owner.open_next(project.id)["id"] == queue["task_ids"][0]
