@@ -1,27 +1,19 @@
 """Training, predicting with, storing and sizing the classifier of one project."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from fishermask_backend.backbones import Backbone
-from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.labeling import Likelihood
+from fishermask_backend.tensors import TensorsUnusable, load_tensors, save_tensors
 
-Likelihood = Literal["categorical", "bernoulli"]
 Progress = Callable[[int, int], None]
-
-
-class ClassifierUnusable(FisherMaskError):
-    """A stored classifier is missing, damaged or another backbone's; a new round replaces it."""
 
 
 @dataclass(frozen=True)
@@ -157,42 +149,18 @@ def save_classifier(path: Path, model: nn.Module, metadata: Mapping[str, str]) -
     missing = {"backbone", "num_classes"} - metadata.keys()
     if missing:
         raise ValueError(f"metadata lacks {', '.join(sorted(missing))}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    state = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
-    try:
-        save_file(state, temporary, dict(metadata))
-        _sync(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    save_tensors(path, model.state_dict(), metadata)
 
 
 def load_classifier(path: Path, backbone: Backbone) -> nn.Module:
     """Read a network that `save_classifier` wrote.
 
     Raises:
-        ClassifierUnusable: No such file, a damaged one, or one of another backbone.
+        TensorsUnusable: No such file, a damaged one, or one of another backbone.
     """
-    try:
-        with safe_open(path, "pt") as file:
-            metadata: dict[str, str] = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise ClassifierUnusable(
-            f"The classifier {path} cannot be read ({error}); the next round writes a new one."
-        ) from error
+    state, metadata = load_tensors(path)
     if metadata.get("backbone") != backbone.key:
-        raise ClassifierUnusable(
+        raise TensorsUnusable(
             f"The classifier {path} belongs to backbone {metadata.get('backbone')}, the settings "
             f"ask for {backbone.key}; the next round writes a new one."
         )
@@ -200,7 +168,7 @@ def load_classifier(path: Path, backbone: Backbone) -> nn.Module:
         model = backbone.network(int(metadata["num_classes"]), None)
         model.load_state_dict(state)
     except (KeyError, ValueError, RuntimeError) as error:
-        raise ClassifierUnusable(
+        raise TensorsUnusable(
             f"The classifier {path} does not hold the weights its metadata promise ({error}); "
             "the next round writes a new one."
         ) from error

@@ -42,7 +42,7 @@ class Order:
 
 def load_scorer(path: Path) -> tuple[PoolScorer, Tensor]:
     """Read what `Order.save_scorer` wrote: the scorer and its mask."""
-    tensors = load_tensors(path)
+    tensors, _ = load_tensors(path)
     mask = tensors.pop("mask")
     return PoolScorer.from_tensors(tensors), mask
 

@@ -4,41 +4,63 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from fishermask_backend.errors import FisherMaskError
 
 
 class TensorsUnusable(FisherMaskError):
-    """A file of tensors is missing or damaged; the next round writes a new one."""
+    """A file of tensors is missing, damaged or another network's; a new round replaces it."""
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors to a temporary name, bring them to the disk, then rename.
+def save_tensors(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write tensors under a temporary name, bring them to the disk, then rename.
+
+    A reader sees the old file or the whole new one.
+
+    Args:
+        path: Ends in `.safetensors`; its folder is made.
+        tensors: On any device.
+        metadata: Texts stored beside them.
 
     Raises:
         OSError: The disk is full, or failed; an earlier file of that name is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
+    stored = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     try:
-        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, draft)
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
+        save_file(stored, draft, dict(metadata or {}))
+        _sync(draft)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+    _sync(path.parent)
 
 
-def load_tensors(path: Path) -> dict[str, Tensor]:
-    """Read what `save_tensors` wrote.
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read what `save_tensors` wrote: tensors, and metadata.
 
     Raises:
         TensorsUnusable: The file is missing or damaged.
     """
     try:
-        return load_file(path)
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise TensorsUnusable(f"{path} cannot be read ({error}).") from error
+        raise TensorsUnusable(
+            f"{path} cannot be read ({error}); the next round writes a new one."
+        ) from error

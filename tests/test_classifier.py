@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from fishermask_backend import classifier
 from fishermask_backend.backbones import Backbone, load_backbone
 from fishermask_backend.classifier import (
-    ClassifierUnusable,
     Schedule,
     fit_classifier,
     load_classifier,
@@ -23,6 +22,7 @@ from fishermask_backend.classifier import (
     round_memory,
     save_classifier,
 )
+from fishermask_backend.tensors import TensorsUnusable
 
 CPU = torch.device("cpu")
 
@@ -222,19 +222,19 @@ def test_metadata_needed_for_loading_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_another_backbones_classifier_is_refused(saved: Path, small_cnn: Backbone) -> None:
-    with pytest.raises(ClassifierUnusable, match=f"settings ask for {small_cnn.key}"):
+    with pytest.raises(TensorsUnusable, match=f"settings ask for {small_cnn.key}"):
         load_classifier(saved, small_cnn)
 
 
 @pytest.mark.parametrize("kept", [0, 7, 100, 5000])
 def test_a_truncated_file_is_refused(saved: Path, features: Backbone, kept: int) -> None:
     os.truncate(saved, kept)
-    with pytest.raises(ClassifierUnusable, match="cannot be read"):
+    with pytest.raises(TensorsUnusable, match="cannot be read"):
         load_classifier(saved, features)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path, features: Backbone) -> None:
-    with pytest.raises(ClassifierUnusable, match="cannot be read"):
+    with pytest.raises(TensorsUnusable, match="cannot be read"):
         load_classifier(tmp_path / "none.safetensors", features)
 
 
@@ -246,7 +246,7 @@ def test_weights_that_do_not_match_their_metadata_are_refused(
     if classes is not None:
         metadata["num_classes"] = classes
     save_file(load_file(saved), saved, metadata)
-    with pytest.raises(ClassifierUnusable, match="does not hold the weights"):
+    with pytest.raises(TensorsUnusable, match="does not hold the weights"):
         load_classifier(saved, features)
 
 
