@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from fishermask_backend import __version__
 from fishermask_backend.errors import BadRequest, FisherMaskError, UnsupportedLabelConfig
-from fishermask_backend.model import START_TRAINING, FisherMaskBackend
+from fishermask_backend.model import START_TRAINING, FisherMaskBackend, open_store
 from fishermask_backend.settings import load_settings
 from fishermask_backend.status import project_status, projects_status
 
@@ -23,8 +23,9 @@ HTTP_STATUS = {BadRequest: 400, UnsupportedLabelConfig: 422}
 
 
 def create_app() -> Flask:
-    """Make the WSGI application; settings are read, and refused, now."""
+    """Make the WSGI application; bad settings and an outdated database are refused now."""
     settings = load_settings()
+    open_store()
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.json.sort_keys = False  # type: ignore[attr-defined]

@@ -5,11 +5,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
+from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.store.schema import Base
+
+
+class DatabaseOutdated(FisherMaskError):
+    """The database's tables are not this version's."""
 
 
 class Store:
@@ -18,6 +23,9 @@ class Store:
     Args:
         url: SQLAlchemy URL. SQLite is opened in WAL mode, so that the web process reads while the
             worker writes.
+
+    Raises:
+        DatabaseOutdated: The tables are there, but of another version.
     """
 
     def __init__(self, url: str) -> None:
@@ -33,6 +41,7 @@ class Store:
         except (OperationalError, ProgrammingError):
             # Another process made the tables between our look and our making them.
             Base.metadata.create_all(self.engine)
+        _check_columns(self.engine)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -49,6 +58,19 @@ class Store:
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
+
+
+def _check_columns(engine: Engine) -> None:
+    found = inspect(engine)
+    for table in Base.metadata.sorted_tables:
+        present = {column["name"] for column in found.get_columns(table.name)}
+        missing = sorted({column.name for column in table.columns} - present)
+        if missing:
+            raise DatabaseOutdated(
+                f"The database {engine.url.render_as_string()} was made by another version of this "
+                f"backend: table {table.name} lacks {', '.join(missing)}. Labels are in Label Studio "
+                "and are read again: stop web and worker, move the database away and start them."
+            )
 
 
 def _tune_sqlite(engine: Engine) -> None:
