@@ -1,0 +1,52 @@
+"""Connecting: what the project's Model page says, and tasks that go while they are queued."""
+
+from tests.e2e.backends import Backend
+from tests.e2e.people import Person
+from tests.e2e.projects import MakeProject, Project, label_config
+
+TEXT = (
+    '<View><Text name="text" value="$image"/><Choices name="label" toName="text">'
+    '<Choice value="zero"/><Choice value="one"/></Choices></View>'
+)
+ADVICE = 'A config that works: <View><Image name="image" value="$image"/><Choices name="label"'
+
+
+def test_unsupported_config_is_explained_on_the_model_page(
+    make_project: MakeProject, backend: Backend, owner: Person
+):
+    project = make_project(12)
+    project.connect(backend.url)
+    backend.queue(project)
+    project.change(label_config=TEXT)
+    (shown,) = project.backends()
+    assert shown["state"] == "ER"
+    assert ADVICE in shown["error_message"]
+    project.change(label_config=label_config())
+    (shown,) = project.backends()
+    assert (shown["state"], shown["error_message"]) == ("CO", None)
+
+
+def test_unsupported_config_is_not_connected(
+    make_project: MakeProject, backend: Backend, owner: Person
+):
+    project = make_project(images=0, config=TEXT)
+    body = {"url": backend.url, "project": project.id}
+    refused = owner.client.post("/api/ml", json=body)
+    assert refused.status_code == 400
+    assert ADVICE in refused.json()["validation_errors"]["non_field_errors"][0]
+
+
+def test_task_deleted_while_it_is_queued(project: Project, backend: Backend, owner: Person):
+    project.connect(backend.url)
+    queue = backend.queue(project)
+    gone, *left = queue["task_ids"]
+    project.delete_tasks(gone)
+    backend.until(project, lambda status: status["tasks"] == 39, "one task less")
+    for expected in left[:5]:
+        task = owner.open_next(project.id)
+        assert task["id"] == expected
+        owner.submit(task, project.truth[expected])
+    queue = backend.queue(project, after=queue["version"])
+    assert gone not in queue["task_ids"]
+    assert backend.rounds(project)[-1]["pool"] == 39
+    assert owner.open_next(project.id)["id"] == queue["task_ids"][0]

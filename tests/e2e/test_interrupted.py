@@ -1,0 +1,300 @@
+"""Interruptions: wherever a publishing or a process is cut off, the order stays whole.
+
+Here the worker is an object that the tests move step by step, on the real Label Studio; what a
+power cut leaves behind (a claim that nobody ends) is left behind by an exception that nothing catches.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+from werkzeug.serving import make_server
+
+from fishermask_backend import model
+from fishermask_backend.app import create_app
+from fishermask_backend.demo.server import LabelStudioServer
+from fishermask_backend.settings import load_settings
+from fishermask_backend.store import Store, rounds
+from fishermask_backend.store import projects as store_projects
+from fishermask_backend.store.schema import Project as ProjectRow
+from fishermask_backend.store.schema import Queue, Round
+from fishermask_backend.studio import Studio
+from fishermask_backend.worker import Worker
+from tests.e2e.backends import SMALL, Backend, wait_for
+from tests.e2e.people import Person, result
+from tests.e2e.projects import Project, as_json, digits, label_config
+
+
+class PowerCut(BaseException):
+    """Nothing catches it, so nothing is put in order."""
+
+
+class Machine:
+    """A backend whose worker does a step when it is told to."""
+
+    def __init__(self, address: str) -> None:
+        self.url = address
+        self.store = model.open_store()
+        self.worker = Worker(load_settings(), self.store)
+
+    def work(self, until: Callable[[], bool]) -> None:
+        """Do steps until something is true."""
+        wait_for(lambda: until() or self.worker.work_once() and until())
+
+    def power_on_again(self) -> None:
+        """Start a new worker, when the claim of the old one has expired."""
+        backbone = self.worker.backbone
+        let_claims_expire(self.store)
+        self.worker = Worker(load_settings(), self.store)
+        self.worker.backbone = backbone
+
+    def queue(self, project: Project) -> Queue | None:
+        with self.store.read() as session:
+            return rounds.active_queue(session, self._id(session, project))
+
+    def rounds(self, project: Project) -> list[Round]:
+        with self.store.read() as session:
+            return list(rounds.history(session, self._id(session, project)))
+
+    def error(self, project: Project) -> str:
+        with self.store.read() as session:
+            return store_projects.get(session, self._id(session, project)).error
+
+    def _id(self, session: Any, project: Project) -> int:
+        found = store_projects.find(session, load_settings().label_studio_url, project.id, None)
+        assert found
+        return found.id
+
+
+def let_claims_expire(store: Store) -> None:
+    with store.begin() as session:
+        session.execute(update(ProjectRow).values(lease_until=0.0))
+
+
+@pytest.fixture(scope="module")
+def machine(
+    label_studio: LabelStudioServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Machine]:
+    """The backend under test, with its web application in a thread."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SMALL.items():
+            patch.setenv(name, value)
+        patch.setenv("LABEL_STUDIO_URL", label_studio.url)
+        patch.setenv("LABEL_STUDIO_API_KEY", label_studio.token)
+        patch.setenv("MODEL_DIR", str(tmp_path_factory.mktemp("machine")))
+        load_settings.cache_clear()
+        model.open_store.cache_clear()
+        server = make_server("127.0.0.1", 0, create_app(), threaded=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Machine(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+        model.open_store().close()
+    load_settings.cache_clear()
+    model.open_store.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def project(machine: Machine, owner: Person) -> Iterator[Project]:
+    """A project with two labels and a first queue."""
+    made = Project(owner, "interrupted", label_config())
+    made.upload(digits()[:60])
+    made.connect(machine.url)
+    machine.work(lambda: machine.queue(made) is not None)
+    for name in ("zero", "one"):
+        owner.submit(owner.open_next(made.id), name)
+    yield made
+    made.delete()
+
+
+def once(patch: pytest.MonkeyPatch, place: Any, name: str, instead: Callable[..., Any]) -> None:
+    """Let the next call of a function, and no later one, do something else: `instead(real, …)`."""
+    real = getattr(place, name)
+
+    def first(*args: Any, **more: Any) -> Any:
+        patch.setattr(place, name, real)
+        return instead(real, *args, **more)
+
+    patch.setattr(place, name, first)
+
+
+def cut_before(_real: Callable[..., Any], *_args: Any, **_more: Any) -> None:
+    raise PowerCut
+
+
+def cut_after(real: Callable[..., Any], *args: Any, **more: Any) -> None:
+    real(*args, **more)
+    raise PowerCut
+
+
+def check_order(project: Project, version: str) -> None:
+    """The project shows a queue of ours, whole, each of its tasks once."""
+    assert project["sampling"] == "Uncertainty sampling"
+    assert project["model_version"] == version
+    rows = project.predictions(version)
+    assert len({row["task"] for row in rows}) == len(rows) == 10
+    assert len({row["score"] for row in rows}) == 10
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "cut", "version"),
+    [
+        (rounds, "put_round", cut_before, "{}"),
+        (Studio, "tasks_by_id", cut_before, "{}"),
+        (Studio, "import_predictions", cut_before, "{}.2"),
+        (Studio, "import_predictions", cut_after, "{}.2"),
+        (Studio, "set_order", cut_before, "{}"),
+        (Studio, "set_order", cut_after, "{}"),
+        (rounds, "activate", cut_before, "{}"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_publish_cut_off_and_repeated(
+    place: Any,
+    name: str,
+    cut: Callable[..., Any],
+    version: str,
+    machine: Machine,
+    project: Project,
+    owner: Person,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    before = machine.queue(project)
+    number = len(machine.rounds(project)) + 1
+    expected = version.format(f"fishermask-{number}")
+    project.start_training()
+    once(monkeypatch, place, name, cut)
+    with pytest.raises(PowerCut):
+        machine.work(lambda: False)
+    reached = (Studio, "set_order", cut_after) == (place, name, cut) or name == "activate"
+    check_order(project, expected if reached else before.version)  # annotators go on meanwhile
+
+    machine.power_on_again()
+    machine.work(lambda: machine.queue(project).version != before.version)
+    queue = machine.queue(project)
+    assert queue.version == expected
+    check_order(project, expected)
+    assert [p["task"] for p in project.predictions(expected)] == queue.task_ids
+    assert [r.number for r in machine.rounds(project)] == [*range(1, number + 1)]
+    assert [b["model_version"] for b in project.backends()] == [expected]
+    task = owner.open_next(project.id)
+    assert task["id"] == queue.task_ids[0]
+    owner.submit(task, project.truth[task["id"]])
+
+
+def test_import_that_arrives_late_changes_nothing(
+    machine: Machine, project: Project, owner: Person, monkeypatch: pytest.MonkeyPatch
+):
+    before = machine.queue(project)
+    late: list[Any] = []
+
+    def lose(_real: Any, _self: Studio, _id: int, predictions: list[Any]) -> None:
+        late.extend(reversed(predictions))
+        raise PowerCut
+
+    project.start_training()
+    once(monkeypatch, Studio, "import_predictions", lose)
+    with pytest.raises(PowerCut):
+        machine.work(lambda: False)
+    machine.power_on_again()
+    machine.work(lambda: machine.queue(project).version != before.version)
+    queue = machine.queue(project)
+    owner.call("POST", f"/api/projects/{project.id}/import/predictions", json=late)
+    check_order(project, queue.version)
+    for expected in queue.task_ids[:2]:
+        task = owner.open_next(project.id)
+        assert task["id"] == expected
+        owner.submit(task, project.truth[expected])
+
+
+@pytest.mark.parametrize("step", ["tasks_by_id", "import_predictions"])
+def test_queued_task_deleted_before_the_import(
+    step: str,
+    machine: Machine,
+    project: Project,
+    owner: Person,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    before = machine.queue(project)
+    deleted: list[int] = []
+
+    def delete_first(real: Any, studio: Studio, studio_id: int, wanted: list[Any]) -> Any:
+        first = wanted[0]["task"] if step == "import_predictions" else wanted[0]
+        deleted.append(first)
+        project.delete_tasks(first)
+        return real(studio, studio_id, wanted)
+
+    project.start_training()
+    once(monkeypatch, Studio, step, delete_first)
+    machine.work(lambda: machine.queue(project).version != before.version)
+    queue = machine.queue(project)
+    assert deleted
+    assert deleted[0] not in queue.task_ids
+    assert machine.error(project) == ""
+    rows = project.predictions(queue.version)
+    assert [row["task"] for row in rows] == queue.task_ids
+    assert len(queue.task_ids) >= 9
+    task = owner.open_next(project.id)
+    assert task["id"] == queue.task_ids[0]
+    owner.submit(task, project.truth[task["id"]])
+
+
+def test_class_removed_while_a_round_is_computed(
+    machine: Machine, project: Project, owner: Person, monkeypatch: pytest.MonkeyPatch
+):
+    before = machine.queue(project)
+    for _ in range(4):
+        owner.submit(owner.open_next(project.id), "two")
+    refused: list[Any] = []
+
+    def remove_first(real: Any, studio: Studio, studio_id: int, predictions: list[Any]) -> Any:
+        for task in project.tasks().values():
+            for annotation in task["annotations"]:
+                if annotation["result"] == result("two"):
+                    owner.delete(annotation)
+        project.change(label_config=label_config(("zero", "one")))
+        refused.extend(p for p in predictions if p["result"][0]["value"] == {"choices": ["two"]})
+        return real(studio, studio_id, predictions)
+
+    project.start_training()
+    once(monkeypatch, Studio, "import_predictions", remove_first)
+    machine.work(
+        lambda: (
+            machine.queue(project).version != before.version
+            and machine.rounds(project)[-1].state == "active"
+        )
+    )
+    assert refused
+    assert machine.rounds(project)[-1].classes == ["zero", "one"]
+    queue = machine.queue(project)
+    check_order(project, queue.version)
+    assert owner.open_next(project.id)["id"] == queue.task_ids[0]
+
+
+def test_killed_in_a_round_and_started_again(
+    start_backend: Callable[..., Backend], make_project: Callable[..., Project], owner: Person
+):
+    backend = start_backend()
+    digits_project = make_project(40)
+    digits_project.connect(backend.url)
+    backend.queue(digits_project)
+    for _ in range(5):
+        task = owner.open_next(digits_project.id)
+        owner.submit(task, digits_project.truth[task["id"]])
+    wait_for(lambda: "5 labels are new" in backend.worker.log_file.read_text())
+    backend.kill()
+    for _ in range(2):  # nobody hears of these
+        task = owner.open_next(digits_project.id)
+        assert task["predictions"][0]["model_version"] == "fishermask-1"
+        owner.submit(task, digits_project.truth[task["id"]])
+
+    store = Store(f"sqlite:///{backend.state / 'fishermask.db'}")
+    let_claims_expire(store)
+    store.close()
+    backend.start()
+    queue = backend.queue(digits_project, after="fishermask-1")
+    assert backend.trained(digits_project) == as_json(digits_project.answers())
+    assert [r["labels"] for r in backend.rounds(digits_project)] == [0, 7]
+    assert [p["task"] for p in digits_project.predictions(queue["version"])] == queue["task_ids"]
+    assert owner.open_next(digits_project.id)["id"] == queue["task_ids"][0]
