@@ -51,8 +51,8 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
     """Pre-labels and an order for image classification projects.
 
     Args:
-        project_id: `<id>.<unix creation time>`, as Label Studio sends it; 1.0.9 does not pass it, so
-            that the project is then known by the tasks and events themselves.
+        project_id: `<id>.<unix creation time>`, as Label Studio sends it, or the id alone. 1.0.9 passes
+            none: the project is then known by the tasks and events themselves.
         label_config: The project's labelling config.
         train_output: 1.0.9's result of `fit`; not used, the state is in the database.
         kwargs: 1.0.9's `hostname`, `access_token` and init arguments.
@@ -100,8 +100,14 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             version = NO_ROUND
             if project is not None:
                 version = rounds.answered_version(session, project.id)
-        if project is None or not project.connected or self._offers_token(project):
+        if project is not None:
+            created = project.created
+        if created is None:  # 2.x's own server does not pass it on
+            log.info("project %s is not known yet: the worker will find it", studio_id)
+        elif project is None or not project.connected or self._offers_token(project):
             self._register(studio_id, created)
+        if _IS_2X:
+            self.set("model_version", version)  # what its /setup answers
         return version
 
     def check_config(self) -> LabelSpec:
@@ -130,8 +136,10 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         project = self._project_of(tasks)
         if project is None:
             return [{"result": [], "score": 1.0, "model_version": NO_ROUND} for _ in ids]
-        spec = parse_label_config(project.label_config, self.settings.control_name)
         serving, scores, version = self._look_up(project, ids)
+        if serving is None:
+            return [{"result": [], "score": 1.0, "model_version": version} for _ in ids]
+        spec = parse_label_config(project.label_config, self.settings.control_name)
         return [self._prediction(spec, serving, scores.get(i), version) for i in ids]
 
     def fit(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -214,27 +222,27 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             time.sleep(POLL_SECONDS)
 
     def _prediction(
-        self, spec: LabelSpec, serving: Round | None, score: Score | None, version: str
+        self, spec: LabelSpec, serving: Round, score: Score | None, version: str
     ) -> dict[str, Any]:
-        if serving is None or score is None:
+        if score is None:
             return {"result": [], "score": 1.0, "model_version": version}
         known = rounds.class_probabilities(serving, score) if self.settings.prelabels else {}
         result = spec.prelabel(known)
         return {"result": result, "score": round(score.score, 6), "model_version": version}
 
 
-def parse_project(project_id: str) -> tuple[int, int]:
-    """Split Label Studio's `<id>.<unix creation time>`.
+def parse_project(project_id: str) -> tuple[int, int | None]:
+    """Split Label Studio's `<id>.<unix creation time>`; label-studio-ml 2.x passes the id alone.
 
     Raises:
         BadRequest: It is something else.
     """
-    studio_id, _, created = str(project_id).partition(".")
-    if not (studio_id.isdecimal() and created.isdecimal()):
+    studio_id, dot, created = str(project_id).partition(".")
+    if not studio_id.isdecimal() or (dot and not created.isdecimal()):
         raise BadRequest(
             f"project={project_id!r}: Label Studio sends '<id>.<creation time>', like '1.1795518527'."
         )
-    return int(studio_id), int(created)
+    return int(studio_id), int(created) if dot else None
 
 
 def _event_project(data: Mapping[str, Any]) -> int:
