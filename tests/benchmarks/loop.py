@@ -175,8 +175,8 @@ def heading() -> str:
         f"Made by `python -m tests.benchmarks.loop` on {date.today():%Y-%m-%d}: {os.cpu_count()} cores "
         f"({platform.machine()}), {'a GPU' if torch.cuda.is_available() else 'no GPU'}, torch "
         f"{torch.__version__}, Python {platform.python_version()}. Label Studio 1.23.2 (SQLite), web "
-        f"server and worker share these cores. Default settings: a batch of {BATCH} and a margin of 40 tasks, "
-        "efficientnet_lite0 at its default image size, 10 classes."
+        f"server and worker share these cores. Default settings: a batch of {BATCH} and a margin of "
+        "40 tasks, efficientnet_lite0 at its default image size, 10 classes."
     )
 
 
