@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -41,15 +42,14 @@ class TokenBox:
 
 def _key_file(path: Path) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.new")
     if not path.exists():
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
         with os.fdopen(descriptor, "wb") as file:
             file.write(Fernet.generate_key())
         try:
-            os.link(draft, path)  # fails where another process was first: its key is the one
+            os.link(draft, path)  # fails where another was first: its key is the one
         except FileExistsError:
             pass
         finally:
-            draft.unlink()
+            Path(draft).unlink()
     return path.read_bytes().strip()

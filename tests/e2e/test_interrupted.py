@@ -41,7 +41,7 @@ class Machine:
 
     def work(self, until: Callable[[], bool]) -> None:
         """Do steps until something is true."""
-        wait_for(lambda: until() or self.worker.work_once() and until())
+        wait_for(lambda: until() or (self.worker.work_once() and until()))
 
     def power_on_again(self) -> None:
         """Start a new worker, when the claim of the old one has expired."""

@@ -1,0 +1,179 @@
+"""The web application: routes, refusals and who may call."""
+
+import json
+
+import pytest
+
+from fishermask_backend import app as application
+from fishermask_backend.app import create_app
+from fishermask_backend.settings import load_settings
+from fishermask_backend.store import projects
+from tests.conftest import CONFIG
+
+TEXT = '<View><Text name="t" value="$t"/><TextArea name="a" toName="t"/></View>'
+ROUTES = [
+    ("POST", "/setup"), ("POST", "/predict"), ("POST", "/train"), ("GET", "/versions"),
+    ("POST", "/validate"), ("POST", "/delete"), ("POST", "/duplicate_model"),
+    ("POST", "/job_status"), ("GET", "/"), ("GET", "/projects"), ("GET", "/projects/7"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def client(store):
+    return create_app().test_client()
+
+
+def test_health_touches_nothing(client, store):
+    store.close()
+    (load_settings().model_dir / "fishermask.db").unlink()
+    assert client.get("/health").json == {"status": "UP", "model_class": "FisherMaskBackend"}
+
+
+def test_label_studio_s_calls(client, store, served):
+    setup = {
+        "project": "7.1000",
+        "schema": CONFIG,
+        "hostname": "http://localhost:8080",
+        "access_token": "0123",
+        "extra_params": None,
+    }
+    assert client.post("/setup", json=setup).json == {"model_version": "fishermask-1"}
+    predict = {
+        "tasks": [{"id": 2, "project": 7, "data": {"image": "/2.png"}}],
+        "project": "7.1000",
+        "label_config": CONFIG,
+        "params": {"login": None, "password": None, "context": None},
+    }
+    answer = client.post("/predict", json=predict).json
+    assert [r["score"] for r in answer["results"]] == [0.0]
+    assert answer["model_version"] == "fishermask-1"
+    event = {"action": "START_TRAINING", "project": {"id": 7}}
+    assert client.post("/webhook", json=event).status_code == 201
+    with store.read() as session:
+        assert projects.get(session, served.id).train_requested
+    assert client.get("/versions").json == {"versions": ["fishermask-1"]}
+    assert client.post("/job_status", json={"job": "1"}).json == {"job_status": "unknown"}
+    assert client.post("/delete", json={}).status_code == 200
+
+
+@pytest.mark.parametrize("named", ["7.1000", 7, {"id": 7}])
+def test_train_asks_for_a_round(client, store, served, named):
+    assert client.post("/train", json={"project": named}).status_code == 201
+    with store.read() as session:
+        assert projects.get(session, served.id).train_requested
+
+
+def test_status(client, served):
+    everything = client.get("/").json
+    assert everything["name"] == "FisherMask Backend"
+    (short,) = everything["projects"]
+    assert client.get("/projects").json == [short]
+    assert (short["id"], short["title"], short["tasks"]) == (7, "Animals", 4)
+    whole = client.get("/projects/7").json
+    assert whole["queue"] == {"version": "fishermask-1", "task_ids": [2, 1]}
+    assert [r["acquisition"] for r in whole["rounds"]] == ["fishermask"]
+    assert whole["rounds"][0]["trigger_to_order_seconds"] >= 0
+    missing = client.get("/projects/8")
+    assert (missing.status_code, "8" in missing.json["error"]) == (404, True)
+
+
+def test_status_tells_no_token(client, store, served):
+    with store.begin() as session:
+        projects.get(session, served.id).token = "sealed-token"
+    assert b"sealed-token" not in client.get("/projects/7").data
+
+
+def test_unsupported_config_shows_in_the_status_line(client):
+    # Label Studio shows people the reason phrase, which must be one line of ASCII.
+    body = {"project": "7.1000", "schema": TEXT.replace("a", "ä"), "hostname": ""}
+    answer = client.post("/setup", json=body)
+    assert answer.status_code == 422
+    assert "A config that works: <View><Image" in answer.status
+    assert answer.status.isascii()
+    assert client.post("/validate", json={"config": TEXT}).status_code == 422
+    assert client.post("/validate", json={"config": CONFIG}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "named"),
+    [
+        ("/setup", {"schema": CONFIG}, "project="),
+        ("/setup", {"project": 7, "schema": CONFIG}, "project="),
+        ("/setup", {"project": "7.1000"}, "schema="),
+        ("/predict", {"project": "7.1000"}, "tasks="),
+        ("/predict", {"project": "7.1000", "tasks": {}}, "tasks="),
+        ("/predict", {"project": "seven", "tasks": []}, "project="),
+        ("/predict", {"project": "7.1000", "tasks": [{}]}, "tasks[0].id="),
+        ("/webhook", {"project": {"id": 7}}, "action="),
+        ("/webhook", {"action": "START_TRAINING"}, "project="),
+        ("/train", {"project": "x"}, "project="),
+    ],
+)
+def test_bad_requests_are_named(client, path, body, named):
+    answer = client.post(path, json=body)
+    assert answer.status_code == 400
+    assert named in answer.json["error"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"\xff"])
+@pytest.mark.parametrize("path", ["/setup", "/predict", "/webhook", "/train", "/validate"])
+def test_bodies_that_are_no_object(client, path, body):
+    answer = client.post(path, data=body, content_type="application/json")
+    assert answer.status_code == 400
+    assert "JSON object" in answer.json["error"]
+
+
+def test_too_large_a_body(client, monkeypatch):
+    monkeypatch.setenv("MAX_BODY", "1000")
+    load_settings.cache_clear()
+    body = json.dumps({"project": "7.1000", "tasks": [{"id": 1}], "label_config": "x" * 1000})
+    answer = create_app().test_client().post("/predict", data=body)
+    assert answer.status_code == 413
+    assert answer.is_json
+
+
+def test_unknown_paths_and_methods_are_json(client):
+    assert client.get("/nothing").status_code == 404
+    assert client.get("/nothing").is_json
+    assert client.get("/predict").status_code == 405
+    assert client.get("/predict").is_json
+
+
+def test_bug_tells_no_details(client, monkeypatch):
+    def broken():
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr(application, "projects_status", broken)
+    answer = client.get("/versions")
+    assert answer.status_code == 500
+    assert "secret detail" not in answer.text
+    assert "log" in answer.json["error"]
+
+
+@pytest.fixture
+def guarded(store, monkeypatch):
+    monkeypatch.setenv("BASIC_AUTH_USER", "björn")
+    monkeypatch.setenv("BASIC_AUTH_PASS", "pass:word")
+    load_settings.cache_clear()
+    return create_app().test_client()
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize("auth", [None, ("björn", ""), ("", "pass:word"), ("björn", "pass:wor")])
+def test_basic_auth_guards(guarded, method, path, auth):
+    answer = guarded.open(path, method=method, json={}, auth=auth)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Basic")
+
+
+def test_basic_auth_lets_in(guarded):
+    assert guarded.get("/projects", auth=("björn", "pass:word")).json == []
+    assert guarded.get("/health").status_code == 200
+    event = {"action": "TASKS_CREATED", "project": {"id": 7}}
+    assert guarded.post("/webhook", json=event).status_code == 201  # it is sent without
+    assert guarded.get("/", headers={"Authorization": "Bearer x"}).status_code == 401
+
+
+def test_every_route_is_there(client):
+    rules = {(m, r.rule) for r in create_app().url_map.iter_rules() for m in r.methods}
+    assert {(m, p.replace("/7", "/<int:studio_id>")) for m, p in ROUTES} <= rules
