@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from fishermask_backend.fisher.chunks import for_each_chunk, images_per_chunk
 from fishermask_backend.fisher.exact import image_rows
-from fishermask_backend.fisher.gradients import joined, output_gradients, squared_sum
+from fishermask_backend.fisher.gradients import SquaredSum, backward_rows, patches_of
 from fishermask_backend.fisher.likelihood import Likelihood, fisher_seeds
 from fishermask_backend.fisher.recording import differentiable, record, trained_parameters
 
@@ -36,8 +36,7 @@ def fisher_diagonal(
     device = parameters[0].device
     with differentiable(model):
         probe = record(model, images[:1].to(device))
-        rows = fisher_seeds(probe.logits.detach(), likelihood).shape[1]
-        size = images_per_chunk(probe, rows)
+        size = images_per_chunk(probe)
         total = torch.zeros(sum(p.numel() for p in parameters), dtype=torch.float64, device=device)
 
         def work(start: int, stop: int) -> None:
@@ -59,20 +58,20 @@ def _sum_of_squares(
     recording = record(model, images)
     uses = {p: u for p, u in recording.uses.items() if p in known}
     seeds = fisher_seeds(recording.logits.detach(), likelihood)
-    sums = [torch.zeros_like(p).flatten() for p in parameters]
-    if not seeds.shape[1]:  # one class: nothing to learn
-        return torch.cat(sums)
-    flat = [use for own in uses.values() for use in own]
-    gradients = iter(output_gradients(recording, flat, seeds))
-    for i, parameter in enumerate(parameters):
-        own = uses.get(parameter, [])
-        if own:
-            sums[i] = squared_sum(*joined(own, [next(gradients) for _ in own]))
+    sums = {
+        p: SquaredSum(patches_of(own), own[0].layout[1], seeds.shape[1])
+        for p, own in uses.items()
+        if own
+    }
+    for row in backward_rows(recording, uses, seeds):
+        for parameter, gradient in row.items():
+            sums[parameter].add(gradient)
+    totals = [sums[p].total() if p in sums else torch.zeros_like(p).flatten() for p in parameters]
     unknown = [i for i, parameter in enumerate(parameters) if parameter not in uses]
     for image in torch.split(images, 1) if unknown else ():
         rows = image_rows(
             model, image, [parameters[i] for i in unknown], lambda z: fisher_seeds(z, likelihood)
         )
         for i in unknown:
-            sums[i] += rows[parameters[i]].square().sum(0)
-    return torch.cat(sums)
+            totals[i] += rows[parameters[i]].square().sum(0)
+    return torch.cat(totals)

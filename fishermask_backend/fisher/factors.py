@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from fishermask_backend.fisher.chunks import for_each_chunk, images_per_chunk
 from fishermask_backend.fisher.exact import image_rows
-from fishermask_backend.fisher.gradients import entries, joined, output_gradients
+from fishermask_backend.fisher.gradients import Entries, backward_rows, patches_of
 from fishermask_backend.fisher.likelihood import Likelihood, Weighting, factor_seeds
 from fishermask_backend.fisher.recording import differentiable, record, trained_parameters
 
@@ -47,7 +47,7 @@ def masked_factors(
             return images.new_zeros((len(images), classes, len(mask)), dtype=parameters[0].dtype)
         probe = record(model, images[:1].to(device))
         classes = probe.logits.shape[1]
-        size = images_per_chunk(probe, classes)
+        size = images_per_chunk(probe)
         factors = torch.empty(
             (len(images), classes, len(mask)), dtype=probe.logits.dtype, device=images.device
         )
@@ -65,7 +65,7 @@ def _fill(
     out: Tensor,
     model: nn.Module,
     images: Tensor,
-    columns: dict[Tensor, tuple[Tensor, Tensor]],
+    columns: dict[Tensor, tuple[Tensor | slice, Tensor]],
     known: set[Tensor],
     weighting: Weighting,
     likelihood: Likelihood,
@@ -74,15 +74,17 @@ def _fill(
     recording = record(model, images)
     uses = {p: own for p, own in recording.uses.items() if p in known}
     seeds = factor_seeds(recording.logits.detach(), weighting, likelihood)
-    flat = [use for own in uses.values() for use in own]
-    gradients = iter(output_gradients(recording, flat, seeds))
-    for parameter, own in uses.items():
-        columns_out, wanted = columns[parameter]
-        if own:
-            part = entries(*joined(own, [next(gradients) for _ in own]), wanted)
-        else:  # in no path to the logits
-            part = seeds.new_zeros((*seeds.shape[:2], len(wanted)))
-        out[:, :, columns_out.to(out.device)] = part.to(out.device)
+    readers = {
+        p: Entries(patches_of(own), own[0].layout[1], columns[p][1])
+        for p, own in uses.items()
+        if own
+    }
+    for parameter in uses.keys() - readers.keys():  # in no path to the logits
+        out[:, :, columns[parameter][0]] = 0
+    for c, row in enumerate(backward_rows(recording, uses, seeds)):
+        for parameter, gradient in row.items():
+            part = readers[parameter].read(gradient)
+            out[:, c, columns[parameter][0]] = part.to(out)
     unknown = [p for p in columns if p not in uses]
     if unknown:
         _fill_exactly(out, model, images, unknown, columns, weighting, likelihood)
@@ -93,26 +95,31 @@ def _fill_exactly(
     model: nn.Module,
     images: Tensor,
     unknown: list[Tensor],
-    columns: dict[Tensor, tuple[Tensor, Tensor]],
+    columns: dict[Tensor, tuple[Tensor | slice, Tensor]],
     weighting: Weighting,
     likelihood: Likelihood,
 ) -> None:
     for n, image in enumerate(torch.split(images, 1)):
         rows = image_rows(model, image, unknown, lambda z: factor_seeds(z, weighting, likelihood))
         for parameter in unknown:
-            columns_out, wanted = columns[parameter]
-            out[n, :, columns_out.to(out.device)] = rows[parameter][:, wanted].to(out.device)
+            where, wanted = columns[parameter]
+            out[n, :, where] = rows[parameter][:, wanted].to(out)
 
 
-def _columns(mask: Tensor, parameters: list[nn.Parameter]) -> dict[Tensor, tuple[Tensor, Tensor]]:
+def _columns(
+    mask: Tensor, parameters: list[nn.Parameter]
+) -> dict[Tensor, tuple[Tensor | slice, Tensor]]:
     """Return, of each parameter in the mask, its columns of V and its own entries in them."""
-    found: dict[Tensor, tuple[Tensor, Tensor]] = {}
+    found: dict[Tensor, tuple[Tensor | slice, Tensor]] = {}
     start = 0
     for parameter in parameters:
         stop = start + parameter.numel()
         columns = ((mask >= start) & (mask < stop)).nonzero().flatten()
         if len(columns):
-            found[parameter] = columns, mask[columns] - start
+            first, last = int(columns[0]), int(columns[-1])
+            in_a_row = last - first + 1 == len(columns)  # always if the mask is sorted
+            where = slice(first, last + 1) if in_a_row else columns.cpu()
+            found[parameter] = where, mask[columns] - start
         start = stop
     return found
 

@@ -18,16 +18,22 @@ are computed afresh from A, which only ever grows by sums.
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from fishermask_backend.fisher.chunks import for_each_chunk
 from fishermask_backend.fisher.scoring import marginal_gains
 
 log = logging.getLogger(__name__)
 
-CHUNK_BYTES = 2**26  # of a pool in float64 at a time
+STEP_BYTES = (
+    2**22
+)  # of a pool in float64 at a time, in a step: as much as a processor's cache holds
+PASS_BYTES = 2**26  # and in a pass whose matrix products are large
+CUDA_BYTES = 2**28  # and at least on a CUDA device
+GRAM_COLUMNS = 256
 PRECISION = 1e-10  # of gains, relative to the largest
 ROUNDING = 10 * torch.finfo(torch.float64).eps  # of a matrix product, relative to its largest term
 DRIFT = 1e6  # growth of A since its inverse was last computed from it
@@ -37,7 +43,7 @@ class Information:
     """A, I_U and every candidate's P and Q, through picks and removals.
 
     Attributes:
-        candidates: Pool indices (M,) of the unlabelled images.
+        candidates: Pool indices (M,) of the images that may be picked, ascending, on the CPU.
         inverse: A⁻¹ (d, d).
         pool_fisher: I_U (d, d).
         P: (M, C, C).
@@ -45,28 +51,40 @@ class Information:
     """
 
     def __init__(
-        self, V: Tensor, labelled: Tensor, batch_size: int, scale: float, ridge: float
+        self,
+        V: Tensor,
+        labelled: Tensor,
+        candidates: Tensor,
+        *,
+        batch_size: int,
+        scale: float,
+        ridge: float,
     ) -> None:
         """Set up A = λI + Σ over labelled of VᵀV/(L + K).
 
         Args:
             V: (N, C, d) of the whole pool.
-            labelled: (N,) bool.
+            labelled: Ascending indices (L,).
+            candidates: Ascending indices (M,).
             batch_size: K.
             scale: Weight of a pick, X = scale · V.
             ridge: λ.
+
+        Raises:
+            ValueError: A factor is not finite.
         """
-        self._V, self._scale = V, scale
-        self.candidates = (~labelled).nonzero().flatten()
-        known = labelled.nonzero().flatten()
-        self.pool_fisher = self._gram(torch.cat([self.candidates, known])) / max(len(V), 1)
-        self._A = self._gram(known) / max(len(known) + batch_size, 1)
+        self._V, self._scale, self.candidates = V, scale, candidates.cpu()
+        self.pool_fisher = self._gram(torch.arange(len(V))) / max(len(V), 1)
+        if not torch.isfinite(self.pool_fisher).all():
+            bad = next(n for n, factor in enumerate(V) if not torch.isfinite(factor).all())
+            raise ValueError(f"The factors of image {bad} are not finite: check the model.")
+        self._A = self._gram(labelled.cpu()) / max(len(labelled) + batch_size, 1)
         self._A.diagonal().add_(ridge)
-        self.P = self._A.new_zeros((len(self.candidates), V.shape[1], V.shape[1]))
+        self.P = self._A.new_zeros((len(candidates), V.shape[1], V.shape[1]))
         self.Q = torch.zeros_like(self.P)
-        self._peak_P, self._peak_Q = self.P.new_zeros((2, len(self.candidates)))
+        self._peak_P, self._peak_Q = self.P.new_zeros((2, len(candidates)))
         self._invert()
-        self._compute(torch.arange(len(self.candidates), device=V.device))
+        self._compute(torch.arange(len(candidates)))
 
     def gains(self) -> Tensor:
         """Return every candidate's marginal gain (M,)."""
@@ -91,23 +109,27 @@ class Information:
         self._step(place, -1.0)
 
     def _step(self, place: int, sign: float) -> None:
-        X = self._V[self.candidates[place]].double() * self._scale
+        X = self._rows(self.candidates[place : place + 1]) * self._scale
         growth, vectors = torch.linalg.eigh(X @ self.inverse @ X.T)
         growth = 1 + sign * growth
         self._A.addmm_(X.T, X, alpha=sign)
         if growth.min() < 1 / math.sqrt(DRIFT):  # removing what nothing else covers
             self._invert()
-            self._compute(torch.arange(len(self.candidates), device=X.device))
+            self._compute(torch.arange(len(self.candidates)))
             return
         W = (vectors * growth.rsqrt()).T @ X @ self.inverse
         weighed = W @ self.pool_fisher
         U = weighed @ self.inverse - sign / 2 * (weighed @ W.T) @ W
         both = torch.cat([W, U]) * self._scale
-        for rows, V in self._chunks(self.candidates):
-            B, E = torch.split(V @ both.T, len(W), 2)
-            T = B @ E.mT
-            self.P[rows] -= sign * B @ B.mT
-            self.Q[rows] -= sign * (T + T.mT)
+
+        def update(rows: slice, V: Tensor) -> None:
+            B, E = (both @ V.T).view(2, len(W), -1, len(X)).permute(0, 2, 3, 1)
+            T, BB = B @ E.mT, B @ B.mT
+            T = T + T.mT
+            self.P[rows].sub_(BB, alpha=sign)
+            self.Q[rows].sub_(T, alpha=sign)
+
+        self._over(self.candidates, STEP_BYTES, update)
         self.inverse -= sign * W.T @ W
         self._drift *= float(torch.maximum(growth, 1 / growth).max())
         if self._drift > DRIFT:
@@ -120,10 +142,8 @@ class Information:
         lost_P = (_traces(self.P) < 0.1 * self._peak_P) & (ROUNDING * self._peak_P > PRECISION)
         lost_Q = _traces(self.Q) < 0.1 * self._peak_Q
         lost_Q &= ROUNDING * self._peak_Q > PRECISION * decisive
-        places = (lost_P | lost_Q).nonzero().flatten()
+        places = (lost_P | lost_Q).nonzero().flatten().cpu()
         if len(places):
-            if self._drift > 1:
-                self._invert()
             self._compute(places)
         return len(places) > 0
 
@@ -132,32 +152,52 @@ class Information:
         self._drift = 1.0
 
     def _compute(self, places: Tensor) -> None:
-        """Compute P and Q of some candidates from their definitions."""
-        for rows, V in self._chunks(self.candidates[places]):
+        """Compute P = YYᵀ and Q = Y H Yᵀ with A = LLᵀ, Y = X L⁻ᵀ, H = L⁻¹ I_U L⁻ᵀ."""
+        L = _cholesky(self._A)
+        half = torch.linalg.solve_triangular(L, self.pool_fisher, upper=False)
+        H = torch.linalg.solve_triangular(L, half.T, upper=False)
+
+        def compute(rows: slice, V: Tensor) -> None:
             X = V * self._scale
-            Y = (X.flatten(0, 1) @ self.inverse).view_as(X)
-            Z = (Y.flatten(0, 1) @ self.pool_fisher).view_as(X)
-            self.P[places[rows]] = Y @ X.mT
-            self.Q[places[rows]] = Z @ Y.mT
+            Y = torch.linalg.solve_triangular(L.T, X, upper=True, left=False)
+            Z = (Y @ H).view(-1, *self._V.shape[1:])
+            Y = Y.view_as(Z)
+            self.P[places[rows]], self.Q[places[rows]] = Y @ Y.mT, Z @ Y.mT
+
+        self._over(self.candidates[places], PASS_BYTES, compute)
         self._peak_P[places] = _traces(self.P[places])
         self._peak_Q[places] = _traces(self.Q[places])
 
-    def _chunks(self, indices: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """Yield slices of pool indices with their V in float64."""
-        _, C, d = self._V.shape
-        size = max(1, CHUNK_BYTES // max(8 * C * d, 1))
-        for start in range(0, len(indices), size):
-            rows = slice(start, min(start + size, len(indices)))
-            yield rows, self._V[indices[rows]].double()
-
     def _gram(self, indices: Tensor) -> Tensor:
-        """Return Σ VᵀV (d, d) over some images."""
+        """Return Σ VᵀV (d, d) over some images; being symmetric, half of it is computed."""
         d = self._V.shape[2]
         total = torch.zeros((d, d), dtype=torch.float64, device=self._V.device)
-        for _, V in self._chunks(indices):
-            rows = V.flatten(0, 1)
-            total.addmm_(rows.T, rows)
-        return total
+
+        def add(_: slice, V: Tensor) -> None:
+            for start in range(0, d, GRAM_COLUMNS):
+                stop = start + GRAM_COLUMNS
+                total[:stop, start:stop].addmm_(V[:, :stop].T, V[:, start:stop])
+
+        self._over(indices, PASS_BYTES, add)
+        return total.triu() + total.triu(1).T
+
+    def _over(self, indices: Tensor, size: int, work: Callable[[slice, Tensor], None]) -> None:
+        """Call work(slice of indices, their rows) for all of them, a chunk at a time."""
+        if self._V.is_cuda:
+            size = max(size, CUDA_BYTES)
+        images = max(1, size // max(8 * self._V[:1].numel(), 1))
+        for_each_chunk(
+            len(indices),
+            images,
+            lambda start, stop: work(slice(start, stop), self._rows(indices[start:stop])),
+        )
+
+    def _rows(self, indices: Tensor) -> Tensor:
+        """Return V of some images in float64, (n·C, d)."""
+        first, last = int(indices[0]), int(indices[-1])
+        in_a_row = last - first + 1 == len(indices)
+        V = self._V[first : last + 1] if in_a_row else self._V[indices.to(self._V.device)]
+        return V.flatten(0, 1).double()
 
 
 def _losses(P: Tensor, Q: Tensor) -> Tensor:

@@ -73,15 +73,18 @@ def conv2d(
     """Convolution of x (N, I, H, W), each output pixel a position."""
     if input.ndim != 4:
         return []
-    kernel = (weight.shape[2], weight.shape[3])
+    kernel, size = (weight.shape[2], weight.shape[3]), output.shape[2:]
     stride, dilation = _pair(stride), _pair(dilation)
     margins = _margins(padding, kernel, dilation)
 
     def patches() -> Tensor:
-        columns = functional.unfold(
-            functional.pad(input.detach(), margins), kernel, dilation, stride=stride
+        pixels = functional.pad(input.detach(), margins)
+        n, c, y, x = pixels.stride()
+        windows = pixels.as_strided(
+            (*pixels.shape[:2], *kernel, *size),
+            (n, c, y * dilation[0], x * dilation[1], y * stride[0], x * stride[1]),
         )
-        return columns.reshape(len(input), groups, -1, columns.shape[-1])
+        return windows.reshape(len(input), groups, -1, size.numel())
 
     def positions(gradient: Tensor) -> Tensor:
         return gradient.reshape(len(gradient), groups, weight.shape[0] // groups, -1)

@@ -1,5 +1,6 @@
 """Which images to label next."""
 
+import logging
 import math
 from typing import Literal, NamedTuple
 
@@ -7,10 +8,13 @@ import torch
 from torch import Tensor
 
 from fishermask_backend.fisher.information import Information
-from fishermask_backend.fisher.scoring import PoolScorer
+from fishermask_backend.fisher.scoring import PoolScorer, score_new
+
+log = logging.getLogger(__name__)
 
 PickWeight = Literal["batch", "sample"]
 
+CHUNK_IMAGES = 1024  # scored at a time
 TIE = 1e-9  # gains this close to the largest, relative to it, are equal: rounding decides nothing
 
 
@@ -39,6 +43,8 @@ def select_batch(
     ridge: float = 1.0,
     backward_steps: float = 0.0,
     pick_weight: PickWeight = "batch",
+    pool_limit: int | None = None,
+    seed: int = 0,
 ) -> Selection:
     """Pick the images whose labels lower tr[A⁻¹ I_U] most, one after the other.
 
@@ -56,6 +62,9 @@ def select_batch(
         backward_steps: b.
         pick_weight: X = √(K/(L + K)) V («batch», as published: a pick weighs K labelled images) or
             X = √(1/(L + K)) V («sample»: it weighs as one).
+        pool_limit: At most so many unlabelled images, drawn at random, may be picked; the others
+            count in I_U and are scored after the batch. None: all may.
+        seed: Of that draw.
 
     Returns:
         The selection. Of equal gains the lower index wins.
@@ -63,14 +72,34 @@ def select_batch(
     Raises:
         ValueError: Shapes or options do not fit, or a factor is not finite.
     """
-    labelled = _checked(pool, labelled, batch_size, ridge, backward_steps).to(pool.device)
-    L = int(labelled.sum())
-    per_image = 1.0 / max(L + batch_size, 1)
+    labelled = _checked(pool, labelled, batch_size, ridge, backward_steps).cpu()
+    known, unlabelled = labelled.nonzero().flatten(), (~labelled).nonzero().flatten()
+    candidates, others = _within(unlabelled, pool_limit, seed)
+    per_image = 1.0 / max(len(known) + batch_size, 1)
     if pick_weight not in ("batch", "sample"):
         raise ValueError(f"pick_weight={pick_weight!r} is unknown: use 'batch' or 'sample'.")
     scale = math.sqrt(per_image * (batch_size if pick_weight == "batch" else 1))
-    information = Information(pool, labelled, batch_size, scale, ridge)
-    open_ = torch.ones(len(information.candidates), dtype=torch.bool, device=pool.device)
+    information = Information(
+        pool, known, candidates, batch_size=batch_size, scale=scale, ridge=ridge
+    )
+    picked, gains = _greedy(information, batch_size, backward_steps)
+    scorer = PoolScorer(
+        information.inverse, information.pool_fisher, information.inverse.new_tensor(scale)
+    )
+    left = information.gains()
+    left[picked] = -torch.inf
+    remaining = torch.full((len(pool),), -torch.inf, dtype=torch.float64, device=pool.device)
+    remaining[candidates] = left
+    for part in torch.split(others, CHUNK_IMAGES):
+        remaining[part] = score_new(scorer, pool[part])
+    return Selection(candidates[picked].to(pool.device), left.new_tensor(gains), remaining, scorer)
+
+
+def _greedy(
+    information: Information, batch_size: int, backward_steps: float
+) -> tuple[list[int], list[float]]:
+    """Return the places of the picks among the candidates, in pick order, and their gains."""
+    open_ = torch.ones_like(information.gains(), dtype=torch.bool)
     picked: list[int] = []
     gains: list[float] = []
     for _ in range(min(math.floor((backward_steps + 1) * batch_size), len(open_))):
@@ -84,21 +113,20 @@ def select_batch(
         places = sorted(picked)
         out = picked.index(places[_first_largest(-information.losses(places))])
         information.remove(picked[out])
-        open_[picked[out]] = True
         del picked[out], gains[out]
-    remaining = torch.full((len(pool),), -torch.inf, dtype=torch.float64, device=pool.device)
-    left = information.gains().masked_fill_(~open_, -torch.inf)
-    remaining[information.candidates] = left
-    return Selection(
-        information.candidates[picked],
-        torch.tensor(gains, dtype=torch.float64, device=pool.device),
-        remaining,
-        PoolScorer(
-            information.inverse,
-            information.pool_fisher,
-            torch.tensor(scale, dtype=torch.float64, device=pool.device),
-        ),
-    )
+    return picked, gains
+
+
+def _within(unlabelled: Tensor, limit: int | None, seed: int) -> tuple[Tensor, Tensor]:
+    """Split the unlabelled into those that may be picked and those that are only scored."""
+    if limit is None or len(unlabelled) <= limit:
+        return unlabelled, unlabelled[:0]
+    order = torch.randperm(len(unlabelled), generator=torch.Generator().manual_seed(seed))
+    log.info(
+        "pool_limit: %d of %d unlabelled images, drawn with seed %d, are candidates; the others "
+        "are scored after the batch.", limit, len(unlabelled), seed,
+    )  # fmt: skip
+    return unlabelled[order[:limit].sort().values], unlabelled[order[limit:].sort().values]
 
 
 def _first_largest(values: Tensor) -> int:
@@ -122,7 +150,4 @@ def _checked(
         )
     if not (ridge > 0 and math.isfinite(ridge)):
         raise ValueError(f"ridge={ridge} must be a finite number above 0.")
-    finite = torch.isfinite(pool.sum((1, 2), dtype=torch.float64))
-    if not finite.all():
-        raise ValueError(f"The factors of image {int((~finite).nonzero()[0])} are not finite.")
     return labelled
