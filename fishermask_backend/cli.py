@@ -71,10 +71,12 @@ def serve(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
 def work(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
     """Run a worker until it is told to stop."""
     from fishermask_backend.settings import load_settings
+
+    settings = load_settings()  # before what takes seconds to import
+
     from fishermask_backend.store import Store
     from fishermask_backend.worker import Worker
 
-    settings = load_settings()
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     os.nice(10)  # the web process answers Label Studio while training takes every core

@@ -95,7 +95,9 @@ def run_round(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowS
     with work.begin() as session:
         rounds.put_round(session, made, scores)
         pool.note_trained(session, work.project_id, answers)
-        projects.get(session, work.project_id).train_requested = False
+        row = projects.get(session, work.project_id)
+        if row.train_asked_at <= work.began:  # asked for meanwhile: one more round
+            row.train_asked_at = 0.0
     log.info(
         "%s: round %s (%s) on %s labels, %s images: %s",
         work.name, number, made.acquisition, made.labels, made.pool, watch.seconds,

@@ -27,7 +27,7 @@ def round_reason(work: Workspace, spec: LabelSpec, inputs_key: str) -> str:
         if complete or (enough and now - project.registered_at > FIRST_QUEUE_SECONDS):
             return "the first queue is wanted"
         return ""
-    if project.train_requested:
+    if project.train_asked_at:
         return "training was asked for"
     if (latest.classes, latest.likelihood) != (list(spec.classes), spec.likelihood):
         return "the labelling config has other classes"

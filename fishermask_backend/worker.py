@@ -113,7 +113,7 @@ class Worker:
             reason = round_reason(work, spec, self.backbone.key)
             if reason:
                 log.info("%s: a round begins: %s", work.name, reason)
-                if work.project().train_requested:
+                if work.project().train_asked_at:
                     publishing.resume(work)
                 made = run_round(work, spec, self.backbone, inputs)
                 publishing.publish(work, spec, made)

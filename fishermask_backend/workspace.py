@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -28,6 +28,7 @@ class Workspace:
     store: Store
     studio: Studio
     lease: Lease
+    began: float = field(default_factory=time.time)
     _progress_at: float = 0.0
 
     @property

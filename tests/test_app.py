@@ -50,7 +50,7 @@ def test_label_studio_s_calls(client, store, served):
     event = {"action": "START_TRAINING", "project": {"id": 7}}
     assert client.post("/webhook", json=event).status_code == 201
     with store.read() as session:
-        assert projects.get(session, served.id).train_requested
+        assert projects.get(session, served.id).train_asked_at
     assert client.get("/versions").json == {"versions": ["fishermask-1"]}
     assert client.post("/job_status", json={"job": "1"}).json == {"job_status": "unknown"}
     assert client.post("/delete", json={}).status_code == 200
@@ -60,7 +60,7 @@ def test_label_studio_s_calls(client, store, served):
 def test_train_asks_for_a_round(client, store, served, named):
     assert client.post("/train", json={"project": named}).status_code == 201
     with store.read() as session:
-        assert projects.get(session, served.id).train_requested
+        assert projects.get(session, served.id).train_asked_at
 
 
 def test_status(client, served):

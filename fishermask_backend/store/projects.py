@@ -96,7 +96,7 @@ def tell(
             due_at=case((Project.due_at > now, now), else_=Project.due_at),
             # After a person's own act a back-off would only look broken.
             retry_at=Project.retry_at if label else 0.0,
-            train_requested=or_(Project.train_requested, literal(train)),
+            train_asked_at=now if train else Project.train_asked_at,
             pass_wanted=or_(Project.pass_wanted, literal(full)),
         )
     )

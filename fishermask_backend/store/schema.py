@@ -36,7 +36,7 @@ class Project(Base):
     # Work. `events` counts what was told; a claim remembers the count it will have looked at.
     events: Mapped[int] = mapped_column(default=1)
     last_event_at: Mapped[float] = mapped_column(default=0.0)
-    train_requested: Mapped[bool] = mapped_column(default=False)
+    train_asked_at: Mapped[float] = mapped_column(default=0.0)  # 0: not, or a round has followed
     due_at: Mapped[float] = mapped_column(default=0.0, index=True)
     retry_at: Mapped[float] = mapped_column(default=0.0)
     failures: Mapped[int] = mapped_column(default=0)

@@ -1,0 +1,121 @@
+"""The order of a pool: FisherMask's picks, then the rest, with and without enough memory."""
+
+import pytest
+import torch
+
+from fishermask_backend.fisher import fisher_diagonal, fisher_mask, masked_factors, select_batch
+from fishermask_backend.labeling import parse_label_config
+from fishermask_backend.ordering import QUEUE_END, fisher_order, load_scorer, new_gains, placed
+from fishermask_backend.settings import load_settings
+from tests.conftest import CONFIG
+
+SPEC = parse_label_config(CONFIG)
+POOL, QUEUE = 40, 6
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(8, 6), torch.nn.ReLU(), torch.nn.Linear(6, 2)).eval()
+
+
+@pytest.fixture
+def rows():
+    return torch.randn(POOL, 8, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def mask(model, rows):
+    return fisher_mask(fisher_diagonal(model, rows), model, inner=10)
+
+
+@pytest.fixture
+def small(settings, monkeypatch):
+    """Queues of six, and as much memory as a test asks for."""
+
+    def make(**more):
+        for name, value in {"BATCH_SIZE": "4", "QUEUE_MARGIN": "2", **more}.items():
+            monkeypatch.setenv(name, value)
+        load_settings.cache_clear()
+        return load_settings()
+
+    return make
+
+
+def marks(*indices):
+    found = torch.zeros(POOL, dtype=torch.bool)
+    found[list(indices)] = True
+    return found
+
+
+LABELLED = marks(0, 5, 9, 30)
+CLOSED = marks(0, 5, 9, 30, 2, 3)  # labelled, or served to nobody any more
+
+
+def ranking(order):
+    return torch.argsort(order.scores, stable=True).tolist()
+
+
+def test_places():
+    scores = placed(torch.tensor([4, 1, 0]), 5, queue_size=2).scores
+    assert scores.tolist() == [0.5, 0.25, 1.0, 1.0, 0.0]
+    assert placed(torch.tensor([], dtype=torch.long), 2, queue_size=2).scores.tolist() == [1.0, 1.0]
+
+
+def test_queue_is_the_greedy_selection(model, rows, mask, small):
+    settings = small()
+    order = fisher_order(model, rows, mask, LABELLED, ~CLOSED, SPEC, settings)
+    open_or_labelled = torch.nonzero(LABELLED | ~CLOSED).flatten()
+    chosen = select_batch(
+        masked_factors(model, rows[open_or_labelled], mask),
+        LABELLED[open_or_labelled],
+        QUEUE,
+        ridge=settings.ridge,
+        pick_weight="sample",
+    )
+    picks = open_or_labelled[chosen.indices]
+    assert ranking(order)[:QUEUE] == picks.tolist()
+    assert torch.allclose(order.gains[picks], chosen.gains)
+    assert (order.scores[picks] < QUEUE_END).all()
+    assert order.notes == []
+
+
+def test_labelled_and_closed_images_come_last(model, rows, mask, small):
+    order = fisher_order(model, rows, mask, LABELLED, ~CLOSED, SPEC, small())
+    assert (order.scores[CLOSED] == 1.0).all()
+    assert (order.scores[~CLOSED] < 1.0).all()
+    assert len(set(order.scores[~CLOSED].tolist())) == int((~CLOSED).sum())
+    rest = torch.tensor([i for i in ranking(order)[QUEUE:] if not CLOSED[i]])
+    assert (order.gains[rest].diff() <= 0).all()
+
+
+def test_fewer_open_images_than_a_queue(model, rows, mask, small):
+    order = fisher_order(model, rows, mask, LABELLED, marks(7, 11), SPEC, small())
+    assert sorted(ranking(order)[:2]) == [7, 11]
+    assert int((order.scores < 1.0).sum()) == 2
+
+
+def test_memory_limit_leaves_some_to_marginal_gain(model, rows, mask, small):
+    order = fisher_order(model, rows, mask, LABELLED, ~CLOSED, SPEC, small(MEMORY_LIMIT="1"))
+    (note,) = order.notes
+    assert "MEMORY_LIMIT" in note
+    assert f"random {4 + QUEUE} of {POOL - 2} images" in note
+    assert (order.scores[~CLOSED] < 1.0).all()
+    assert int((order.scores < QUEUE_END).sum()) == QUEUE
+    again = fisher_order(model, rows, mask, LABELLED, ~CLOSED, SPEC, small(MEMORY_LIMIT="1"))
+    assert torch.equal(order.scores, again.scores)
+    other = fisher_order(
+        model, rows, mask, LABELLED, ~CLOSED, SPEC, small(MEMORY_LIMIT="1", SEED="3")
+    )
+    assert ranking(order)[:QUEUE] != ranking(other)[:QUEUE]
+
+
+def test_later_images_are_placed_by_the_stored_scorer(model, rows, mask, small, tmp_path):
+    settings = small()
+    order = fisher_order(model, rows, mask, LABELLED, ~CLOSED, SPEC, settings)
+    order.save_scorer(tmp_path / "scorer.safetensors")
+    scorer, stored_mask = load_scorer(tmp_path / "scorer.safetensors")
+    assert torch.equal(stored_mask, mask)
+    rest = [i for i in ranking(order)[QUEUE:] if not CLOSED[i]]
+    gains = new_gains(model, rows[rest], stored_mask, scorer, "categorical", settings)
+    assert torch.allclose(gains, order.gains[rest].to(gains.dtype), rtol=1e-4)

@@ -1,0 +1,156 @@
+"""When a round is due, and when to look again."""
+
+import json
+import time
+
+import pytest
+
+from fishermask_backend.labeling import parse_label_config
+from fishermask_backend.schedule import next_look, round_reason, running_low
+from fishermask_backend.settings import load_settings
+from fishermask_backend.store import pool, projects, rounds
+from fishermask_backend.workspace import Workspace
+from tests.conftest import CONFIG, publish_round
+
+SPEC = parse_label_config(CONFIG)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setenv("BATCH_SIZE", "2")
+    monkeypatch.setenv("QUEUE_MARGIN", "1")
+
+
+@pytest.fixture
+def work(store, project):
+    with store.begin() as session:
+        projects.get(session, project.id).registered_at = time.time()
+        lease = projects.claim(session, load_settings().label_studio_url, "worker")
+    return Workspace(load_settings(), store, None, lease)
+
+
+def reason(work, config=CONFIG, key="key"):
+    return round_reason(work, parse_label_config(config), key)
+
+
+def change(work, task_ids=(), **fields):
+    """Change the project, or some of its tasks."""
+    with work.store.begin() as session:
+        rows = pool.tasks_by_id(session, work.project_id, list(task_ids)).values()
+        for row in rows if task_ids else [projects.get(session, work.project_id)]:
+            for name, value in fields.items():
+                setattr(row, name, value)
+
+
+def label(work, *task_ids):
+    change(work, task_ids, answer=json.dumps(["cat"]), annotated=True)
+
+
+def test_first_queue_comes_when_all_images_are_there(work):
+    assert reason(work) == "the first queue is wanted"
+    change(work, [4], row=None)
+    assert reason(work) == ""
+    change(work, [4], image_tries=pool.IMAGE_TRIES)  # it never will be
+    assert reason(work) == "the first queue is wanted"
+
+
+def test_first_queue_does_not_wait_for_a_large_pool(work):
+    change(work, [4], row=None)
+    change(work, plan=[["tasks", 2]])
+    assert reason(work) == ""
+    change(work, registered_at=time.time() - 41)
+    assert reason(work) == "the first queue is wanted"
+    change(work, [3], row=None)  # fewer than a queue: not yet
+    assert reason(work) == ""
+
+
+def test_no_image_no_round(work):
+    change(work, [1, 2, 3, 4], row=None)
+    change(work, train_asked_at=time.time())
+    assert reason(work) == ""
+
+
+def test_labels_make_a_round(work, store, project):
+    publish_round(store, project, [2, 1, 3])
+    change(work, last_event_at=time.time())
+    assert reason(work) == ""
+    label(work, 2)
+    assert reason(work) == ""
+    label(work, 1)
+    assert reason(work) == "2 labels are new"
+    with store.begin() as session:
+        pool.note_trained(session, project.id, {1: '["cat"]', 2: '["cat"]'})
+    assert reason(work) == ""
+    change(work, [1], answer=json.dumps(["dog"]))
+    change(work, [2], answer=None, annotated=False)
+    assert reason(work) == "2 labels are new"  # a change and a removal
+
+
+def test_few_labels_make_a_round_after_a_quiet_time(work, store, project):
+    publish_round(store, project, [2, 1, 3])
+    label(work, 2)
+    change(work, last_event_at=time.time() - 59)
+    assert reason(work) == ""
+    assert 0 < next_look(work) - time.time() <= 1.1
+    change(work, last_event_at=time.time() - 61)
+    assert "no more came" in reason(work)
+
+
+def test_train_every_is_apart_from_the_batch(work, store, project, monkeypatch):
+    publish_round(store, project, [2, 1, 3])
+    change(work, last_event_at=time.time())
+    label(work, 1, 2)
+    monkeypatch.setenv("TRAIN_EVERY", "3")
+    load_settings.cache_clear()
+    work.settings = load_settings()
+    assert reason(work) == ""
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        CONFIG.replace('value="dog"', 'value="horse"'),
+        CONFIG.replace("</Choices>", '<Choice value="horse"/></Choices>'),
+        CONFIG.replace("toName", 'choice="multiple" toName'),
+    ],
+    ids=["other", "more", "multiple"],
+)
+def test_other_classes_make_a_round(work, store, project, config):
+    publish_round(store, project, [2, 1, 3])
+    assert reason(work) == ""
+    assert reason(work, config) == "the labelling config has other classes"
+
+
+def test_asking_and_another_backbone_make_a_round(work, store, project):
+    publish_round(store, project, [2, 1, 3])
+    assert reason(work, key="another") == "the first queue is wanted"
+    change(work, train_asked_at=time.time())
+    assert reason(work) == "training was asked for"
+
+
+def test_queue_runs_low_while_others_wait(work, store, project):
+    publish_round(store, project, [2, 1], [rounds.Scored(3, 0.75, 0.1, None)])
+    assert not running_low(work)
+    label(work, 2)
+    assert running_low(work)
+    label(work, 3)  # nothing is left but what is queued
+    assert not running_low(work)
+
+
+def test_nothing_is_queued_before_a_round(work):
+    assert not running_low(work)
+
+
+def test_next_look(work):
+    now = time.time()
+    assert 595 < next_look(work) - now <= 600  # RECONCILE_MINUTES
+    change(work, [4], row=None, image_retry_at=now + 30)
+    assert 25 < next_look(work) - now <= 31
+    change(work, plan=[["tasks", 1]])
+    assert next_look(work) <= time.time()
+    change(work, plan=None, pass_wanted=True)
+    assert next_look(work) <= time.time()
+    change(work, connected=False)
+    assert 2 < next_look(work) - now <= 3.5
+    change(work, registered_at=now - 100)
+    assert 595 < next_look(work) - now <= 601

@@ -1,0 +1,171 @@
+"""The worker: claims, failures and what they leave behind."""
+
+import logging
+import random
+import time
+
+import pytest
+
+from fishermask_backend import worker as worker_module
+from fishermask_backend.errors import LabelStudioError, ProjectGone
+from fishermask_backend.settings import load_settings
+from fishermask_backend.store import pool, projects
+from fishermask_backend.worker import Worker
+from fishermask_backend.workspace import project_folder
+
+
+@pytest.fixture
+def worker(store, monkeypatch):
+    """A worker whose Label Studio does not answer."""
+    monkeypatch.setenv("LABEL_STUDIO_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", "0123456789abcdef0123456789abcdef01234567")
+    load_settings.cache_clear()
+    return Worker(load_settings(), store)
+
+
+@pytest.fixture
+def waiting(store, worker):
+    """Two projects that are due."""
+    address = worker.settings.label_studio_url
+    with store.begin() as session:
+        return [projects.register(session, address, i, 1000).id for i in (1, 2)]
+
+
+def stored(store, project_id):
+    with store.read() as session:
+        return projects.get(session, project_id)
+
+
+def test_nothing_to_do(worker):
+    assert not worker.work_once()
+
+
+def test_label_studio_that_does_not_answer_is_waited_for(store, worker, waiting):
+    assert worker.work_once()
+    row = stored(store, waiting[0])
+    assert "did not answer" in row.error
+    assert row.retry_at == row.due_at == row.error_at + 1
+    assert row.lease_owner is None
+
+
+def test_waits_double_and_a_good_step_ends_them(store, worker, waiting, monkeypatch):
+    def fail(self, work):
+        raise LabelStudioError("Label Studio did not answer.")
+
+    monkeypatch.setattr(Worker, "_step", fail)
+    first, second = waiting
+    waits = []
+    with store.begin() as session:
+        projects.get(session, second).due_at = time.time() + 1000
+    for _ in range(12):
+        assert worker.work_once()
+        row = stored(store, first)
+        waits.append(row.retry_at - row.error_at)
+        assert not worker.work_once()
+        with store.begin() as session:
+            row = projects.get(session, first)
+            row.retry_at = row.due_at = 0.0
+    assert [round(w) for w in waits[:5]] == [1, 2, 4, 8, 16]
+    assert max(waits) <= 300
+    monkeypatch.setattr(Worker, "_step", lambda self, work: time.time() + 50)
+    assert worker.work_once()
+    row = stored(store, first)
+    assert (row.error, row.failures) == ("", 0)
+    assert 45 < row.due_at - time.time() <= 50
+
+
+def test_bug_is_told_and_stops_nobody_else(store, worker, waiting, monkeypatch, caplog):
+    done = []
+
+    def step(self, work):
+        if work.project_id == waiting[0]:
+            raise ZeroDivisionError("division by zero")
+        done.append(work.project_id)
+        return time.time() + 50
+
+    monkeypatch.setattr(Worker, "_step", step)
+    with caplog.at_level(logging.ERROR):
+        assert worker.work_once()
+        assert worker.work_once()
+    assert done == [waiting[1]]
+    assert stored(store, waiting[0]).error == "Unexpected ZeroDivisionError: division by zero"
+    assert "Traceback" in caplog.text
+
+
+def test_stop_leaves_the_step_for_whoever_comes(store, worker, waiting, monkeypatch):
+    def step(self, work):
+        raise SystemExit(0)
+
+    monkeypatch.setattr(Worker, "_step", step)
+    with pytest.raises(SystemExit):
+        worker.work_once()
+    for project_id in waiting:
+        row = stored(store, project_id)
+        assert row.lease_owner is None
+        assert row.due_at <= time.time()
+        assert (row.failures, row.error) == (0, "")
+
+
+def test_what_is_told_during_a_step_is_looked_at_soon(store, worker, waiting, monkeypatch):
+    def step(self, work):
+        with store.begin() as session:
+            projects.tell(session, work.project_id, label=True)
+        return time.time() + 1000
+
+    monkeypatch.setattr(Worker, "_step", step)
+    assert worker.work_once()
+    assert stored(store, waiting[0]).due_at < time.time() + 2
+
+
+def test_step_of_a_lost_claim_keeps_nothing(store, worker, waiting, monkeypatch):
+    def step(self, work):
+        with store.begin() as session:  # another worker, after a long stall of this one
+            row = projects.get(session, work.project_id)
+            row.fence, row.lease_owner = row.fence + 1, "another"
+        with work.begin() as session:
+            projects.get(session, work.project_id).title = "stale"
+        return time.time()
+
+    monkeypatch.setattr(Worker, "_step", step)
+    assert worker.work_once()
+    row = stored(store, waiting[0])
+    assert (row.title, row.lease_owner, row.failures) == ("", "another", 0)
+
+
+def test_claim_is_kept_while_a_step_computes(store, worker, waiting, monkeypatch):
+    monkeypatch.setattr(worker_module, "LEASE_SECONDS", 0.04)
+    seen = []
+
+    def step(self, work):
+        with store.begin() as session:
+            projects.get(session, work.project_id).lease_until = 0.0
+        while stored(store, work.project_id).lease_until < time.time():
+            time.sleep(0.01)
+        seen.append(work.project_id)
+        return time.time() + 50
+
+    monkeypatch.setattr(Worker, "_step", step)
+    assert worker.work_once()
+    assert seen == waiting[:1]
+
+
+def test_project_that_is_gone_leaves_nothing(store, worker, waiting, monkeypatch):
+    gone, other = waiting
+    folder = project_folder(worker.settings, gone)
+    folder.mkdir(parents=True)
+    (folder / "inputs-key.rows").write_bytes(b"rows")
+    with store.begin() as session:
+        row = projects.get(session, gone)
+        pool.put_tasks(session, row, [(1, "/1.png")], random.Random(0))
+
+    def step(self, work):
+        raise ProjectGone("Project 1 was deleted.")
+
+    monkeypatch.setattr(Worker, "_step", step)
+    assert worker.work_once()
+    assert not folder.exists()
+    with store.read() as session:
+        assert [p.id for p in projects.listing(session, worker.settings.label_studio_url)] == [
+            other
+        ]
+        assert pool.counts(session, gone).tasks == 0
