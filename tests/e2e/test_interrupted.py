@@ -5,6 +5,7 @@ power cut leaves behind (a claim that nobody ends) is left behind by an exceptio
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import update
 from werkzeug.serving import make_server
 
 from fishermask_backend import model
+from fishermask_backend import round as round_module
 from fishermask_backend.app import create_app
 from fishermask_backend.demo.server import LabelStudioServer
 from fishermask_backend.settings import load_settings
@@ -42,6 +44,30 @@ class Machine:
     def work(self, until: Callable[[], bool]) -> None:
         """Do steps until something is true."""
         wait_for(lambda: until() or (self.worker.work_once() and until()))
+
+    def rest(self) -> None:
+        """Do steps until there is nothing to do."""
+        while self.worker.work_once():
+            time.sleep(1)  # what was told meanwhile is due after less than a second
+
+    def train(self, project: Project) -> None:
+        """Make one more round serve."""
+        before = self.queue(project)
+        project.start_training()
+        self.work(lambda: self.queue(project).version != before.version)
+
+    def look_at_everything(self, project: Project) -> None:
+        """Make a whole pass over the project, as it is made every ten minutes."""
+        now = time.time()
+        with self.store.begin() as session:
+            store_projects.tell(session, self._id(session, project), full=True)
+
+        def done() -> bool:
+            with self.store.read() as session:
+                row = store_projects.get(session, self._id(session, project))
+                return row.pass_finished_at > now and row.lease_owner is None
+
+        self.work(done)
 
     def power_on_again(self) -> None:
         """Start a new worker, when the claim of the old one has expired."""
@@ -238,6 +264,49 @@ def test_queued_task_deleted_before_the_import(
     task = owner.open_next(project.id)
     assert task["id"] == queue.task_ids[0]
     owner.submit(task, project.truth[task["id"]])
+
+
+def test_training_asked_for_during_a_round_makes_one_more(
+    machine: Machine, project: Project, owner: Person, monkeypatch: pytest.MonkeyPatch
+):
+    done = machine.rounds(project)
+
+    def label_and_ask(real: Any, *args: Any, **more: Any) -> Any:
+        task = owner.open_next(project.id)
+        owner.submit(task, project.truth[task["id"]])
+        project.start_training()
+        return real(*args, **more)
+
+    project.start_training()
+    once(monkeypatch, round_module, "fit_classifier", label_and_ask)
+    machine.work(lambda: len(machine.rounds(project)) == len(done) + 2)
+    first, second = machine.rounds(project)[-2:]
+    assert second.labels == first.labels + 1
+    machine.rest()
+    assert len(machine.rounds(project)) == len(done) + 2
+
+
+def test_late_request_that_sets_an_older_queue_is_undone(machine: Machine, project: Project):
+    machine.train(project)
+    version = machine.queue(project).version
+    project.change(model_version="fishermask-1")
+    machine.look_at_everything(project)
+    check_order(project, version)
+
+
+def test_old_queues_are_removed_and_younger_ones_kept(
+    machine: Machine, project: Project, owner: Person
+):
+    old = machine.queue(project)
+    machine.train(project)
+    young = machine.queue(project)
+    machine.train(project)
+    with machine.store.begin() as session:
+        session.get_one(Queue, old.id).superseded_at -= 15 * 86400
+    machine.look_at_everything(project)
+    assert project.predictions(old.version) == []
+    assert len(project.predictions(young.version)) == 10
+    check_order(project, machine.queue(project).version)
 
 
 def test_class_removed_while_a_round_is_computed(
