@@ -12,7 +12,8 @@ torch and nothing else of this project.
 """
 
 from fishermask_backend.fisher.diagonal import fisher_diagonal
-from fishermask_backend.fisher.factors import masked_factors
+from fishermask_backend.fisher.factors import factors_on_disk, masked_factors
+from fishermask_backend.fisher.likelihood import rest_weight
 from fishermask_backend.fisher.mask import fisher_mask
 from fishermask_backend.fisher.scoring import PoolScorer, score_new
 from fishermask_backend.fisher.selection import Selection, select_batch
@@ -20,9 +21,11 @@ from fishermask_backend.fisher.selection import Selection, select_batch
 __all__ = [
     "PoolScorer",
     "Selection",
+    "factors_on_disk",
     "fisher_diagonal",
     "fisher_mask",
     "masked_factors",
+    "rest_weight",
     "score_new",
     "select_batch",
 ]

@@ -1,17 +1,24 @@
 """The diagonal of the Fisher matrix."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from fishermask_backend.fisher.chunks import for_each_chunk, images_per_chunk
 from fishermask_backend.fisher.exact import image_rows
 from fishermask_backend.fisher.gradients import SquaredSum, backward_rows, patches_of
-from fishermask_backend.fisher.likelihood import Likelihood, fisher_seeds
+from fishermask_backend.fisher.likelihood import Likelihood, factor_seeds, fisher_seeds
 from fishermask_backend.fisher.recording import differentiable, record, trained_parameters
 
 
 def fisher_diagonal(
-    model: nn.Module, images: Tensor, *, likelihood: Likelihood = "categorical"
+    model: nn.Module,
+    images: Tensor,
+    *,
+    likelihood: Likelihood = "categorical",
+    top_classes: int | None = None,
 ) -> Tensor:
     """Return D, the mean over images of the diagonals of their Fisher matrices.
 
@@ -22,18 +29,26 @@ def fisher_diagonal(
         model: Gives logits (N, C); run in eval mode and left as it was found.
         images: (N, ...), whatever the model takes.
         likelihood: «categorical» for one label an image, «bernoulli» for any number.
+        top_classes: Expectation over each image's c most probable classes only: c backward passes
+            instead of C − 1, and D is too small by what the others would add. None: all.
 
     Returns:
         D (P,) over the parameters with requires_grad, in the order of model.parameters(), each
         flattened. P counts a shared parameter once.
 
     Raises:
-        ValueError: No image, no trained parameter, or logits that are not finite or not (N, C).
+        ValueError: No image, no trained parameter, an option out of range, or logits that are not
+            finite or not (N, C).
     """
     if not len(images):
         raise ValueError("The Fisher diagonal is a mean over images, and there is none.")
     parameters = trained_parameters(model)
     device = parameters[0].device
+    seeds = (
+        partial(fisher_seeds, likelihood=likelihood)
+        if top_classes is None
+        else partial(factor_seeds, likelihood=likelihood, top_classes=top_classes)
+    )
     with differentiable(model):
         probe = record(model, images[:1].to(device))
         size = images_per_chunk(probe)
@@ -41,7 +56,7 @@ def fisher_diagonal(
 
         def work(start: int, stop: int) -> None:
             chunk = images[start:stop].to(device)
-            total.add_(_sum_of_squares(model, chunk, parameters, set(probe.uses), likelihood))
+            total.add_(_sum_of_squares(model, chunk, parameters, set(probe.uses), seeds))
 
         for_each_chunk(len(images), size, work)
     return (total / len(images)).to(parameters[0].dtype)
@@ -52,12 +67,12 @@ def _sum_of_squares(
     images: Tensor,
     parameters: list[nn.Parameter],
     known: set[Tensor],
-    likelihood: Likelihood,
+    make_seeds: Callable[[Tensor], Tensor],
 ) -> Tensor:
     """Return Σ_n diag F_n (P,) of a chunk of images."""
     recording = record(model, images)
     uses = {p: u for p, u in recording.uses.items() if p in known}
-    seeds = fisher_seeds(recording.logits.detach(), likelihood)
+    seeds = make_seeds(recording.logits.detach())
     sums = {
         p: SquaredSum(patches_of(own), own[0].layout[1], seeds.shape[1])
         for p, own in uses.items()
@@ -69,9 +84,7 @@ def _sum_of_squares(
     totals = [sums[p].total() if p in sums else torch.zeros_like(p).flatten() for p in parameters]
     unknown = [i for i, parameter in enumerate(parameters) if parameter not in uses]
     for image in torch.split(images, 1) if unknown else ():
-        rows = image_rows(
-            model, image, [parameters[i] for i in unknown], lambda z: fisher_seeds(z, likelihood)
-        )
+        rows = image_rows(model, image, [parameters[i] for i in unknown], make_seeds)
         for i in unknown:
             totals[i] += rows[parameters[i]].square().sum(0)
     return torch.cat(totals)

@@ -1,13 +1,34 @@
 """Factors of the images' Fisher matrices over the masked parameters."""
 
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
 from fishermask_backend.fisher.chunks import for_each_chunk, images_per_chunk
 from fishermask_backend.fisher.exact import image_rows
 from fishermask_backend.fisher.gradients import Entries, backward_rows, patches_of
-from fishermask_backend.fisher.likelihood import Likelihood, Weighting, factor_seeds
-from fishermask_backend.fisher.recording import differentiable, record, trained_parameters
+from fishermask_backend.fisher.likelihood import (
+    Likelihood,
+    Weighting,
+    factor_seeds,
+    probabilities,
+    rest_weight,
+)
+from fishermask_backend.fisher.recording import (
+    Recording,
+    differentiable,
+    record,
+    trained_parameters,
+)
+from fishermask_backend.fisher.sketch import Sketch
+
+log = logging.getLogger(__name__)
+
+Columns = dict[Tensor, tuple[Tensor | slice, Tensor]]
 
 
 def masked_factors(
@@ -17,6 +38,10 @@ def masked_factors(
     *,
     weighting: Weighting = "expected",
     likelihood: Likelihood = "categorical",
+    top_classes: int | None = None,
+    max_dim: int | None = None,
+    seed: int = 0,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return V, with VᵀV an image's Fisher matrix over the masked parameters.
 
@@ -29,88 +54,129 @@ def masked_factors(
         mask: Flat parameter indices (d,), as `fisher_mask` gives them.
         weighting: «expected», or «uniform» for the published code's V without the root.
         likelihood: «categorical» for one label an image, «bernoulli» for any number.
+        top_classes: Only the rows of each image's c most probable classes (of largest p(1 − p) for
+            sigmoids); what that leaves out is logged. None: all.
+        max_dim: A larger mask's columns are sketched down to so many; `Sketch` says how well that
+            keeps inner products. None: as they are.
+        seed: Of the sketch.
+        out: Where to put V: of its shape, and of any floating dtype and device (half as large in
+            bfloat16; on disk with `factors_on_disk`).
 
     Returns:
-        V (N, C, d) on the images' device, columns in the order of the mask.
+        V (N, C, d) on the images' device, columns in the order of the mask; C is c with
+        `top_classes`, d at most `max_dim`.
 
     Raises:
-        ValueError: No trained parameter, a mask index outside [0, P), or logits that are not
-            finite or not (N, C).
+        ValueError: No trained parameter, a mask index outside [0, P), an option out of range, or
+            logits that are not finite or not (N, C).
     """
     parameters = trained_parameters(model)
     device = parameters[0].device
     mask = _checked(mask, sum(p.numel() for p in parameters)).to(device)
     columns = _columns(mask, parameters)
+    seeds = partial(
+        factor_seeds, likelihood=likelihood, weighting=weighting, top_classes=top_classes
+    )
+    shorten = None
+    if max_dim is not None and len(mask) > max_dim:
+        shorten = Sketch(len(mask), max_dim, seed, parameters[0])
+        log.info("max_dim: %d columns are sketched to %d with seed %d.", len(mask), max_dim, seed)
+    left_out: list[Tensor] = []
     with differentiable(model):
-        if not (len(images) and len(mask)):
-            classes = model(images.to(device)).shape[1]
-            return images.new_zeros((len(images), classes, len(mask)), dtype=parameters[0].dtype)
         probe = record(model, images[:1].to(device))
-        classes = probe.logits.shape[1]
-        size = images_per_chunk(probe)
-        factors = torch.empty(
-            (len(images), classes, len(mask)), dtype=probe.logits.dtype, device=images.device
-        )
+        rows = seeds(probe.logits.detach()).shape[1]
+        shape = (len(images), rows, len(mask) if shorten is None else max_dim or 0)
+        factors = _destination(out, shape, probe.logits.dtype, images.device)
 
         def work(start: int, stop: int) -> None:
             chunk = images[start:stop].to(device)
-            known = columns.keys() & probe.uses.keys()
-            _fill(factors[start:stop], model, chunk, columns, known, weighting, likelihood)
+            recording = record(model, chunk)
+            for r, row in enumerate(_rows(model, chunk, recording, probe, columns, seeds, mask)):
+                factors[start:stop, r] = (shorten(row) if shorten else row).to(factors)
+            if top_classes is not None:
+                p = probabilities(recording.logits.detach(), likelihood)
+                left_out.append(rest_weight(p, top_classes, likelihood))
 
-        for_each_chunk(len(images), size, work)
+        for_each_chunk(len(images), images_per_chunk(probe), work)
+    if left_out:
+        rest = torch.cat(left_out)
+        log.info(
+            "top_classes=%d: the classes left out weigh %.3g of an image on average, %.3g at most.",
+            top_classes, rest.mean(), rest.max(),
+        )  # fmt: skip
     return factors
 
 
-def _fill(
-    out: Tensor,
+def factors_on_disk(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """Return a tensor in a memory-mapped file, for `masked_factors(out=...)` and `select_batch`.
+
+    Args:
+        path: The file, made or overwritten; delete it when the tensor is no longer needed.
+        shape: (N, C, d).
+        dtype: Of the entries; bfloat16 halves the file and keeps 3 digits.
+    """
+    size = torch.Size(shape).numel()
+    path.unlink(missing_ok=True)
+    return torch.from_file(str(path), shared=True, size=size, dtype=dtype).view(shape)
+
+
+def _rows(
     model: nn.Module,
     images: Tensor,
-    columns: dict[Tensor, tuple[Tensor | slice, Tensor]],
-    known: set[Tensor],
-    weighting: Weighting,
-    likelihood: Likelihood,
-) -> None:
-    """Write the factors of a chunk of images into out (N, C, d)."""
-    recording = record(model, images)
-    uses = {p: own for p, own in recording.uses.items() if p in known}
-    seeds = factor_seeds(recording.logits.detach(), weighting, likelihood)
+    recording: Recording,
+    probe: Recording,
+    columns: Columns,
+    make_seeds: Callable[[Tensor], Tensor],
+    mask: Tensor,
+) -> Iterator[Tensor]:
+    """Yield the rows V_c (n, d) of a chunk of images, in one tensor that is used again."""
+    seeds = make_seeds(recording.logits.detach())
+    known = columns.keys() & recording.uses.keys() & probe.uses.keys()
+    uses = {p: own for p in known if (own := recording.uses[p])}
     readers = {
-        p: Entries(patches_of(own), own[0].layout[1], columns[p][1])
-        for p, own in uses.items()
-        if own
+        p: Entries(patches_of(own), own[0].layout[1], columns[p][1]) for p, own in uses.items()
     }
-    for parameter in uses.keys() - readers.keys():  # in no path to the logits
-        out[:, :, columns[parameter][0]] = 0
-    for c, row in enumerate(backward_rows(recording, uses, seeds)):
-        for parameter, gradient in row.items():
-            part = readers[parameter].read(gradient)
-            out[:, c, columns[parameter][0]] = part.to(out)
-    unknown = [p for p in columns if p not in uses]
-    if unknown:
-        _fill_exactly(out, model, images, unknown, columns, weighting, likelihood)
+    exact = _exact_rows(model, images, [*(columns.keys() - known)], columns, make_seeds)
+    gradients = backward_rows(recording, uses, seeds)
+    row = seeds.new_zeros((len(images), len(mask)))  # parameters in no path to the logits stay 0
+    for r in range(seeds.shape[1]):
+        for parameter, gradient in next(gradients, {}).items():
+            row[:, columns[parameter][0]] = readers[parameter].read(gradient)
+        for parameter, parts in exact.items():
+            row[:, columns[parameter][0]] = parts[:, r]
+        yield row
 
 
-def _fill_exactly(
-    out: Tensor,
+def _exact_rows(
     model: nn.Module,
     images: Tensor,
-    unknown: list[Tensor],
-    columns: dict[Tensor, tuple[Tensor | slice, Tensor]],
-    weighting: Weighting,
-    likelihood: Likelihood,
-) -> None:
-    for n, image in enumerate(torch.split(images, 1)):
-        rows = image_rows(model, image, unknown, lambda z: factor_seeds(z, weighting, likelihood))
-        for parameter in unknown:
-            where, wanted = columns[parameter]
-            out[n, :, where] = rows[parameter][:, wanted].to(out)
+    parameters: list[Tensor],
+    columns: Columns,
+    make_seeds: Callable[[Tensor], Tensor],
+) -> dict[Tensor, Tensor]:
+    """Return the masked entries (n, C, k) of parameters that no rule knows."""
+    if not parameters:
+        return {}
+    rows = [image_rows(model, image, parameters, make_seeds) for image in torch.split(images, 1)]
+    return {p: torch.stack([row[p][:, columns[p][1]] for row in rows]) for p in parameters}
 
 
-def _columns(
-    mask: Tensor, parameters: list[nn.Parameter]
-) -> dict[Tensor, tuple[Tensor | slice, Tensor]]:
+def _destination(
+    out: Tensor | None, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    if out is None:
+        return torch.empty(shape, dtype=dtype, device=device)
+    if out.shape != shape or not out.is_floating_point():
+        raise ValueError(
+            f"out must be floating {shape}, it is {out.dtype} {tuple(out.shape)}: N images, C "
+            "classes or top_classes, mask entries or max_dim."
+        )
+    return out
+
+
+def _columns(mask: Tensor, parameters: list[nn.Parameter]) -> Columns:
     """Return, of each parameter in the mask, its columns of V and its own entries in them."""
-    found: dict[Tensor, tuple[Tensor | slice, Tensor]] = {}
+    found: Columns = {}
     start = 0
     for parameter in parameters:
         stop = start + parameter.numel()

@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 Likelihood = Literal["categorical", "bernoulli"]
 Weighting = Literal["expected", "uniform"]
@@ -28,7 +29,13 @@ def probabilities(logits: Tensor, likelihood: Likelihood) -> Tensor:
     raise ValueError(f"likelihood={likelihood!r} is unknown: use 'categorical' or 'bernoulli'.")
 
 
-def factor_seeds(logits: Tensor, weighting: Weighting, likelihood: Likelihood) -> Tensor:
+def factor_seeds(
+    logits: Tensor,
+    *,
+    likelihood: Likelihood,
+    weighting: Weighting = "expected",
+    top_classes: int | None = None,
+) -> Tensor:
     """Return one seed per class, whose rows sᵀJ are the factor V_c.
 
     | | categorical | bernoulli |
@@ -38,27 +45,62 @@ def factor_seeds(logits: Tensor, weighting: Weighting, likelihood: Likelihood) -
 
     Args:
         logits: z (N, C).
+        likelihood: «categorical» or «bernoulli».
         weighting: «expected» gives VᵀV = F; «uniform» leaves the weight out, as FisherMask's
             published code does (arXiv 2411.05752).
-        likelihood: «categorical» or «bernoulli».
+        top_classes: Only the rows of each image's c classes of largest weight, in class order
+            (arXiv 2404.08981); `rest_weight` tells what is left out.
 
     Returns:
-        Seeds (N, C, C), [n, c] for row c.
+        Seeds (N, C or c, C), [n, r] for row r.
 
     Raises:
-        ValueError: An argument is unknown.
+        ValueError: An argument is unknown or out of range.
     """
     p = probabilities(logits, likelihood)
-    eye = torch.eye(p.shape[1], dtype=p.dtype, device=p.device)
+    weight = class_weights(p, likelihood)
+    kept = _heaviest(weight, top_classes)
+    seeds = functional.one_hot(kept, p.shape[1]).to(p.dtype)
     if likelihood == "categorical":
-        seeds, weight = eye - p.unsqueeze(1), p
-    else:
-        seeds, weight = eye.expand(p.shape[0], -1, -1), p * (1 - p)
+        seeds = seeds - p.unsqueeze(1)
     if weighting == "uniform":
         return seeds
     if weighting == "expected":
-        return weight.sqrt().unsqueeze(2) * seeds
+        return weight.gather(1, kept).sqrt().unsqueeze(2) * seeds
     raise ValueError(f"weighting={weighting!r} is unknown: use 'expected' or 'uniform'.")
+
+
+def class_weights(p: Tensor, likelihood: Likelihood) -> Tensor:
+    """Return what each class counts in the Fisher matrix (N, C): p_c, or p_c(1 − p_c)."""
+    return p if likelihood == "categorical" else p * (1 - p)
+
+
+def rest_weight(p: Tensor, top_classes: int, likelihood: Likelihood = "categorical") -> Tensor:
+    """Return what `top_classes` leaves out of each image's weight.
+
+    Args:
+        p: Probabilities (N, C).
+        top_classes: c.
+        likelihood: «categorical» or «bernoulli».
+
+    Returns:
+        (N,): for a softmax the probability of the classes beyond the c most probable, for sigmoids
+        their share of Σ p(1 − p).
+    """
+    weight = class_weights(p, likelihood)
+    total = weight.sum(1)
+    kept = weight.gather(1, _heaviest(weight, top_classes)).sum(1)
+    return ((total - kept) / total.clamp_min(torch.finfo(p.dtype).tiny)).clamp_min(0)
+
+
+def _heaviest(weight: Tensor, count: int | None) -> Tensor:
+    """Return class indices (N, c) of the largest weights, ascending."""
+    if count is not None and count < 1:
+        raise ValueError(f"top_classes={count} must be at least 1.")
+    if count is None or count >= weight.shape[1]:
+        return torch.arange(weight.shape[1], device=weight.device).expand(len(weight), -1)
+    order = torch.sort(weight, descending=True, stable=True).indices
+    return order[:, :count].sort(1).values
 
 
 def fisher_seeds(logits: Tensor, likelihood: Likelihood) -> Tensor:

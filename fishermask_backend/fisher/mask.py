@@ -1,5 +1,6 @@
 """Which parameters to look at."""
 
+import logging
 import math
 from typing import Literal
 
@@ -7,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from fishermask_backend.fisher.recording import trained_parameters
+
+log = logging.getLogger(__name__)
 
 Rule = Literal["global", "per_layer"]
 
@@ -18,6 +21,7 @@ def fisher_mask(
     fraction: float = 0.002,
     inner: int | None = None,
     rule: Rule = "global",
+    max_dim: int | None = None,
 ) -> Tensor:
     """Return the parameters of largest Fisher value, and the whole last layer.
 
@@ -35,6 +39,8 @@ def fisher_mask(
         fraction: Share of the parameters, in [0, 1].
         inner: How many entries beside the last layer, instead of a fraction.
         rule: «global» or «per_layer».
+        max_dim: Of a larger mask only so many of largest Fisher value stay, the last layer's
+            included: where the last layer alone is too large. None: no limit.
 
     Returns:
         Sorted flat indices (d,), on the diagonal's device. Of equal values the lower index wins.
@@ -55,33 +61,46 @@ def fisher_mask(
         raise ValueError(f"fraction={fraction} must lie between 0 and 1.")
     if inner is not None and inner < 0:
         raise ValueError(f"inner={inner} must not be negative.")
+    if max_dim is not None and max_dim < 1:
+        raise ValueError(f"max_dim={max_dim} must be at least 1.")
+    values = list(torch.split(diagonal.detach(), sizes))
     last = _last_layer(model, parameters)
-    values = torch.split(diagonal.detach(), sizes)
-    wanted = [len(v) if i in last else 0 for i, v in enumerate(values)]
     if rule == "global":
-        free = sum(sizes) - sum(wanted)
-        count = math.floor(fraction * sum(sizes)) - sum(wanted) if inner is None else inner
-        others = torch.cat(
-            [torch.full_like(v, -1) if i in last else v for i, v in enumerate(values)]
-        )
-        chosen = _largest(others, min(max(count, 0), free))
-        whole = torch.cat([torch.full_like(v, i in last).bool() for i, v in enumerate(values)])
-        whole[chosen] = True
-        return whole.nonzero().flatten()
-    if rule == "per_layer":
-        inside = [0 if i in last else size for i, size in enumerate(sizes)]
-        if inner is None:
-            wanted = [w or math.ceil(fraction * s) for w, s in zip(wanted, inside, strict=True)]
-        else:
-            wanted = [w or s for w, s in zip(wanted, _shares(inner, inside), strict=True)]
-        starts = torch.tensor([0, *sizes]).cumsum(0).tolist()
-        return torch.cat(
-            [
-                _largest(v, w).sort().values + s
-                for v, w, s in zip(values, wanted, starts, strict=False)
-            ]
-        )
-    raise ValueError(f"rule={rule!r} is unknown: use 'global' or 'per_layer'.")
+        mask = _global(values, last, fraction, inner)
+    elif rule == "per_layer":
+        mask = _per_layer(values, last, fraction, inner)
+    else:
+        raise ValueError(f"rule={rule!r} is unknown: use 'global' or 'per_layer'.")
+    if max_dim is None or len(mask) <= max_dim:
+        return mask
+    kept = _largest(diagonal.detach()[mask], max_dim).sort().values
+    share = float(diagonal[mask[kept]].sum() / diagonal[mask].sum().clamp_min(1e-300))
+    log.info(
+        "max_dim: %d of %d masked parameters stay, with %.3g of their Fisher value.",
+        max_dim, len(mask), share,
+    )  # fmt: skip
+    return mask[kept]
+
+
+def _global(values: list[Tensor], last: set[int], fraction: float, inner: int | None) -> Tensor:
+    whole = torch.cat([torch.full_like(v, i in last).bool() for i, v in enumerate(values)])
+    sizes = len(whole), int(whole.sum())
+    count = math.floor(fraction * sizes[0]) - sizes[1] if inner is None else inner
+    others = torch.cat(values).masked_fill(whole, -1)  # a Fisher value is never negative
+    whole[_largest(others, min(max(count, 0), sizes[0] - sizes[1]))] = True
+    return whole.nonzero().flatten()
+
+
+def _per_layer(values: list[Tensor], last: set[int], fraction: float, inner: int | None) -> Tensor:
+    inside = [0 if i in last else len(v) for i, v in enumerate(values)]
+    counts = (
+        [math.ceil(fraction * size) for size in inside] if inner is None else _shares(inner, inside)
+    )
+    found, start = [], 0
+    for i, v in enumerate(values):
+        found.append(start + _largest(v, len(v) if i in last else counts[i]).sort().values)
+        start += len(v)
+    return torch.cat(found)
 
 
 def _last_layer(model: nn.Module, parameters: list[nn.Parameter]) -> set[int]:

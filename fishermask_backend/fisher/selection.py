@@ -121,6 +121,8 @@ def _within(unlabelled: Tensor, limit: int | None, seed: int) -> tuple[Tensor, T
     """Split the unlabelled into those that may be picked and those that are only scored."""
     if limit is None or len(unlabelled) <= limit:
         return unlabelled, unlabelled[:0]
+    if limit < 1:
+        raise ValueError(f"pool_limit={limit} must be at least 1.")
     order = torch.randperm(len(unlabelled), generator=torch.Generator().manual_seed(seed))
     log.info(
         "pool_limit: %d of %d unlabelled images, drawn with seed %d, are candidates; the others "
