@@ -74,6 +74,9 @@ def work(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
 
     settings = load_settings()  # before what takes seconds to import
 
+    # Read when torch is imported. Threads that spin while they wait for each other make a round many
+    # times slower where Label Studio, on the same cores, keeps one of them from running.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from fishermask_backend.store import Store
     from fishermask_backend.worker import Worker
 

@@ -1,5 +1,6 @@
 """What most tests need: settings in a temporary folder, and a store in it."""
 
+import os
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -8,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker does, before torch is imported
 
 from fishermask_backend import model
 from fishermask_backend.settings import Settings, load_settings
