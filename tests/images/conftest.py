@@ -1,9 +1,9 @@
 import threading
 
 import pytest
-from image_server import KEY, Server, png
 
 from fishermask_backend.images import ImageLoader
+from tests.images.image_server import KEY, Server, png
 
 
 @pytest.fixture

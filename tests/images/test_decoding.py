@@ -7,11 +7,11 @@ import zlib
 
 import numpy as np
 import pytest
-from image_server import png
 from PIL import ExifTags, Image
 
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images.decoding import decode
+from tests.images.image_server import png
 
 RED, WHITE = [255, 0, 0], [255, 255, 255]
 

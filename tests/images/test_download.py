@@ -9,10 +9,10 @@ import time
 import tracemalloc
 
 import pytest
-from image_server import png
 
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images import ImageUnreachable
+from tests.images.image_server import png
 
 OK = (200, {}, png())
 

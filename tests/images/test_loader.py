@@ -4,10 +4,10 @@ import base64
 import traceback
 
 import pytest
-from image_server import KEY, png
 
 from fishermask_backend.errors import ImageUnavailable, LabelStudioError
 from fishermask_backend.images import ImageLoader, ImageUnreachable
+from tests.images.image_server import KEY, png
 
 THE_KEY = KEY["Authorization"]
 OK = (200, {}, png())

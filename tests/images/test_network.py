@@ -12,10 +12,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from image_server import Server, png
 
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images import ImageLoader, ImageUnreachable
+from tests.images.image_server import Server, png
 
 OK = (200, {}, png())
 
