@@ -8,7 +8,7 @@ from fishermask_backend.store import pool, projects, rounds
 from fishermask_backend.workspace import Workspace
 
 FIRST_QUEUE_SECONDS = 40.0  # the first queue comes from what is embedded by then
-NOT_CONNECTED_SECONDS = 3.0  # between looks while Label Studio is still saving the connection
+NOT_CONNECTED_SECONDS = 1.0  # between looks while Label Studio is still saving the connection
 
 
 def round_reason(work: Workspace, spec: LabelSpec, inputs_key: str) -> str:
