@@ -8,6 +8,7 @@ from fishermask_backend.store import pool, projects, rounds
 from fishermask_backend.workspace import Workspace
 
 FIRST_QUEUE_SECONDS = 40.0  # the first queue comes from what is embedded by then
+UNTOLD_LOOK_SECONDS = 60.0  # between looks for changes that no event told of: two requests
 NOT_CONNECTED_SECONDS = 1.0  # between looks while Label Studio is still saving the connection
 
 
@@ -71,7 +72,10 @@ def next_look(work: Workspace) -> float:
         return now + (NOT_CONNECTED_SECONDS if fresh else work.settings.reconcile_minutes * 60)
     if project.plan is not None or project.pass_wanted:
         return now
-    times = [project.pass_finished_at + work.settings.reconcile_minutes * 60]
+    times = [
+        now + UNTOLD_LOOK_SECONDS,
+        project.pass_finished_at + work.settings.reconcile_minutes * 60,
+    ]
     if retry_at is not None:
         times.append(retry_at)
     if counts.pending:

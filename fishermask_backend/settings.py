@@ -4,6 +4,7 @@ Every name here stands in the README's table; `tests/test_settings.py` keeps the
 """
 
 import os
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +20,8 @@ from fishermask_backend.images.addresses import HostRule
 class BadSettings(FisherMaskError):
     """A setting has a value that cannot be meant; names it, its value and what is allowed."""
 
+
+CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -198,7 +201,10 @@ class Settings(BaseSettings):
         """Bytes a round may use."""
         if self.memory_limit:
             return self.memory_limit
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        with suppress(OSError, ValueError):  # no container, or one without a limit («max»)
+            machine = min(machine, int(CONTAINER_LIMIT.read_text()))
+        return machine // 2
 
 
 @cache

@@ -22,6 +22,7 @@ from fishermask_backend.workspace import Workspace
 log = logging.getLogger(__name__)
 
 SLICE_SECONDS = 10.0  # reading pages, before images get their turn
+UNTOLD_SECONDS = 5.0  # a change with no event for so long was not told of
 OVERLAP_SECONDS = 5.0  # changes committed late, with an earlier time
 
 
@@ -151,7 +152,10 @@ def _read_changes(work: Workspace, spec: LabelSpec) -> None:
     with work.begin() as session:
         project = projects.get(session, work.project_id)
         _put(session, project, spec, changed.tasks, with_annotations=True)
-        project.cursor = max(project.cursor, *(task.updated_at for task in changed.tasks))
+        newest = max(task.updated_at for task in changed.tasks)
+        if newest > project.cursor and time.time() - project.last_event_at > UNTOLD_SECONDS:
+            project.last_event_at = time.time()  # no event told: the quiet time starts here
+        project.cursor = max(project.cursor, newest)
 
 
 def _put(

@@ -143,7 +143,10 @@ def test_nothing_is_queued_before_a_round(work):
 
 def test_next_look(work):
     now = time.time()
-    assert 595 < next_look(work) - now <= 600  # RECONCILE_MINUTES
+    assert 55 < next_look(work) - now <= 61  # for what no event told
+    change(work, pass_finished_at=now - 590)
+    assert 5 < next_look(work) - now <= 11  # RECONCILE_MINUTES
+    change(work, pass_finished_at=now)
     change(work, [4], row=None, image_retry_at=now + 30)
     assert 25 < next_look(work) - now <= 31
     change(work, plan=[["tasks", 1]])
