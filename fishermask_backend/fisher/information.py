@@ -12,12 +12,11 @@ Woodbury identity, A⁻¹ becomes A⁻¹ − WᵀW, so that with B = X_n Wᵀ an
 where A⁻¹ is the one before the pick. Removing s: S = (I − P_s)⁻¹, all four signs turned. That is
 O(N C² d) a step instead of O(N C d²).
 
-Differences of large numbers lose digits: where the lost ones could decide a pick, P and Q (or A⁻¹)
-are computed afresh from A, which only ever grows by sums.
+Differences of large numbers lose digits: where the lost ones could decide a pick, P and Q are
+computed afresh from A, whose own sums lose none.
 """
 
 import logging
-import math
 from collections.abc import Callable
 
 import torch
@@ -36,7 +35,8 @@ CUDA_BYTES = 2**28  # and at least on a CUDA device
 GRAM_COLUMNS = 256
 PRECISION = 1e-10  # of gains, relative to the largest
 ROUNDING = 10 * torch.finfo(torch.float64).eps  # of a matrix product, relative to its largest term
-DRIFT = 1e6  # growth of A since its inverse was last computed from it
+CONDITION = 5e7  # of A, above which its inverse's errors decide picks
+DRIFT = 1e6  # growth of the inverse's errors by removals; picks make them smaller
 
 
 class Information:
@@ -80,11 +80,12 @@ class Information:
             raise ValueError(f"The factors of image {bad} are not finite: check the model.")
         self._A = self._gram(labelled.cpu()) / max(len(labelled) + batch_size, 1)
         self._A.diagonal().add_(ridge)
+        self._ridge = ridge
+        self._warned = False
         self.P = self._A.new_zeros((len(candidates), V.shape[1], V.shape[1]))
         self.Q = torch.zeros_like(self.P)
         self._peak_P, self._peak_Q = self.P.new_zeros((2, len(candidates)))
-        self._invert()
-        self._compute(torch.arange(len(candidates)))
+        self._start_afresh()
 
     def gains(self) -> Tensor:
         """Return every candidate's marginal gain (M,)."""
@@ -110,14 +111,15 @@ class Information:
 
     def _step(self, place: int, sign: float) -> None:
         X = self._rows(self.candidates[place : place + 1]) * self._scale
-        growth, vectors = torch.linalg.eigh(X @ self.inverse @ X.T)
+        XA = X @ self.inverse
+        growth, vectors = torch.linalg.eigh(XA @ X.T)
         growth = 1 + sign * growth
         self._A.addmm_(X.T, X, alpha=sign)
-        if growth.min() < 1 / math.sqrt(DRIFT):  # removing what nothing else covers
-            self._invert()
-            self._compute(torch.arange(len(self.candidates)))
+        self._drift *= max(float(growth.min()), 1e-99) ** -2 if sign < 0 else 1.0
+        if self._drift > DRIFT or self._ill_conditioned():
+            self._start_afresh()
             return
-        W = (vectors * growth.rsqrt()).T @ X @ self.inverse
+        W = (vectors * growth.rsqrt()).T @ XA
         weighed = W @ self.pool_fisher
         U = weighed @ self.inverse - sign / 2 * (weighed @ W.T) @ W
         both = torch.cat([W, U]) * self._scale
@@ -130,12 +132,23 @@ class Information:
             self.Q[rows].sub_(T, alpha=sign)
 
         self._over(self.candidates, STEP_BYTES, update)
-        self.inverse -= sign * W.T @ W
-        self._drift *= float(torch.maximum(growth, 1 / growth).max())
-        if self._drift > DRIFT:
-            self._invert()
+        self.inverse.addmm_(W.T, W, alpha=-sign)
         self._peak_P = torch.maximum(self._peak_P, _traces(self.P))
         self._peak_Q = torch.maximum(self._peak_Q, _traces(self.Q))
+
+    def _ill_conditioned(self) -> bool:
+        """Return whether A⁻¹ is too inexact to be updated; logged once."""
+        condition = float(self._A.diagonal().max()) / self._ridge
+        if condition < CONDITION:
+            return False
+        if not self._warned:
+            log.warning(
+                "The ridge λ = %.1e is small beside the information, %.1e: P and Q are computed "
+                "afresh at every pick, which is slow. A larger ridge is fast.",
+                self._ridge, condition * self._ridge,
+            )  # fmt: skip
+        self._warned = True
+        return True
 
     def _restore(self, decisive: float) -> bool:
         """Compute afresh what has lost digits that matter beside a decisive gain."""
@@ -147,9 +160,11 @@ class Information:
             self._compute(places)
         return len(places) > 0
 
-    def _invert(self) -> None:
+    def _start_afresh(self) -> None:
+        """Compute A⁻¹ and every P and Q from A."""
         self.inverse = torch.cholesky_inverse(_cholesky(self._A))
         self._drift = 1.0
+        self._compute(torch.arange(len(self.candidates)))
 
     def _compute(self, places: Tensor) -> None:
         """Compute P = YYᵀ and Q = Y H Yᵀ with A = LLᵀ, Y = X L⁻ᵀ, H = L⁻¹ I_U L⁻ᵀ."""

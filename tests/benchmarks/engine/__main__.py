@@ -1,0 +1,45 @@
+import argparse
+import json
+import time
+from datetime import date
+
+from . import gradients, options, page, rivals, rounds, scoring, selection
+from .measure import RESULTS, gemm_rates, machine
+
+PARTS = {
+    "gradients": gradients.run,
+    "selection": selection.run,
+    "rivals": rivals.run,
+    "scoring": scoring.run,
+    "rounds": rounds.run,
+    "options": options.run,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Benchmarks of the Fisher engine.")
+    parser.add_argument("parts", nargs="*", help=f"of: {', '.join(PARTS)}, page (default: all)")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")
+    arguments = parser.parse_args()
+    wanted = arguments.parts or [*PARTS, "page"]
+    if unknown := set(wanted) - {*PARTS, "page"}:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    for name in wanted:
+        if name == "page":
+            page.write(quick=arguments.quick)
+            continue
+        started = time.perf_counter()
+        result = PARTS[name](quick=arguments.quick)
+        result |= {
+            "machine": machine(),
+            "gemm": gemm_rates(),
+            "date": date.today().isoformat(),
+            "seconds": round(time.perf_counter() - started),
+        }
+        (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1))
+        print(f"{name}: {result['seconds']} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Timing several things in one run, peak memory, and what the machine could do at best."""
+
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[3]
+RESULTS = ROOT / ".benchmarks/engine"
+
+
+def interleaved(
+    works: dict[str, Callable[[], object]], repeats: int, patience: float = 60.0
+) -> dict[str, list[float]]:
+    """Seconds of each piece of work, taken in turns; what takes long is repeated less often.
+
+    The first turn warms up and is thrown away, of work above `patience` seconds it is kept.
+    """
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(repeats + 1):
+        for name, work in works.items():
+            if sum(times[name]) > patience:
+                continue
+            started = time.perf_counter()
+            work()
+            took = time.perf_counter() - started
+            if turn or took > patience:
+                times[name].append(took)
+    return times
+
+
+def spread(times: list[float]) -> dict[str, float]:
+    """Median and quartiles."""
+    low, high = (min(times), max(times)) if len(times) < 4 else statistics.quantiles(times)[::2]
+    return {"median": statistics.median(times), "low": low, "high": high, "runs": len(times)}
+
+
+def in_process(module: str, *arguments: object) -> dict[str, Any]:
+    """Run a module's `child` in a process of its own, so that its peak memory is its own."""
+    command = [sys.executable, "-m", f"{__package__}.{module}", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    print(module, *arguments, result, flush=True)
+    return result
+
+
+def peak_memory() -> float:
+    """GB that this process held at most, libraries and input included."""
+    status = Path("/proc/self/status")
+    if status.exists():  # ru_maxrss would count what the parent had when it forked
+        peak = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(peak.split()[1]) * 1024 / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+def gemm_rates() -> dict[str, float]:
+    """Measured multiply-adds a second, in 1e9, of large matrix products."""
+    rates = {}
+    for name, dtype in (("float32", torch.float32), ("float64", torch.float64)):
+        a = torch.rand((2000, 2000), dtype=dtype)
+        times = interleaved({"product": lambda a=a: a @ a}, 5)["product"]
+        rates[name] = 2000**3 / statistics.median(times) / 1e9
+    return rates
+
+
+def machine() -> dict[str, object]:
+    """What the numbers were taken on."""
+    model = next(
+        (line.split(":")[1].strip() for line in cpu_info() if line.startswith("model name")),
+        platform.processor() or platform.machine(),
+    )
+    pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "processor": model,
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(pages / 1e9, 1),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def cpu_info() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []

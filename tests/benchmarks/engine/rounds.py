@@ -1,0 +1,93 @@
+"""A whole round, stage by stage, with the backend's own functions and default settings."""
+
+import json
+import sys
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fishermask_backend.backbones import Backbone, load_backbone
+from fishermask_backend.classifier import fit_classifier, probabilities
+from fishermask_backend.fisher import fisher_diagonal, fisher_mask
+from fishermask_backend.labeling import LabelSpec, parse_label_config
+from fishermask_backend.ordering import fisher_order
+from fishermask_backend.settings import Settings
+
+from .measure import in_process, peak_memory
+from .pools import clustered_features
+
+CLASSES = 10
+
+
+def run(*, quick: bool) -> dict[str, Any]:
+    sizes = [300] if quick else [300, 3000, 30_000, 100_000]
+    return {"rows": [in_process("rounds", n, 1 if quick or n > 10_000 else 3) for n in sizes]}
+
+
+def child(N: int, repeats: int) -> dict[str, Any]:
+    """Seconds of each stage (the last of several rounds: the first one warms up)."""
+    settings = Settings(label_studio_url="http://127.0.0.1:8080")
+    device = torch.device("cpu")
+    backbone = load_backbone(
+        settings.backbone, train="head", image_size=settings.image_size, weights=None, device=device
+    )
+    spec = label_spec()
+    rows, labels = clustered_features(N, CLASSES)
+    known = torch.randperm(N, generator=torch.Generator().manual_seed(1))[: min(120, N // 2)]
+    for _ in range(repeats):
+        stages, notes = one_round(settings, backbone, spec, rows, labels, known)
+    return {
+        "N": N,
+        "L": len(known),
+        "queue": settings.queue_size,
+        "stages": stages,
+        "seconds": sum(stages.values()),
+        "peak_gb": peak_memory(),
+        "notes": notes,
+    }
+
+
+def one_round(
+    settings: Settings,
+    backbone: Backbone,
+    spec: LabelSpec,
+    rows: Tensor,
+    labels: Tensor,
+    known: Tensor,
+) -> tuple[dict[str, float], list[str]]:
+    stages: dict[str, float] = {}
+    last = time.perf_counter()
+
+    def lap(stage: str) -> None:
+        nonlocal last
+        now = time.perf_counter()
+        stages[stage], last = now - last, now
+
+    model = fit_classifier(
+        backbone, rows[known], labels[known], num_classes=CLASSES, likelihood="categorical",
+        pool_rows=rows, seed=settings.seed, device=backbone.device,
+    )  # fmt: skip
+    lap("train")
+    probabilities(model, rows, "categorical")
+    lap("predict")
+    diagonal = fisher_diagonal(model, rows)
+    mask = fisher_mask(diagonal, model, inner=settings.mask_inner, rule=settings.mask_rule)
+    lap("diagonal and mask")
+    labelled = torch.zeros(len(rows), dtype=torch.bool).index_fill(0, known, True)
+    order = fisher_order(model, rows, mask, labelled, ~labelled, spec, settings)
+    lap("factors and selection")
+    return stages, order.notes
+
+
+def label_spec() -> LabelSpec:
+    choices = "".join(f'<Choice value="{c}"/>' for c in range(CLASSES))
+    return parse_label_config(
+        f'<View><Image name="image" value="$image"/>'
+        f'<Choices name="choice" toName="image">{choices}</Choices></View>'
+    )
+
+
+if __name__ == "__main__":
+    print(json.dumps(child(*map(int, sys.argv[1:]))))
