@@ -7,7 +7,6 @@ say what Label Studio answered. The key goes to `LABEL_STUDIO_URL` only: redirec
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +16,13 @@ from label_studio_sdk import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
 from fishermask_backend.errors import LabelStudioError, ProjectGone
+from fishermask_backend.studio.records import (
+    Page,
+    StudioProject,
+    StudioTask,
+    read_project,
+    read_task,
+)
 from fishermask_backend.versions import is_ours
 
 PAGE = 1000
@@ -36,37 +42,6 @@ _ANNOTATED = {
         ],
     }
 }
-
-
-@dataclass(frozen=True)
-class StudioProject:
-    """A project as Label Studio has it."""
-
-    studio_id: int
-    created: int
-    title: str
-    label_config: str
-    sampling: str
-    model_version: str
-    skip_queue: str
-
-
-@dataclass(frozen=True)
-class StudioTask:
-    """A task with its annotations (empty where they were not asked for)."""
-
-    task_id: int
-    data: dict[str, Any]
-    updated_at: float
-    annotations: tuple[dict[str, Any], ...]
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of tasks, and how many tasks there are on all pages."""
-
-    tasks: list[StudioTask]
-    total: int
 
 
 class Studio:
@@ -111,12 +86,12 @@ class Studio:
     def projects(self) -> list[StudioProject]:
         """Return every project the key can read."""
         with _errors("list projects"):
-            return [_project(p) for p in self._api.projects.list()]
+            return [read_project(p) for p in self._api.projects.list()]
 
     def project(self, studio_id: int) -> StudioProject:
         """Return one project."""
         with _errors(f"read project {studio_id}", project=studio_id):
-            return _project(self._api.projects.get(studio_id))
+            return read_project(self._api.projects.get(studio_id))
 
     def backend_titles(self, studio_id: int) -> list[str]:
         """Return the titles under which this backend is connected to a project; empty if it isn't.
@@ -217,45 +192,7 @@ class Studio:
                 query=json.dumps(query) if query else None,
             )
             total = answer.response.total if answer.response else 0
-            return Page([_task(t) for t in answer.items or []], int(total or 0))
-
-
-def _project(project: Any) -> StudioProject:
-    return StudioProject(
-        studio_id=project.id,
-        created=int(project.created_at.timestamp()),
-        title=project.title or "",
-        label_config=project.label_config or "",
-        sampling=str(project.sampling or ""),
-        model_version=project.model_version or "",
-        skip_queue=str(project.skip_queue or "REQUEUE_FOR_OTHERS"),
-    )
-
-
-def _task(task: Any) -> StudioTask:
-    annotations = tuple(
-        {
-            "annotation_id": a["id"],
-            "task_id": task.id,
-            "result": a.get("result") or [],
-            "skipped": bool(a.get("was_cancelled")),
-            "ground_truth": bool(a.get("ground_truth")),
-            "annotator": _user(a.get("completed_by")),
-            "updated_at": a.get("updated_at") or "",
-        }
-        for a in task.annotations or []
-    )
-    return StudioTask(task.id, dict(task.data or {}), _time(task.updated_at), annotations)
-
-
-def _time(when: datetime | str) -> float:
-    # The SDK leaves a time as it came where it could not decide which kind of task it reads.
-    return (when if isinstance(when, datetime) else datetime.fromisoformat(when)).timestamp()
-
-
-def _user(completed_by: Any) -> int:
-    # The community edition gives the id, other editions the whole user.
-    return int(completed_by["id"] if isinstance(completed_by, dict) else completed_by or 0)
+            return Page([read_task(t) for t in answer.items or []], int(total or 0))
 
 
 @contextmanager

@@ -1,0 +1,6 @@
+"""Label Studio over its API."""
+
+from fishermask_backend.studio.client import PAGE, SAMPLING, Studio
+from fishermask_backend.studio.records import Page, StudioProject, StudioTask
+
+__all__ = ["PAGE", "SAMPLING", "Page", "Studio", "StudioProject", "StudioTask"]
