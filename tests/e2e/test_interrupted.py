@@ -234,9 +234,13 @@ def test_import_that_arrives_late_changes_nothing(
         owner.submit(task, project.truth[expected])
 
 
-@pytest.mark.parametrize("step", ["tasks_by_id", "import_predictions"])
+@pytest.mark.parametrize(
+    ("step", "version"),
+    [("tasks_by_id", "fishermask-{}"), ("import_predictions", "fishermask-{}.2")],
+)
 def test_queued_task_deleted_before_the_import(
     step: str,
+    version: str,
     machine: Machine,
     project: Project,
     owner: Person,
@@ -255,6 +259,7 @@ def test_queued_task_deleted_before_the_import(
     once(monkeypatch, Studio, step, delete_first)
     machine.work(lambda: machine.queue(project).version != before.version)
     queue = machine.queue(project)
+    assert queue.version == version.format(len(machine.rounds(project)))
     assert deleted
     assert deleted[0] not in queue.task_ids
     assert machine.error(project) == ""
