@@ -26,9 +26,10 @@ class Schedule:
     weight_decay: float = 0.01
 
 
+# More steps or other rates label no better: docs/training.md.
 HEAD = Schedule(steps=150, batch=1024, learning_rate=1e-3)
-FINE_TUNING = Schedule(steps=150, batch=32, learning_rate=1e-4)
-FROM_SCRATCH = Schedule(steps=300, batch=64, learning_rate=1e-3)
+FINE_TUNING = Schedule(steps=100, batch=32, learning_rate=3e-4)
+FROM_SCRATCH = Schedule(steps=150, batch=64, learning_rate=1e-3)
 
 
 def fit_classifier(

@@ -59,8 +59,8 @@ def cluster_typical(features: Tensor, count: int, *, seed: int) -> Tensor:
 def typical_order(features: Tensor, first: Tensor, *, seed: int = 0) -> Tensor:
     """Every image's place: `first`, then the others at random, those without features last.
 
-    Random, because rules that go on by distance to `first` (nearest, furthest, in turn around each)
-    labelled no better and mostly worse.
+    Random, so that they too stand for the pool; by distance to `first` they would be near-duplicates
+    of it, or outliers.
 
     Args:
         features: (N, F).
