@@ -122,7 +122,7 @@ class Settings(BaseSettings):
         "head", description="Train a head on frozen features, or every layer."
     )
     image_size: Annotated[int, Field(ge=16, le=1024)] = Field(
-        96, description="Images are resized to this many pixels square."
+        160, description="Images are resized to this many pixels square (docs/training.md)."
     )
 
     # FisherMask
