@@ -13,7 +13,7 @@ where A⁻¹ is the one before the pick. Removing s: S = (I − P_s)⁻¹, all f
 O(N C² d) a step instead of O(N C d²).
 
 Differences of large numbers lose digits: where the lost ones could decide a pick, P and Q are
-computed afresh from A, whose own sums lose none.
+computed afresh from A.
 """
 
 import logging
@@ -27,9 +27,7 @@ from fishermask_backend.fisher.scoring import marginal_gains
 
 log = logging.getLogger(__name__)
 
-STEP_BYTES = (
-    2**22
-)  # of a pool in float64 at a time, in a step: as much as a processor's cache holds
+STEP_BYTES = 2**22  # of a pool in float64 at a time, in a step: what a processor's cache holds
 PASS_BYTES = 2**26  # and in a pass whose matrix products are large
 CUDA_BYTES = 2**28  # and at least on a CUDA device
 GRAM_COLUMNS = 256
