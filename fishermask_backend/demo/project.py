@@ -24,8 +24,9 @@ def label_config(classes: Sequence[str]) -> str:
         for number, name in enumerate(classes)
     )
     return (
-        f'<View>\n  <Image name="{IMAGE}" value="$image"/>\n'
-        f'  <Choices name="{CONTROL}" toName="{IMAGE}" choice="single">\n{choices}'
+        f'<View>\n  <Image name="{IMAGE}" value="$image" maxWidth="400px"/>\n'
+        f'  <Choices name="{CONTROL}" toName="{IMAGE}" choice="single" showInline="true">\n'
+        f"{choices}"
         "  </Choices>\n</View>"
     )
 
