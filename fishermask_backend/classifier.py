@@ -179,9 +179,9 @@ def load_classifier(path: Path, backbone: Backbone) -> nn.Module:
 def round_memory(images: int, num_classes: int, mask_size: int, row_bytes: int) -> int:
     """Estimate the bytes that a round needs at its peak.
 
-    N·(2·row + 12·C·d + 16·C²) + 48·d² + 1 GiB: the rows of the pool and of the candidates; the
-    factors V (N, C, d) in float32, and once in float64 while they are checked; the two C×C matrices
-    that the selection keeps of each image, and six d×d ones; the libraries and chunks in work.
+    N·(2·row + 4·C·d + 16·C²) + 56·d² + 1 GiB: the rows of the pool and of the candidates; the
+    factors V (N, C, d) in float32; the two C×C matrices that the selection keeps of each image, and
+    seven d×d ones; the libraries and chunks in work.
 
     Args:
         images: N, candidates and labelled.
@@ -189,5 +189,5 @@ def round_memory(images: int, num_classes: int, mask_size: int, row_bytes: int) 
         mask_size: d, the last layer included.
         row_bytes: Bytes of one row.
     """
-    factors = 12 * num_classes * mask_size + 16 * num_classes**2
-    return images * (2 * row_bytes + factors) + 48 * mask_size**2 + 2**30
+    factors = 4 * num_classes * mask_size + 16 * num_classes**2
+    return images * (2 * row_bytes + factors) + 56 * mask_size**2 + 2**30

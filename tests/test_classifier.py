@@ -296,7 +296,7 @@ print(int(peak[1]) * 1024)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize(("N", "C", "d"), [(2000, 10, 1000), (50, 3, 3000)])
+@pytest.mark.parametrize(("N", "C", "d"), [(10_000, 10, 1000), (50, 3, 3000)])
 def test_a_selection_stays_within_the_estimate(N: int, C: int, d: int) -> None:
     code = MEASURE.format(N=N, C=C, d=d)
     used = int(subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE).stdout)
