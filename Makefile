@@ -10,7 +10,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-annot
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test lint format requirements python
+.PHONY: help demo demo-clean test lint format bench requirements python
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,10 @@ format: python ## format the code and mend what ruff can mend
 	@$(ENVIRONMENTS) dev
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
+
+bench: python ## measure how long people wait, on a real Label Studio; writes docs/loop.md
+	@$(ENVIRONMENTS) dev label-studio
+	.venv/bin/python -m tests.benchmarks.loop
 
 requirements: python ## compile requirements*.txt from pyproject.toml anew [UPGRADE=1]
 	@test -x $(UV) || { $(PYTHON) -m venv .venv-tools && echo "*" > .venv-tools/.gitignore && .venv-tools/bin/pip install --quiet "uv>=0.9"; }
