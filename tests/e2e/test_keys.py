@@ -20,23 +20,24 @@ def personal_token(owner: Person) -> str:
 
 
 @pytest.fixture
-def without_legacy_tokens(
-    label_studio: LabelStudioServer, personal_token: str
-) -> Iterator[Callable[[bool], None]]:
-    """Turns legacy tokens off or on for the whole organisation; on again behind the test."""
+def with_access_token(label_studio: LabelStudioServer, personal_token: str) -> Iterator[Person]:
+    """The owner, by a key that is no legacy token."""
     with httpx.Client(base_url=label_studio.url, timeout=60) as client:
+        answer = client.post("/api/token/refresh/", json={"refresh": personal_token})
+        client.headers["Authorization"] = f"Bearer {answer.json()['access']}"
+        yield Person(client)
 
-        def allow(legacy: bool) -> None:
-            key = client.post("/api/token/refresh/", json={"refresh": personal_token})
-            client.post(
-                "/api/jwt/settings",
-                headers={"Authorization": f"Bearer {key.json()['access']}"},
-                json={"api_tokens_enabled": True, "legacy_api_tokens_enabled": legacy},
-            ).raise_for_status()
 
-        allow(False)
-        yield allow
-        allow(True)
+@pytest.fixture
+def allow_legacy_tokens(with_access_token: Person) -> Iterator[Callable[[bool], None]]:
+    """Turns legacy tokens off or on for the whole organisation; on again behind the test."""
+
+    def allow(legacy: bool) -> None:
+        wanted = {"api_tokens_enabled": True, "legacy_api_tokens_enabled": legacy}
+        with_access_token.call("POST", "/api/jwt/settings", json=wanted)
+
+    yield allow
+    allow(True)
 
 
 def test_personal_token_and_basic_auth(
@@ -93,25 +94,21 @@ def test_token_that_setup_brings(
 def test_token_that_setup_brings_is_refused(
     start_backend: Callable[..., Backend],
     make_project: MakeProject,
-    without_legacy_tokens: Callable[[bool], None],
-    personal_token: str,
-    label_studio: LabelStudioServer,
+    allow_legacy_tokens: Callable[[bool], None],
+    with_access_token: Person,
     owner: Person,
 ):
-    without_legacy_tokens(True)
     project = make_project(20)
-    without_legacy_tokens(False)
     backend = start_backend(LABEL_STUDIO_API_KEY="")
-    with httpx.Client(base_url=label_studio.url, timeout=60) as client:
-        access = client.post("/api/token/refresh/", json={"refresh": personal_token}).json()
-        client.headers["Authorization"] = f"Bearer {access['access']}"
-        Person(client).call("POST", "/api/ml", json={"url": backend.url, "project": project.id})
+    allow_legacy_tokens(False)
+    body = {"url": backend.url, "project": project.id}
+    with_access_token.call("POST", "/api/ml", json=body)
     status = backend.until(project, lambda status: status.get("error"), "told")
     assert "No key opens Label Studio" in status["error"]
     assert "LABEL_STUDIO_API_KEY" in status["error"]
     assert status["queue"] is None
 
-    without_legacy_tokens(True)
+    allow_legacy_tokens(True)
     project.backends()  # looking at the Model page calls /setup again
     queue = backend.queue(project)
     assert owner.open_next(project.id)["id"] == queue["task_ids"][0]
