@@ -1,0 +1,122 @@
+"""A backend whose worker is moved step by step, on the real Label Studio.
+
+What a power cut leaves behind (a claim that nobody ends) is left behind by an exception that nothing
+catches.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from fishermask_backend import model
+from fishermask_backend.settings import load_settings
+from fishermask_backend.store import Store, rounds
+from fishermask_backend.store import projects as store_projects
+from fishermask_backend.store.schema import Project as ProjectRow
+from fishermask_backend.store.schema import Queue, Round
+from fishermask_backend.worker import Worker
+from tests.e2e.backends import wait_for
+from tests.e2e.projects import Project
+
+
+class PowerCut(BaseException):
+    """Nothing catches it, so nothing is put in order."""
+
+
+class Machine:
+    """A backend whose worker does a step when it is told to."""
+
+    def __init__(self, address: str) -> None:
+        self.url = address
+        self.store = model.open_store()
+        self.worker = Worker(load_settings(), self.store)
+
+    def work(self, until: Callable[[], bool]) -> None:
+        """Do steps until something is true."""
+        wait_for(lambda: until() or (self.worker.work_once() and until()))
+
+    def rest(self) -> None:
+        """Do steps until there is nothing to do."""
+        while self.worker.work_once():
+            time.sleep(1)  # what was told meanwhile is due after less than a second
+
+    def train(self, project: Project) -> None:
+        """Make one more round serve."""
+        before = self.queue(project)
+        project.start_training()
+        self.work(lambda: self.queue(project).version != before.version)
+
+    def look_at_everything(self, project: Project) -> None:
+        """Make a whole pass over the project, as it is made every ten minutes."""
+        now = time.time()
+        with self.store.begin() as session:
+            store_projects.tell(session, self._id(session, project), full=True)
+
+        def done() -> bool:
+            with self.store.read() as session:
+                row = store_projects.get(session, self._id(session, project))
+                return row.pass_finished_at > now and row.lease_owner is None
+
+        self.work(done)
+
+    def power_on_again(self) -> None:
+        """Start a new worker, when the claim of the old one has expired."""
+        backbone = self.worker.backbone
+        let_claims_expire(self.store)
+        self.worker = Worker(load_settings(), self.store)
+        self.worker.backbone = backbone
+
+    def queue(self, project: Project) -> Queue | None:
+        with self.store.read() as session:
+            return rounds.active_queue(session, self._id(session, project))
+
+    def rounds(self, project: Project) -> list[Round]:
+        with self.store.read() as session:
+            return list(rounds.history(session, self._id(session, project)))
+
+    def error(self, project: Project) -> str:
+        with self.store.read() as session:
+            return store_projects.get(session, self._id(session, project)).error
+
+    def _id(self, session: Session, project: Project) -> int:
+        found = store_projects.find(session, load_settings().label_studio_url, project.id, None)
+        assert found
+        return found.id
+
+
+def let_claims_expire(store: Store) -> None:
+    with store.begin() as session:
+        session.execute(update(ProjectRow).values(lease_until=0.0))
+
+
+def once(patch: pytest.MonkeyPatch, place: Any, name: str, instead: Callable[..., Any]) -> None:
+    """Let the next call of a function, and no later one, do something else: `instead(real, …)`."""
+    real = getattr(place, name)
+
+    def first(*args: Any, **more: Any) -> Any:
+        patch.setattr(place, name, real)
+        return instead(real, *args, **more)
+
+    patch.setattr(place, name, first)
+
+
+def cut_before(_real: Callable[..., Any], *_args: Any, **_more: Any) -> None:
+    raise PowerCut
+
+
+def cut_after(real: Callable[..., Any], *args: Any, **more: Any) -> None:
+    real(*args, **more)
+    raise PowerCut
+
+
+def check_order(project: Project, version: str) -> None:
+    """The project shows a queue of ours, whole, each of its tasks once."""
+    assert project["sampling"] == "Uncertainty sampling"
+    assert project["model_version"] == version
+    rows = project.predictions(version)
+    assert len({row["task"] for row in rows}) == len(rows) == 10
+    assert len({row["score"] for row in rows}) == 10
