@@ -1,6 +1,6 @@
 """Bringing what is known of a project up to Label Studio.
 
-A full pass reads every task, a page of 1,000 at a time and in random page order (by id the first queue
+A full pass reads every task, a page of 500 at a time and in random page order (by id the first queue
 would come from one folder of a bucket); it is a plan in the database, so that it goes on where it was
 left. Between passes only what changed is read. Passes find what is gone.
 """

@@ -25,7 +25,7 @@ from fishermask_backend.studio.records import (
 )
 from fishermask_backend.versions import is_ours
 
-PAGE = 1000
+PAGE = 500  # of 1,000 uploads Label Studio makes a query that SQLite finds too deep: a 500
 SAMPLING = "Uncertainty sampling"  # lowest prediction score first
 
 _ANNOTATED = {
@@ -103,7 +103,7 @@ class Studio:
         return [b.title or "" for b in backends if is_ours(b.model_version)]
 
     def tasks_page(self, studio_id: int, page: int, *, annotated: bool = False) -> Page:
-        """Return a page of 1,000 tasks by id; of all tasks, or of annotated (or skipped) ones."""
+        """Return a page of 500 tasks by id; of all tasks, or of annotated (or skipped) ones."""
         query = _ANNOTATED if annotated else None
         return self._page(studio_id, query, page=page, with_annotations=annotated)
 
@@ -113,7 +113,7 @@ class Studio:
         return self._page(studio_id, query, size=1).total
 
     def changed_tasks(self, studio_id: int, since: float) -> Page:
-        """Return up to 1,000 tasks changed after a time (Label Studio's clock), with annotations."""
+        """Return up to 500 tasks changed after a time (Label Studio's clock), with annotations."""
         changed = {
             "filter": "filter:tasks:updated_at",
             "operator": "greater",
@@ -129,11 +129,14 @@ class Studio:
         return newest.tasks[0].updated_at if newest.tasks else 0.0
 
     def tasks_by_id(self, studio_id: int, ids: Sequence[int]) -> list[StudioTask]:
-        """Return those of up to 1,000 tasks that still exist, without annotations."""
-        if not ids:
-            return []
-        query = {"selectedItems": {"all": False, "included": list(ids)}}
-        return self._page(studio_id, query).tasks
+        """Return those of the tasks that still exist, without annotations."""
+        found: list[StudioTask] = []
+        for start in range(0, len(ids), PAGE):
+            chunk = list(ids[start : start + PAGE])
+            found += self._page(
+                studio_id, {"selectedItems": {"all": False, "included": chunk}}
+            ).tasks
+        return found
 
     def model_versions(self, studio_id: int) -> list[str]:
         """Return the versions of the project's predictions."""
