@@ -34,7 +34,7 @@ def for_each_chunk(total: int, size: int, work: Callable[[int, int], None]) -> N
     Raises:
         torch.OutOfMemoryError: A single image does not fit.
     """
-    _keep_freed_memory()
+    keep_freed_memory()
     start = 0
     while start < total:
         stop = min(start + size, total)
@@ -48,7 +48,7 @@ def for_each_chunk(total: int, size: int, work: Callable[[int, int], None]) -> N
             torch.cuda.empty_cache()
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Let glibc reuse the memory of one chunk for the next instead of returning it to the system.
 
     Fresh pages cost a fifth of the time. glibc raises its thresholds for giving memory back once a

@@ -6,10 +6,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from fishermask_backend.fisher.chunks import for_each_chunk, images_per_chunk
+from fishermask_backend.fisher.chunks import images_per_chunk
 from fishermask_backend.fisher.exact import image_rows
 from fishermask_backend.fisher.gradients import SquaredSum, backward_rows, patches_of
 from fishermask_backend.fisher.likelihood import Likelihood, factor_seeds, fisher_seeds
+from fishermask_backend.fisher.parallel import over_images, shares
 from fishermask_backend.fisher.recording import differentiable, record, trained_parameters
 
 
@@ -22,7 +23,7 @@ def fisher_diagonal(
 ) -> Tensor:
     """Return D, the mean over images of the diagonals of their Fisher matrices.
 
-    D = 1/N Σ_n Σ_c p_c (∂ log p_c/∂θ)² for a softmax (arXiv 2411.05752, equation 3), and
+    D = 1/N Σ_n Σ_c p_c (∂ log p_c/∂θ)² for a softmax (arXiv 2411.05752), and
     1/N Σ_n Σ_c p_c(1 − p_c) (∂z_c/∂θ)² for independent sigmoids.
 
     Args:
@@ -51,15 +52,16 @@ def fisher_diagonal(
     )
     with differentiable(model):
         probe = record(model, images[:1].to(device))
-        size = images_per_chunk(probe)
-        total = torch.zeros(sum(p.numel() for p in parameters), dtype=torch.float64, device=device)
+        count = shares(model, len(images))
+        size = sum(p.numel() for p in parameters)
+        totals = torch.zeros((count, size), dtype=torch.float64, device=device)
 
-        def work(start: int, stop: int) -> None:
+        def work(own: nn.Module, share: int, start: int, stop: int) -> None:
             chunk = images[start:stop].to(device)
-            total.add_(_sum_of_squares(model, chunk, parameters, set(probe.uses), seeds))
+            totals[share] += _sum_of_squares(own, chunk, parameters, set(probe.uses), seeds)
 
-        for_each_chunk(len(images), size, work)
-    return (total / len(images)).to(parameters[0].dtype)
+        over_images(model, len(images), images_per_chunk(probe), count, work)
+    return (totals.sum(0) / len(images)).to(parameters[0].dtype)
 
 
 def _sum_of_squares(

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from fishermask_backend.fisher.chunks import for_each_chunk, images_per_chunk
+from fishermask_backend.fisher.chunks import images_per_chunk
 from fishermask_backend.fisher.exact import image_rows
 from fishermask_backend.fisher.gradients import Entries, backward_rows, patches_of
 from fishermask_backend.fisher.likelihood import (
@@ -18,6 +18,7 @@ from fishermask_backend.fisher.likelihood import (
     probabilities,
     rest_weight,
 )
+from fishermask_backend.fisher.parallel import over_images, shares
 from fishermask_backend.fisher.recording import (
     Recording,
     differentiable,
@@ -46,7 +47,7 @@ def masked_factors(
     """Return V, with VᵀV an image's Fisher matrix over the masked parameters.
 
     V_c = √p_c · ∂ log p_c/∂θ[mask] for a softmax, √(p_c(1 − p_c)) · ∂z_c/∂θ[mask] for independent
-    sigmoids (arXiv 2411.05752, section III; the root makes VᵀV the expectation over classes).
+    sigmoids (arXiv 2411.05752; the root makes VᵀV the expectation over classes).
 
     Args:
         model: Gives logits (N, C); run in eval mode and left as it was found.
@@ -88,16 +89,17 @@ def masked_factors(
         shape = (len(images), rows, len(mask) if shorten is None else max_dim or 0)
         factors = _destination(out, shape, probe.logits.dtype, images.device)
 
-        def work(start: int, stop: int) -> None:
+        def work(own: nn.Module, _: int, start: int, stop: int) -> None:
             chunk = images[start:stop].to(device)
-            recording = record(model, chunk)
-            for r, row in enumerate(_rows(model, chunk, recording, probe, columns, seeds, mask)):
+            recording = record(own, chunk)
+            for r, row in enumerate(_rows(own, chunk, recording, probe, columns, seeds, mask)):
                 factors[start:stop, r] = (shorten(row) if shorten else row).to(factors)
             if top_classes is not None:
                 p = probabilities(recording.logits.detach(), likelihood)
                 left_out.append(rest_weight(p, top_classes, likelihood))
 
-        for_each_chunk(len(images), images_per_chunk(probe), work)
+        count = shares(model, len(images))
+        over_images(model, len(images), images_per_chunk(probe), count, work)
     if left_out:
         rest = torch.cat(left_out)
         log.info(

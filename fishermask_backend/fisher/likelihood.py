@@ -106,9 +106,10 @@ def _heaviest(weight: Tensor, count: int | None) -> Tensor:
 def fisher_seeds(logits: Tensor, likelihood: Likelihood) -> Tensor:
     """Return as few seeds as an image's whole Fisher matrix needs.
 
-    A softmax's M has rank C − 1 (adding a constant to all logits changes nothing): its Cholesky
-    factor has a closed form without the last column (Tanabe and Sagae, 1992, theorem 1). With
-    q_j = 1 − p_1 − … − p_j:  L_jj = √(p_j q_j / q_{j−1}),  L_ij = −L_jj p_i / q_j for i > j.
+    A softmax's M has rank C − 1 (adding a constant to all logits changes nothing). Its Cholesky
+    factor has a closed form without the last column (Tanabe and Sagae, J. R. Stat. Soc. B 54,
+    1992): with q_j = 1 − p_1 − … − p_j,  L_jj = √(p_j q_j / q_{j−1}) and L_ij = −L_jj p_i / q_j for
+    i > j.
 
     Args:
         logits: z (N, C).

@@ -30,7 +30,7 @@ def fisher_mask(
     | global | the last layer, filled up with the largest others to ⌊fraction·P⌋ in all | the last layer and the `inner` largest others |
     | per_layer | the last layer and of each other tensor its ⌈fraction·size⌉ largest | the last layer and `inner` others, each tensor a share by its size |
 
-    They are the published «standard» and «dispersed» masks (arXiv 2411.05752, section III).
+    They are the published «standard» and «dispersed» masks (arXiv 2411.05752).
 
     Args:
         diagonal: D (P,) from `fisher_diagonal`.

@@ -123,17 +123,23 @@ def differentiable(model: nn.Module) -> Iterator[None]:
     """Set up for exact gradients, and put everything back: modes, gradients switched off, TF32."""
     modes = [(module, module.training) for module in model.modules()]
     precision = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    device = trained_parameters(model)[0].device.type
     try:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
         model.eval()
-        with (
-            torch.inference_mode(False),
-            torch.enable_grad(),
-            torch.autocast(device, enabled=False),
-        ):
+        with gradients_on(trained_parameters(model)[0].device.type):
             yield
     finally:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = precision
         for module, training in modes:
             module.training = training
+
+
+@contextlib.contextmanager
+def gradients_on(device: str) -> Iterator[None]:
+    """Record gradients, in full precision, whatever the caller has switched off in this thread."""
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.autocast(device, enabled=False),
+    ):
+        yield
