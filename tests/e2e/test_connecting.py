@@ -2,7 +2,7 @@
 
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person
-from tests.e2e.projects import MakeProject, Project, label_config
+from tests.e2e.projects import MakeProject, Project, digits, label_config
 
 TEXT = (
     '<View><Text name="text" value="$image"/><Choices name="label" toName="text">'
@@ -50,3 +50,14 @@ def test_task_deleted_while_it_is_queued(project: Project, backend: Backend, own
     assert gone not in queue["task_ids"]
     assert backend.rounds(project)[-1]["pool"] == 39
     assert owner.open_next(project.id)["id"] == queue["task_ids"][0]
+
+
+def test_more_uploads_than_label_studio_lists_at_once(
+    make_project: MakeProject, backend: Backend, owner: Person
+):
+    project = make_project(images=0)
+    files = [(name, (name, data, "image/png")) for name, data in digits()[:92]]
+    for _ in range(11):  # Label Studio takes 100 files a request, and fails to list 1,000 uploads
+        owner.call("POST", f"/api/projects/{project.id}/import", files=files)
+    project.connect(backend.url)
+    backend.until(project, lambda status: status["tasks"] == 1012, "every task read")
