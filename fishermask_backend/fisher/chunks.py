@@ -9,7 +9,7 @@ from fishermask_backend.fisher.recording import Recording
 
 log = logging.getLogger(__name__)
 
-CACHE_BYTES = 2**23  # chunks of about this size are fastest: they stay in the processor's cache
+CACHE_BYTES = 3 * 2**20  # chunks of about this size are fastest: they stay in the cache
 MEMORY_BYTES = 2**30  # and a chunk may take this much to hold LEAST_IMAGES
 LEAST_IMAGES = 32
 

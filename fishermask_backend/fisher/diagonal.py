@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from fishermask_backend.fisher.chunks import images_per_chunk
 from fishermask_backend.fisher.exact import image_rows
-from fishermask_backend.fisher.gradients import SquaredSum, backward_rows, patches_of
+from fishermask_backend.fisher.gradients import SquaredSum, backward_rows, grouped
 from fishermask_backend.fisher.likelihood import Likelihood, factor_seeds, fisher_seeds
 from fishermask_backend.fisher.parallel import over_images, shares
 from fishermask_backend.fisher.recording import differentiable, record, trained_parameters
@@ -75,15 +75,13 @@ def _sum_of_squares(
     recording = record(model, images)
     uses = {p: u for p, u in recording.uses.items() if p in known}
     seeds = make_seeds(recording.logits.detach())
-    sums = {
-        p: SquaredSum(patches_of(own), own[0].layout[1], seeds.shape[1])
-        for p, own in uses.items()
-        if own
-    }
-    for row in backward_rows(recording, uses, seeds):
-        for parameter, gradient in row.items():
-            sums[parameter].add(gradient)
-    totals = [sums[p].total() if p in sums else torch.zeros_like(p).flatten() for p in parameters]
+    groups = grouped(uses)
+    sums = [SquaredSum(group, seeds.shape[1]) for group in groups]
+    for row in backward_rows(recording, groups, seeds):
+        for group_sum, gradient in zip(sums, row, strict=True):
+            group_sum.add(gradient)
+    known_totals = {p: total for group_sum in sums for p, total in group_sum.totals().items()}
+    totals = [known_totals.get(p, torch.zeros_like(p).flatten()) for p in parameters]
     unknown = [i for i, parameter in enumerate(parameters) if parameter not in uses]
     for image in torch.split(images, 1) if unknown else ():
         rows = image_rows(model, image, [parameters[i] for i in unknown], make_seeds)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fishermask_backend.fisher.chunks import images_per_chunk
 from fishermask_backend.fisher.exact import image_rows
-from fishermask_backend.fisher.gradients import Entries, backward_rows, patches_of
+from fishermask_backend.fisher.gradients import Entries, backward_rows, grouped
 from fishermask_backend.fisher.likelihood import (
     Likelihood,
     Weighting,
@@ -134,16 +134,18 @@ def _rows(
     """Yield the rows V_c (n, d) of a chunk of images, in one tensor that is used again."""
     seeds = make_seeds(recording.logits.detach())
     known = columns.keys() & recording.uses.keys() & probe.uses.keys()
-    uses = {p: own for p in known if (own := recording.uses[p])}
-    readers = {
-        p: Entries(patches_of(own), own[0].layout[1], columns[p][1]) for p, own in uses.items()
-    }
+    groups = grouped({p: recording.uses[p] for p in known})
+    readers = [
+        {p: Entries(x, group.outputs, columns[p][1]) for p, x in group.patches.items()}
+        for group in groups
+    ]
     exact = _exact_rows(model, images, [*(columns.keys() - known)], columns, make_seeds)
-    gradients = backward_rows(recording, uses, seeds)
+    gradients = backward_rows(recording, groups, seeds)
     row = seeds.new_zeros((len(images), len(mask)))  # parameters in no path to the logits stay 0
     for r in range(seeds.shape[1]):
-        for parameter, gradient in next(gradients, {}).items():
-            row[:, columns[parameter][0]] = readers[parameter].read(gradient)
+        for own, gradient in zip(readers, next(gradients, ()), strict=True):
+            for parameter, reader in own.items():
+                row[:, columns[parameter][0]] = reader.read(gradient)
         for parameter, parts in exact.items():
             row[:, columns[parameter][0]] = parts[:, r]
         yield row

@@ -6,8 +6,8 @@ contraction of what went into the layer with what came back to its output:
     ∂/∂θ[g, o, i] = Σ_t gradient[n, c, g, o, t] · patch[n, g, i, t]
 
 g groups, o outputs and i inputs of a group, t positions (pixels, tokens). Flattened, [g, o, i] is
-the order of the parameter's own entries. Bias and scale are special cases: a bias has patch 1,
-a normalisation's scale has one group per feature.
+the order of the parameter's own entries. Bias and scale are special cases: a bias has one input,
+whose patch is 1, and a normalisation has one group per feature.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class Use:
         parameter: The tensor used.
         edge: Where the gradient of the layer's output is to be had.
         layout: (G, O, I).
-        patches: Gives (N, G, I, T).
+        patches: Gives (N, G, I, T); None for a bias, whose patches are 1.
         align: Brings a gradient of the output (N, ...) to (N, G, O, T).
         source: What went in, to check that nothing changed it in place afterwards.
         version: The source's version at that moment.
@@ -38,7 +38,7 @@ class Use:
     parameter: Tensor
     edge: GradientEdge
     layout: tuple[int, int, int]
-    patches: Callable[[], Tensor]
+    patches: Callable[[], Tensor] | None
     align: Callable[[Tensor], Tensor]
     source: Tensor
     version: int
@@ -56,7 +56,7 @@ def linear(output: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None = 
     layout = (1, weight.shape[0], weight.shape[1])
     return [
         *_use(weight, output, input, layout, patches, positions),
-        *_bias(bias, output, input, positions),
+        *_use(bias, output, input, (*layout[:2], 1), None, positions),
     ]
 
 
@@ -92,7 +92,7 @@ def conv2d(
     layout = (groups, weight.shape[0] // groups, weight[0].numel())
     return [
         *_use(weight, output, input, layout, patches, positions),
-        *_bias(bias, output, input, positions),
+        *_use(bias, output, input, (*layout[:2], 1), None, positions),
     ]
 
 
@@ -119,7 +119,7 @@ def batch_norm(
     layout = (input.shape[1], 1, 1)
     return [
         *_use(weight, output, input, layout, patches, positions),
-        *_bias(bias, output, input, positions),
+        *_use(bias, output, input, (*layout[:2], 1), None, positions),
     ]
 
 
@@ -168,7 +168,7 @@ def layer_norm(
     layout = (features, 1, 1)
     return [
         *_use(weight, output, input, layout, patches, positions),
-        *_bias(bias, output, input, positions),
+        *_use(bias, output, input, (*layout[:2], 1), None, positions),
     ]
 
 
@@ -185,29 +185,13 @@ def _use(
     output: Tensor,
     source: Tensor,
     layout: tuple[int, int, int],
-    patches: Callable[[], Tensor],
+    patches: Callable[[], Tensor] | None,
     align: Callable[[Tensor], Tensor],
 ) -> list[Use]:
     if parameter is None or not output.requires_grad:
         return []
     edge = get_gradient_edge(output)
     return [Use(parameter, edge, layout, patches, align, source, source._version)]
-
-
-def _bias(
-    bias: Tensor | None, output: Tensor, source: Tensor, positions: Callable[[Tensor], Tensor]
-) -> list[Use]:
-    """A bias's gradient is the output's, summed over positions; its patch is 1."""
-    if bias is None:
-        return []
-
-    def patches() -> Tensor:
-        return source.new_ones((len(source), 1, 1, 1))
-
-    def align(gradient: Tensor) -> Tensor:
-        return positions(gradient).flatten(1, 2).sum(-1)[:, None, :, None]
-
-    return _use(bias, output, source, (1, bias.numel(), 1), patches, align)
 
 
 def _pair(value: Any) -> tuple[int, int]:
