@@ -10,7 +10,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-annot
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test lint format bench requirements python
+.PHONY: help demo demo-clean test docker-test lint format soak bench requirements dependencies python
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,10 @@ test: python ## run every test, those on a real Label Studio included [TESTS=tes
 	@$(ENVIRONMENTS) dev label-studio
 	LABEL_STUDIO_BIN="$(CURDIR)/.venv-label-studio/bin/label-studio" .venv/bin/python -m pytest $(TESTS)
 
+docker-test: python ## the images and compose files on a real Docker engine, started if none runs [DOCKER_DATA=folder]
+	@$(ENVIRONMENTS) dev
+	DOCKER_DATA="$(DOCKER_DATA)" .venv/bin/python -m pytest -m containers -rs tests/containers
+
 lint: python ## check style (ruff), formatting (ruff format) and types (mypy, strict)
 	@$(ENVIRONMENTS) dev
 	.venv/bin/ruff check
@@ -39,8 +43,20 @@ format: python ## format the code and mend what ruff can mend
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-bench: python ## measure how long people wait, on a real Label Studio; writes docs/loop.md
+soak: python ## the long tests: kills, faults, bad requests, latency, memory, crowds; writes docs/reliability.md (an hour) [SEED=1]
 	@$(ENVIRONMENTS) dev label-studio
+	.venv/bin/python -m tests.soak.kills --kills 36 --rounds 10 $(if $(SEED),--seed $(SEED))
+	.venv/bin/python -m tests.soak.fuzz --requests 10000
+	LABEL_STUDIO_BIN="$(CURDIR)/.venv-label-studio/bin/label-studio" .venv/bin/python -m pytest \
+		-m "soak or not soak" tests/e2e/test_faults.py tests/e2e/test_state_faults.py -o junit_family=xunit1 --junitxml=.benchmarks/reliability/faults.xml
+	.venv/bin/python -m tests.soak.latency
+	.venv/bin/python -m tests.soak.memory
+	.venv/bin/python -m tests.soak.crowd
+	.venv/bin/python -m tests.soak.page
+
+bench: python ## measure the engine and how long people wait; writes docs/benchmarks.md and docs/loop.md (two hours)
+	@$(ENVIRONMENTS) dev label-studio
+	.venv/bin/python -m tests.benchmarks.engine
 	.venv/bin/python -m tests.benchmarks.loop
 
 requirements: python ## compile requirements*.txt from pyproject.toml anew [UPGRADE=1]
@@ -48,6 +64,10 @@ requirements: python ## compile requirements*.txt from pyproject.toml anew [UPGR
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --group dev --output-file requirements-dev.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
 	echo "label-studio==1.23.2" | $(COMPILE) $(if $(UPGRADE),--upgrade) - --output-file requirements-label-studio.txt
+
+dependencies: python ## list the pinned versions with their dates, and what is newest; writes docs/dependencies.md
+	@$(ENVIRONMENTS) dev
+	.venv/bin/python .ci/dependencies.py
 
 python:
 	@command -v $(PYTHON) > /dev/null || { echo "There is no $(PYTHON). Install Python 3.11 or newer, or name yours: make PYTHON=/path/to/python3 …" >&2; exit 1; }

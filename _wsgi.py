@@ -3,12 +3,13 @@
 The worker is a process of its own: `fishermask worker`.
 """
 
+from fishermask_backend import logs
 from fishermask_backend.app import create_app
+from fishermask_backend.settings import load_settings
 
+settings = load_settings()
+logs.configure(settings)
 app = create_app()
 
 if __name__ == "__main__":
-    from fishermask_backend.settings import load_settings
-
-    settings = load_settings()
     app.run(host=settings.host, port=settings.port, threaded=True)

@@ -10,6 +10,7 @@ random() { # hexadecimal digits of so many bytes
 if [ ! -e .env ]; then
   umask 077
   sed -e "s/^LABEL_STUDIO_PASSWORD=$/&$(random 8)/" -e "s/^LABEL_STUDIO_USER_TOKEN=$/&$(random 20)/" \
+    -e "s/^POSTGRES_PASSWORD=$/&$(random 16)/" \
     .env.example > .env
 fi
 echo "Settings and log-in, in $(pwd)/.env:"

@@ -2,8 +2,9 @@
 
 from fishermask_backend.errors import LabelStudioError, ProjectGone
 from fishermask_backend.settings import Settings
-from fishermask_backend.store import Store, projects
-from fishermask_backend.store.projects import Lease
+from fishermask_backend.store import Store, leases, projects
+from fishermask_backend.store.leases import Lease
+from fishermask_backend.store.schema import Project
 from fishermask_backend.studio import Studio
 from fishermask_backend.tokens import TokenBox
 
@@ -20,19 +21,18 @@ def open_studio(settings: Settings, store: Store, lease: Lease) -> Studio:
     """
     if settings.label_studio_api_key:
         return Studio(settings.label_studio_url, settings.label_studio_api_key)
-    box = TokenBox(settings.secret_key, settings.model_dir)
     with store.read() as session:
         project = projects.get(session, lease.project_id)
-    offered, kept = box.open(project.offered_token), box.open(project.token)
+    offered, kept = stored_keys(settings, project)
     for token in dict.fromkeys(t for t in (offered, kept) if t):
-        studio = Studio(settings.label_studio_url, token)
-        if not _reads(studio, project.studio_id, known=token == kept):
-            studio.close()
+        studio = _opened(settings.label_studio_url, token, project.studio_id, known=token == kept)
+        if studio is None:
             continue
         if token != kept or project.offered_token:
             with store.begin() as session:
-                projects.renew(session, lease)
+                leases.renew(session, lease)
                 row = projects.get(session, lease.project_id)
+                box = TokenBox(settings.secret_key, settings.model_dir)
                 row.token, row.offered_token = box.seal(token), None
         return studio
     raise LabelStudioError(
@@ -44,15 +44,23 @@ def open_studio(settings: Settings, store: Store, lease: Lease) -> Studio:
     )
 
 
-def _reads(studio: Studio, studio_id: int, *, known: bool) -> bool:
+def stored_keys(settings: Settings, project: Project) -> tuple[str | None, str | None]:
+    """Return the token that /setup offered and is not tried yet, and the one that is in use."""
+    box = TokenBox(settings.secret_key, settings.model_dir)
+    return box.open(project.offered_token), box.open(project.token)
+
+
+def _opened(address: str, token: str, studio_id: int, *, known: bool) -> Studio | None:
+    """Open Label Studio with a token that reads this project; None if it does not."""
+    studio = None
     try:
+        studio = Studio(address, token)  # asks, where the token has expired
         studio.project(studio_id)
-    except LabelStudioError as error:
-        if error.status in (401, 403):
-            return False
-        raise
-    except ProjectGone:
-        if known:
+    except (LabelStudioError, ProjectGone) as error:
+        if studio is not None:
+            studio.close()
+        refused = not known if isinstance(error, ProjectGone) else error.status in (401, 403)
+        if not refused:
             raise
-        return False
-    return True
+        return None
+    return studio

@@ -5,30 +5,37 @@ Errors of the domain become HTTP answers here and nowhere else.
 
 import hmac
 import logging
+import re
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import HTTPException
+from prometheus_client import CONTENT_TYPE_LATEST
+from werkzeug.exceptions import HTTPException, NotFound
 
-from fishermask_backend import __version__
+from fishermask_backend import __version__, access_log
 from fishermask_backend.errors import BadRequest, FisherMaskError, UnsupportedLabelConfig
+from fishermask_backend.incoming import LARGEST_ID, shown
+from fishermask_backend.metrics import exposition
 from fishermask_backend.model import START_TRAINING, FisherMaskBackend, open_store
 from fishermask_backend.settings import load_settings
 from fishermask_backend.status import project_status, projects_status
+from fishermask_backend.url_prefix import UrlPrefix
 
 log = logging.getLogger(__name__)
 
 OPEN_PATHS = frozenset({"/health", "/webhook"})  # Label Studio sends no credentials there
+SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell them, nothing can store them
 HTTP_STATUS = {BadRequest: 400, UnsupportedLabelConfig: 422}
 
 
 def create_app() -> Flask:
     """Make the WSGI application; bad settings and an outdated database are refused now."""
     settings = load_settings()
-    open_store()
+    open_store().hurry()
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    access_log.watch(app)
     app.before_request(_authenticate)
     app.register_error_handler(Exception, _answer_error)
     for rule, view, method in (
@@ -45,8 +52,11 @@ def create_app() -> Flask:
         ("/", status, "GET"),
         ("/projects", projects, "GET"),
         ("/projects/<int:studio_id>", project, "GET"),
+        ("/metrics", metrics, "GET"),
     ):
         app.add_url_rule(rule, view.__name__ + rule, view, methods=[method])
+    if settings.url_prefix:
+        app.wsgi_app = UrlPrefix(app.wsgi_app, settings.url_prefix)  # type: ignore[method-assign]
     return app
 
 
@@ -71,7 +81,7 @@ def predict() -> Response:
     body = _body()
     tasks = body.get("tasks")
     if not isinstance(tasks, list):
-        raise BadRequest(f"tasks={str(tasks)[:80]!r}: a list of tasks is expected.")
+        raise BadRequest(f"tasks={shown(tasks)}: a list of tasks is expected.")
     model = FisherMaskBackend(project_id=_text(body, "project", required=False) or None)
     results = model.predict(tasks)
     version = results[0]["model_version"] if results else ""
@@ -131,14 +141,22 @@ def projects() -> Response:
 
 def project(studio_id: int) -> tuple[Response, int]:
     """Tell all about a project, by its id in Label Studio."""
-    found = project_status(studio_id)
+    found = project_status(studio_id) if studio_id <= LARGEST_ID else None
     if found is None:
         return jsonify({"error": f"Project {studio_id} is not connected to this backend."}), 404
     return jsonify(found), 200
 
 
+def metrics() -> Response:
+    """Tell figures to Prometheus."""
+    return Response(exposition(), content_type=CONTENT_TYPE_LATEST)
+
+
 def _body() -> dict[str, Any]:
-    body = request.get_json(force=True, silent=True)
+    try:
+        body = request.get_json(force=True, silent=True)
+    except RecursionError:  # lists in lists in lists
+        body = None
     if not isinstance(body, dict):
         raise BadRequest("The request's body is not a JSON object.")
     return body
@@ -149,18 +167,21 @@ def _text(body: dict[str, Any], name: str, *, required: bool = True) -> str:
     if value is None and not required:
         return ""
     if not isinstance(value, str) or (required and not value):
-        raise BadRequest(f"{name}={str(value)[:80]!r}: a text is expected.")
+        raise BadRequest(f"{name}={shown(value)}: a text is expected.")
+    if SURROGATE.search(value):
+        raise BadRequest(f"{name}={shown(value)}: half a character; a text is expected.")
     return value
 
 
-def _short_id(project: Any) -> int | None:
-    head = str(project).partition(".")[0]
-    return int(head) if head.isdecimal() else None
+def _short_id(project: Any) -> Any:
+    head = project.partition(".")[0] if isinstance(project, str) else ""
+    return int(head) if head.isdecimal() and len(head) < 19 else project
 
 
 def _authenticate() -> Response | None:
     settings = load_settings()
-    if not settings.basic_auth_user or request.path in OPEN_PATHS:
+    nowhere = isinstance(request.routing_exception, NotFound)
+    if not settings.basic_auth_user or request.path in OPEN_PATHS or nowhere:
         return None
     given = request.authorization
     user = (given.username or "") if given else ""
@@ -180,7 +201,7 @@ def _answer_error(error: Exception) -> Response:
         return _error(error.code or 500, error.description or error.name)
     if isinstance(error, FisherMaskError):
         return _error(HTTP_STATUS.get(type(error), 503), str(error))
-    log.exception("%s %s", request.method, request.path)
+    log.exception("%s %s", request.method, access_log.path())
     return _error(500, "An unexpected error; the backend's log has it.")
 
 

@@ -176,11 +176,13 @@ def load_classifier(path: Path, backbone: Backbone) -> nn.Module:
     return model.eval()
 
 
-def round_memory(images: int, num_classes: int, mask_size: int, row_bytes: int) -> int:
+def round_memory(
+    images: int, num_classes: int, mask_size: int, row_bytes: int, *, factor_bytes: int = 4
+) -> int:
     """Estimate the bytes that a round needs at its peak.
 
-    N·(2·row + 4·C·d + 16·C²) + 56·d² + 1 GiB: the rows of the pool and of the candidates; the
-    factors V (N, C, d) in float32; the two C×C matrices that the selection keeps of each image, and
+    N·(2·row + b·C·d + 16·C²) + 56·d² + 1 GiB: the rows of the pool and of the candidates; the
+    factors V (N, C, d); the two C×C matrices that the selection keeps of each image, and
     seven d×d ones; the libraries and chunks in work.
 
     Args:
@@ -188,6 +190,7 @@ def round_memory(images: int, num_classes: int, mask_size: int, row_bytes: int) 
         num_classes: C.
         mask_size: d, the last layer included.
         row_bytes: Bytes of one row.
+        factor_bytes: b, bytes of an entry of V: 4 in float32, 0 where V lies on the disk.
     """
-    factors = 4 * num_classes * mask_size + 16 * num_classes**2
+    factors = factor_bytes * num_classes * mask_size + 16 * num_classes**2
     return images * (2 * row_bytes + factors) + 56 * mask_size**2 + 2**30

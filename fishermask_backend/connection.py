@@ -1,13 +1,13 @@
 """Whether this backend is connected to a project: Label Studio's list says, not who calls us."""
 
 import logging
-import time
 
 from fishermask_backend import publishing
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import Store, projects
-from fishermask_backend.studio import Studio
+from fishermask_backend.studio import Studio, StudioProject
+from fishermask_backend.sync import pass_due
 from fishermask_backend.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -24,9 +24,7 @@ def check_connection(work: Workspace) -> bool:
         LabelStudioError: Label Studio could not be asked.
     """
     project = work.project()
-    age = time.time() - project.pass_finished_at
-    overdue = project.pass_wanted or age > work.settings.reconcile_minutes * 60
-    if project.connected and not overdue:
+    if project.connected and not pass_due(work.settings, project):
         return True
     connected = bool(work.studio.backend_titles(project.studio_id))
     if connected != project.connected:
@@ -43,19 +41,28 @@ def check_connection(work: Workspace) -> bool:
 def discover(settings: Settings, store: Store) -> None:
     """Register the projects that have this backend but that we do not know.
 
-    A backend that lost its volume recovers by itself this way. Needs `LABEL_STUDIO_API_KEY`.
+    A backend that lost its volume recovers by itself this way. Needs `LABEL_STUDIO_API_KEY`, and
+    `BACKEND_URL` to tell this backend from others like it.
     """
-    if not settings.label_studio_api_key:
+    if not (settings.label_studio_api_key and settings.backend_url):
         return
-    address = settings.label_studio_url
+    address, own = settings.label_studio_url, settings.own_url
     try:
         with Studio(address, settings.label_studio_api_key) as studio:
             for remote in studio.projects():
                 with store.read() as session:
                     known = projects.find(session, address, remote.studio_id, remote.created)
-                if known is None and studio.backend_titles(remote.studio_id):
+                if known is None and _has_backend(studio, remote, own):
                     with store.begin() as session:
                         projects.register(session, address, remote.studio_id, remote.created)
                     log.info("found project «%s» in Label Studio", remote.title)
     except FisherMaskError as error:
         log.warning("Looking for connected projects: %s", error)
+
+
+def _has_backend(studio: Studio, remote: StudioProject, own: str) -> bool:
+    try:
+        return studio.has_backend(remote.studio_id, own)
+    except FisherMaskError as error:  # one project must not hide those behind it
+        log.warning("Looking for connected projects: %s", error)
+        return False

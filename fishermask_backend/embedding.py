@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from sqlalchemy import update
 
-from fishermask_backend.backbones import Backbone
+from fishermask_backend.backbones import Backbone, load_backbone
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images import ImageLoader
 from fishermask_backend.inputs import InputsUnusable, RowStore
-from fishermask_backend.store import pool, projects, rounds
+from fishermask_backend.settings import Settings
+from fishermask_backend.store import images, pool, projects, rounds
 from fishermask_backend.store.schema import Task
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.studio import Studio
+from fishermask_backend.workspace import INPUTS, Workspace
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +37,38 @@ def open_inputs(work: Workspace, backbone: Backbone) -> RowStore:
         except InputsUnusable as error:
             log.warning("%s: %s", work.name, error)
     with work.begin() as session:
-        session.execute(update(Task).where(Task.project_id == project.id).values(row=None))
-        kept = projects.get(session, project.id)
-        kept.inputs_key, kept.next_row = backbone.key, 0
-    for old in work.folder.glob("inputs-*.rows"):
+        images.forget_rows(session, projects.get(session, project.id), backbone.key)
+    for old in work.folder.glob(INPUTS):
         old.unlink()
     return RowStore.fresh(path, shape, dtype)
+
+
+def open_backbone(settings: Settings, device: torch.device) -> Backbone:
+    """Return the backbone that the settings name.
+
+    Raises:
+        BackboneUnavailable: It cannot be built, or its weights not be read.
+    """
+    return load_backbone(
+        settings.backbone,
+        train=settings.train,
+        image_size=settings.image_size,
+        weights=settings.backbone_weights,
+        device=device,
+    )
+
+
+def open_loader(settings: Settings, studio: Studio) -> ImageLoader:
+    """Return what loads the images of Label Studio's tasks, as the settings allow."""
+    return ImageLoader(
+        label_studio_url=settings.label_studio_url,
+        authorization=studio.authorization,
+        image_size=settings.image_size,
+        allowed_hosts=settings.allowed_image_hosts,
+        max_bytes=settings.max_image_bytes,
+        max_pixels=settings.max_image_pixels,
+        timeout=settings.image_timeout,
+    )
 
 
 def embed(work: Workspace, backbone: Backbone, inputs: RowStore, loader: ImageLoader) -> None:
@@ -48,13 +76,13 @@ def embed(work: Workspace, backbone: Backbone, inputs: RowStore, loader: ImageLo
 
     Images asked for come first, then labelled ones, then the rest in random order.
     """
-    end = time.monotonic() + SLICE_SECONDS
+    began, done, failed = time.monotonic(), 0, 0
     threads = work.settings.fetch_concurrency
     fetchers = ThreadPoolExecutor(threads, thread_name_prefix="fetch")
     try:
-        while time.monotonic() < end:
+        while time.monotonic() < began + SLICE_SECONDS:
             with work.store.read() as session:
-                tasks = pool.next_to_embed(session, work.project_id, CHUNK)
+                tasks = images.next_to_embed(session, work.project_id, CHUNK)
                 counts = pool.counts(session, work.project_id)
                 asked = rounds.requested(session, work.project_id)
             if not tasks:
@@ -62,9 +90,16 @@ def embed(work: Workspace, backbone: Backbone, inputs: RowStore, loader: ImageLo
             work.progress("embedding images", counts.embedded, counts.tasks)
             outcomes = list(fetchers.map(lambda task: _load(loader, task), tasks))
             _keep(work, backbone, inputs, tasks, outcomes)
+            done += len(tasks)
+            failed += sum(isinstance(outcome, ImageUnavailable) for outcome in outcomes)
             if asked:
                 return
     finally:
+        if done:
+            log.info(
+                "%s: embedded %s images, %s failed, in %.1f s",
+                work.name, done - failed, failed, time.monotonic() - began,
+            )  # fmt: skip
         fetchers.shutdown(wait=False, cancel_futures=True)  # a stop does not wait for downloads
 
 

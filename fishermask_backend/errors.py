@@ -26,11 +26,17 @@ class BackboneUnavailable(FisherMaskError):
 
 
 class LabelStudioError(FisherMaskError):
-    """Label Studio refused or failed a call; `status` is its HTTP status, None if unreachable."""
+    """Label Studio refused or failed a call.
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    Attributes:
+        status: Its HTTP status; None if unreachable.
+        retry_after: Seconds it asked to be left alone; 0 if it did not.
+    """
+
+    def __init__(self, message: str, status: int | None = None, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after
 
 
 class ProjectGone(FisherMaskError):

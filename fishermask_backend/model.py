@@ -6,17 +6,19 @@ It answers from what the worker has stored and never computes: `fit` notes that 
 
 import inspect
 import logging
+import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from label_studio_ml.model import LabelStudioMLBase
 
-from fishermask_backend.errors import BadRequest
+from fishermask_backend.incoming import event_project, is_id, parse_project, task_id
 from fishermask_backend.labeling import LabelSpec, parse_label_config
 from fishermask_backend.settings import Settings, load_settings
-from fishermask_backend.store import Store, pool, projects, rounds
+from fishermask_backend.store import DatabaseUnavailable, Store, pool, projects, queues, rounds
 from fishermask_backend.store.schema import Project, Round, Score, Task
 from fishermask_backend.tokens import TokenBox
 from fishermask_backend.versions import NO_ROUND
@@ -37,6 +39,7 @@ ANNOTATION_EVENTS = frozenset(
 GONE_EVENTS = frozenset({"TASKS_DELETED", "PROJECT_DELETED"})
 START_TRAINING = "START_TRAINING"
 POLL_SECONDS = 0.1
+TOKEN = re.compile(r"[!-~]{1,4096}")  # what can stand in a header; anything else opens nothing
 
 _IS_2X = "project_id" in inspect.signature(LabelStudioMLBase.__init__).parameters
 
@@ -99,7 +102,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             project = projects.find(session, self.settings.label_studio_url, studio_id, created)
             version = NO_ROUND
             if project is not None:
-                version = rounds.answered_version(session, project.id)
+                version = queues.answered_version(session, project.id)
         if project is not None:
             created = project.created
         if created is None:  # 2.x's own server does not pass it on
@@ -132,7 +135,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             `{"result", "score", "model_version"}` each; an empty result with score 1 for a task whose
             image fails or that is not scored yet.
         """
-        ids = [_task_id(task, index) for index, task in enumerate(tasks)]
+        ids = [task_id(task, index) for index, task in enumerate(tasks)]
         project = self._project_of(tasks)
         if project is None:
             return [{"result": [], "score": 1.0, "model_version": NO_ROUND} for _ in ids]
@@ -153,9 +156,9 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         event = str(kwargs.get("event") or (args[0] if args and isinstance(args[0], str) else ""))
         data = kwargs.get("data") or (args[1] if len(args) > 1 else None) or {}
         if event not in self.TRAIN_EVENTS:
-            log.debug("event %r is none of ours", event)
+            log.debug("event %.40r is none of ours", event)
             return {}
-        studio_id = _event_project(data)
+        studio_id = event_project(data)
         with self.store.begin() as session:
             project = projects.find(session, self.settings.label_studio_url, studio_id, None)
             if project is None:
@@ -171,7 +174,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         return {}
 
     def _offers_token(self, project: Project) -> bool:
-        if self.settings.label_studio_api_key or not self.access_token:
+        if self.settings.label_studio_api_key or not TOKEN.fullmatch(self.access_token):
             return False
         box = TokenBox(self.settings.secret_key, self.settings.model_dir)
         known = (box.open(project.token), box.open(project.offered_token))
@@ -189,7 +192,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
     def _project_of(self, tasks: Sequence[Mapping[str, Any]]) -> Project | None:
         if self.project_id:
             studio_id, created = parse_project(self.project_id)
-        elif tasks and isinstance(tasks[0].get("project"), int):
+        elif tasks and is_id(tasks[0].get("project")):
             studio_id, created = tasks[0]["project"], None
         else:
             return None
@@ -208,7 +211,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         while True:
             with self.store.read() as session:
                 serving = rounds.active(session, project.id)
-                version = rounds.answered_version(session, project.id)
+                version = queues.answered_version(session, project.id)
                 scores = rounds.scores_of(session, serving.id, ids) if serving else {}
                 tasks = pool.tasks_by_id(session, project.id, ids)
             missing = [i for i in ids if i not in scores and not _failed(tasks.get(i))]
@@ -216,7 +219,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
                 return serving, scores, version
             if not asked:
                 asked = True
-                with self.store.begin() as session:
+                with suppress(DatabaseUnavailable), self.store.begin() as session:
                     rounds.ask_scores(session, project.id, missing)
                     projects.wake(session, project.id)
             time.sleep(POLL_SECONDS)
@@ -229,37 +232,6 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         known = rounds.class_probabilities(serving, score) if self.settings.prelabels else {}
         result = spec.prelabel(known)
         return {"result": result, "score": round(score.score, 6), "model_version": version}
-
-
-def parse_project(project_id: str) -> tuple[int, int | None]:
-    """Split Label Studio's `<id>.<unix creation time>`; label-studio-ml 2.x passes the id alone.
-
-    Raises:
-        BadRequest: It is something else.
-    """
-    studio_id, dot, created = str(project_id).partition(".")
-    if not studio_id.isdecimal() or (dot and not created.isdecimal()):
-        raise BadRequest(
-            f"project={project_id!r}: Label Studio sends '<id>.<creation time>', like '1.1795518527'."
-        )
-    return int(studio_id), int(created) if dot else None
-
-
-def _event_project(data: Mapping[str, Any]) -> int:
-    project = data.get("project")
-    found = project.get("id") if isinstance(project, Mapping) else project
-    if isinstance(found, bool) or not isinstance(found, int):
-        raise BadRequest(
-            f"project={str(project)[:80]!r}: an event carries the project with its id."
-        )
-    return found
-
-
-def _task_id(task: Mapping[str, Any], index: int) -> int:
-    found = task.get("id") if isinstance(task, Mapping) else None
-    if isinstance(found, bool) or not isinstance(found, int):
-        raise BadRequest(f"tasks[{index}].id={found!r}: every task needs its integer id.")
-    return found
 
 
 def _failed(task: Task | None) -> bool:

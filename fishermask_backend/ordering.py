@@ -6,10 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from fishermask_backend.classifier import round_memory
-from fishermask_backend.fisher import PoolScorer, masked_factors, score_new, select_batch
-from fishermask_backend.labeling import LabelSpec, Likelihood
-from fishermask_backend.settings import Settings
+from fishermask_backend.acquisition import Acquisition
+from fishermask_backend.fisher import PoolScorer, score_new
+from fishermask_backend.recipe import FactorRecipe
 from fishermask_backend.tensors import load_tensors, save_tensors
 
 CHUNK = 1024  # images scored at a time outside the selection
@@ -26,6 +25,7 @@ class Order:
         notes: What was approximated, as sentences for the status.
         scorer: What `score_new` needs to place images that come later; None for a cold start.
         mask: (d,) the parameters that the scorer's factors are over.
+        recipe: How those factors are made.
     """
 
     scores: Tensor
@@ -33,18 +33,24 @@ class Order:
     notes: list[str] = field(default_factory=list)
     scorer: PoolScorer | None = None
     mask: Tensor | None = None
+    recipe: FactorRecipe | None = None
 
     def save_scorer(self, path: Path) -> None:
-        """Write the scorer's state and its mask to a safetensors file."""
-        if self.scorer is not None and self.mask is not None:
-            save_tensors(path, {**self.scorer.to_tensors(), "mask": self.mask})
+        """Write the scorer's state, its mask and its recipe to a safetensors file."""
+        if self.scorer is not None and self.mask is not None and self.recipe is not None:
+            tensors = {**self.scorer.to_tensors(), "mask": self.mask}
+            save_tensors(path, tensors, self.recipe.to_metadata())
 
 
-def load_scorer(path: Path) -> tuple[PoolScorer, Tensor]:
-    """Read what `Order.save_scorer` wrote: the scorer and its mask."""
-    tensors, _ = load_tensors(path)
+def load_scorer(path: Path) -> tuple[PoolScorer, Tensor, FactorRecipe]:
+    """Read what `Order.save_scorer` wrote: the scorer, its mask and its recipe.
+
+    Raises:
+        TensorsUnusable: The file is missing, damaged or not a scorer's.
+    """
+    tensors, metadata = load_tensors(path)
     mask = tensors.pop("mask")
-    return PoolScorer.from_tensors(tensors), mask
+    return PoolScorer.from_tensors(tensors), mask, FactorRecipe.from_metadata(metadata)
 
 
 def placed(ranking: Tensor, size: int, queue_size: int) -> Order:
@@ -65,125 +71,59 @@ def placed(ranking: Tensor, size: int, queue_size: int) -> Order:
 
 
 def fisher_order(
+    found: Acquisition,
     model: nn.Module,
     rows: Tensor,
-    mask: Tensor,
-    labelled: Tensor,
     servable: Tensor,
-    spec: LabelSpec,
-    settings: Settings,
+    recipe: FactorRecipe,
+    queue_size: int,
 ) -> Order:
     """Order a pool by FisherMask.
 
     The queue is picked greedily whole, so that its margin holds no near-duplicates of its batch.
 
     Args:
+        found: What was picked, and the gains of the images that were looked at.
         model: The trained classifier; takes rows.
         rows: (N, ...) the pool.
-        mask: (d,) parameter indices.
-        labelled: (N,) bool, images trained on.
         servable: (N,) bool, images that Label Studio would still serve.
-        spec: What is learned.
-        settings: Queue size, ridge, weighting, pick weight, seed and memory limit.
+        recipe: How factors are made.
+        queue_size: Images in the queue.
     """
-    generator = torch.Generator().manual_seed(settings.seed)
-    chosen, notes = _within_memory(rows, mask, labelled, servable, spec, settings, generator)
-    factors = _factors(model, rows[chosen], mask, spec.likelihood, settings)
-    selection = select_batch(
-        factors,
-        labelled[chosen].to(factors.device),
-        settings.queue_size,
-        ridge=settings.ridge,
-        pick_weight=settings.pick_weight,
-    )
+    selection, chosen = found.selection, found.chosen
     gains = torch.full((len(rows),), -torch.inf, dtype=torch.float64)
     gains[chosen] = selection.remaining.cpu()
     picks = chosen[selection.indices.cpu()]
     gains[picks] = -torch.inf
-    del factors
-    _score_others(model, rows, mask, chosen, servable, selection.scorer, gains, spec, settings)
+    _score_others(found, model, rows, servable, gains, recipe)
     rest = torch.argsort(gains, descending=True, stable=True)
     rest = rest[torch.isfinite(gains[rest]) & servable[rest]]
-    order = placed(torch.cat([picks, rest]), len(rows), settings.queue_size)
+    order = placed(torch.cat([picks, rest]), len(rows), queue_size)
     gains[picks] = selection.gains.cpu()
     order.gains = torch.where(torch.isfinite(gains), gains, 0.0)
-    order.notes, order.scorer, order.mask = notes, selection.scorer, mask.cpu()
+    order.notes, order.recipe = found.notes, recipe
+    order.scorer, order.mask = selection.scorer, found.mask
     return order
 
 
-def _within_memory(
-    rows: Tensor,
-    mask: Tensor,
-    labelled: Tensor,
-    servable: Tensor,
-    spec: LabelSpec,
-    settings: Settings,
-    generator: torch.Generator,
-) -> tuple[Tensor, list[str]]:
-    """Return the indices the selection looks at: all that fit, labelled ones first to stay."""
-    wanted = torch.nonzero(labelled | servable).flatten()
-
-    def bytes_for(images: int) -> int:
-        return round_memory(images, len(spec.classes), len(mask), rows[0].nbytes)
-
-    fixed = bytes_for(0)
-    each = max(1, bytes_for(1) - fixed)
-    room = max(int(labelled.sum()) + settings.queue_size, (settings.round_memory - fixed) // each)
-    if len(wanted) <= room:
-        return wanted, []
-    order = torch.rand(len(wanted), generator=generator) - labelled[wanted].double()
-    kept = wanted[torch.argsort(order)[:room]].sort().values
-    note = (
-        f"Candidates are a random {room} of {len(wanted)} images: more would need "
-        f"{bytes_for(len(wanted)) / 2**30:.1f} GiB, above MEMORY_LIMIT "
-        f"({settings.round_memory / 2**30:.1f} GiB). The rest is ordered by marginal gain."
-    )
-    return kept, [note]
-
-
 def _score_others(
+    found: Acquisition,
     model: nn.Module,
     rows: Tensor,
-    mask: Tensor,
-    chosen: Tensor,
     servable: Tensor,
-    scorer: PoolScorer,
     gains: Tensor,
-    spec: LabelSpec,
-    settings: Settings,
+    recipe: FactorRecipe,
 ) -> None:
     """Fill in the gains of servable images that the selection did not look at."""
     left_out = servable.clone()
-    left_out[chosen] = False
+    left_out[found.chosen] = False
     others = torch.nonzero(left_out).flatten()
     for part in torch.split(others, CHUNK):
-        gains[part] = new_gains(model, rows[part], mask, scorer, spec.likelihood, settings)
+        gains[part] = new_gains(model, rows[part], found.mask, found.selection.scorer, recipe)
 
 
 def new_gains(
-    model: nn.Module,
-    rows: Tensor,
-    mask: Tensor,
-    scorer: PoolScorer,
-    likelihood: Likelihood,
-    settings: Settings,
+    model: nn.Module, rows: Tensor, mask: Tensor, scorer: PoolScorer, recipe: FactorRecipe
 ) -> Tensor:
     """Return the marginal gains (M,) of images that a selection did not see, after its picks."""
-    return score_new(scorer, _factors(model, rows, mask, likelihood, settings)).cpu()
-
-
-def _factors(
-    model: nn.Module,
-    rows: Tensor,
-    mask: Tensor,
-    likelihood: Likelihood,
-    settings: Settings,
-) -> Tensor:
-    device = next(model.parameters()).device
-    return masked_factors(
-        model,
-        rows.to(device),
-        mask.to(device),
-        weighting=settings.weighting,
-        likelihood=likelihood,
-    )
+    return score_new(scorer, recipe.factors(model, rows, mask)).cpu()

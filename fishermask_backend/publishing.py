@@ -12,7 +12,7 @@ from typing import Any
 
 from fishermask_backend.errors import LabelStudioError
 from fishermask_backend.labeling import LabelSpec
-from fishermask_backend.store import pool, projects, rounds
+from fishermask_backend.store import pool, projects, queues, rounds
 from fishermask_backend.store.schema import Project, Queue, Round
 from fishermask_backend.studio import SAMPLING, StudioProject
 from fishermask_backend.versions import is_ours
@@ -54,8 +54,9 @@ def publish(work: Workspace, spec: LabelSpec, source: Round) -> None:
         _activate_without_queue(work, source)
         return
     work.progress("publishing", 0, len(task_ids))
+    published = work.studio.model_versions(studio_id)
     with work.begin() as session:
-        queue = rounds.open_queue(session, source, task_ids)
+        queue = queues.begin(session, source, task_ids, published)
     predictions = _predictions(work, spec, source, queue)
     created = work.studio.import_predictions(studio_id, predictions)
     if created != len(predictions):
@@ -64,7 +65,7 @@ def publish(work: Workspace, spec: LabelSpec, source: Round) -> None:
             "the queue is imported again under another version."
         )
     with work.begin() as session:
-        rounds.mark_imported(session, queue.id)
+        queues.mark_imported(session, queue.id)
     activate(work, queue)
 
 
@@ -82,9 +83,11 @@ def activate(work: Workspace, queue: Queue) -> None:
         if (remote.sampling, remote.model_version) != (SAMPLING, queue.version):
             raise LabelStudioError(f"Label Studio did not keep the order {queue.version!r}.")
     with work.begin() as session:
-        projects.get(session, work.project_id).order_note = note
-        projects.get(session, work.project_id).progress = None
-        rounds.activate(session, queue.id)
+        project = projects.get(session, work.project_id)
+        project.order_note, project.progress = note, None
+        if project.former is not None and not note:
+            project.former = {**project.former, "set": True}
+        queues.activate(session, queue.id)
     log.info(
         "%s: queue %s of %s tasks is active%s",
         work.name, queue.version, len(queue.task_ids), f" ({note})" if note else "",
@@ -94,7 +97,7 @@ def activate(work: Workspace, queue: Queue) -> None:
 def reassert(work: Workspace) -> None:
     """Put the active queue back where a late request of ours set an older one of ours."""
     with work.store.read() as session:
-        queue = rounds.active_queue(session, work.project_id)
+        queue = queues.active(session, work.project_id)
         project = projects.get(session, work.project_id)
     if queue is None or project.order_note or not work.settings.auto_order:
         return
@@ -135,16 +138,19 @@ def tidy(work: Workspace) -> None:
     """Delete the predictions of queues that were superseded long ago.
 
     Younger ones stay: a page opened under them submits with its `parent_prediction`, and Label Studio
-    refuses the submit once that is gone. And none go while `model_version` is not ours: deleting any
-    version then empties it.
+    refuses the submit once that is gone; so does the one that the project shows while its order is
+    paused. And none go while `model_version` is not ours: deleting any version then empties it.
     """
     project = work.project()
     before = time.time() - work.settings.keep_queues_days * 86400
     with work.store.read() as session:
-        outdated = rounds.outdated_queues(session, work.project_id, before)
-    if not outdated or not is_ours(work.studio.project(project.studio_id).model_version):
+        outdated = queues.outdated(session, work.project_id, before)
+    shown = work.studio.project(project.studio_id).model_version if outdated else ""
+    if not is_ours(shown):
         return
     for queue in outdated:
+        if queue.version == shown:
+            continue
         work.studio.delete_version(project.studio_id, queue.version)
         with work.begin() as session:
             session.get_one(Queue, queue.id).state = "deleted"
@@ -177,7 +183,7 @@ def _why_not(
     if work.settings.take_over:
         return ""
     ours = is_ours(remote.model_version)
-    if project.former is None:
+    if project.former is None or _not_set_yet(project.former, remote):
         if ours or remote.model_version in ("", *titles):
             return ""
         return (
@@ -192,16 +198,25 @@ def _why_not(
     )
 
 
+def _not_set_yet(former: dict[str, Any], remote: StudioProject) -> bool:
+    """Say whether the order was never set, because the first try to set it was cut off."""
+    return not former.get("set", True) and remote.sampling == former["sampling"]
+
+
 def _remember_former(work: Workspace, remote: StudioProject) -> None:
     with work.begin() as session:
         project = projects.get(session, work.project_id)
         if project.former is None:
             version = "" if is_ours(remote.model_version) else remote.model_version
-            project.former = {"sampling": remote.sampling, "model_version": version}
+            project.former = {
+                "sampling": remote.sampling,
+                "model_version": version,
+                "set": False,  # not before Label Studio has taken ours
+            }
 
 
 def _activate_without_queue(work: Workspace, source: Round) -> None:
     with work.begin() as session:
-        rounds.activate_round(session, source.id)
+        rounds.activate(session, source.id)
         projects.get(session, work.project_id).progress = None
     log.info("%s: round %s leaves nothing to label", work.name, source.number)

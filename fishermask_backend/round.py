@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fishermask_backend.acquisition import acquire
 from fishermask_backend.backbones import Backbone
 from fishermask_backend.classifier import fit_classifier, probabilities, save_classifier
 from fishermask_backend.cold_start import (
@@ -21,30 +22,37 @@ from fishermask_backend.cold_start import (
     cold_start_features,
     typical_order,
 )
-from fishermask_backend.fisher import fisher_diagonal, fisher_mask
+from fishermask_backend.fisher_job import acquire_in_processes
 from fishermask_backend.inputs import RowStore
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.ordering import Order, fisher_order, placed
-from fishermask_backend.store import pool, projects, rounds
+from fishermask_backend.recipe import FactorRecipe
+from fishermask_backend.store import pool, projects, rounds, validation
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Round, Task
 from fishermask_backend.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
+STORED_AT_ONCE = 2000  # scores, which takes some hundredths of a second
+
 
 @dataclass
 class Stopwatch:
-    """Seconds a stage took, by its name."""
+    """Seconds each stage of a project's round took; a line in the log for each."""
 
+    project: str
+    round: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     _last: float = field(default_factory=time.monotonic)
 
     def lap(self, stage: str) -> None:
         """End a stage."""
         now = time.monotonic()
-        self.seconds[stage] = round(now - self._last, 3)
+        took = self.seconds[stage] = round(now - self._last, 3)
         self._last = now
+        fields = {"round": self.round, "stage": stage, "seconds": took}
+        log.info("%s: round %s: %s took %.1f s", self.project, *fields.values(), extra=fields)
 
 
 def run_round(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> Round:
@@ -59,15 +67,17 @@ def run_round(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowS
         inputs: The rows.
 
     Returns:
-        The stored round, in state «computed».
+        The stored round.
     """
     started_at = time.time()
-    watch = Stopwatch()
+    watch = Stopwatch(work.name)
     project = work.project()
     published = work.studio.model_versions(project.studio_id)
-    with work.store.read() as session:
+    with work.begin() as session:
+        rounds.drop_unfinished(session, work.project_id)
+    with work.store.read() as session:  # nothing that is told waits for a large pool
         tasks = pool.embedded(session, work.project_id)
-        number = rounds.next_number(session, work.project_id, published)
+        number = watch.round = rounds.next_number(session, work.project_id, published)
     rows = torch.from_numpy(inputs.read([task.row for task in tasks if task.row is not None]))
     watch.lap("read")
     answers = {t.task_id: t.answer for t in tasks if t.answer is not None}
@@ -76,7 +86,7 @@ def run_round(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowS
         project_id=work.project_id,
         number=number,
         acquisition="fishermask" if learnt else "cold start",
-        state="computed",
+        state="storing",
         labels=len(answers),
         pool=len(tasks),
         classes=list(spec.classes),
@@ -92,17 +102,31 @@ def run_round(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowS
         scores = _cold_start(work, tasks, rows)
         watch.lap("cluster")
     made.computed_at, made.seconds = time.time(), watch.seconds
+    _store(work, made, scores)
     with work.begin() as session:
-        rounds.put_round(session, made, scores)
+        before = rounds.latest(session, work.project_id)
+        if before is not None:
+            before.checked, before.agreed = validation.check(session, before)
+        rounds.finish_round(session, made.id)
         pool.note_trained(session, work.project_id, answers)
         row = projects.get(session, work.project_id)
         if row.train_asked_at <= work.began:  # asked for meanwhile: one more round
             row.train_asked_at = 0.0
+    made.state = "computed"
     log.info(
-        "%s: round %s (%s) on %s labels, %s images: %s",
-        work.name, number, made.acquisition, made.labels, made.pool, watch.seconds,
+        "%s: round %s (%s) on %s labels, %s images took %.1f s",
+        work.name, number, made.acquisition, made.labels, made.pool, sum(watch.seconds.values()),
     )  # fmt: skip
     return made
+
+
+def _store(work: Workspace, made: Round, scores: Sequence[Scored]) -> None:
+    """Store a round a part at a time: the web process must not wait for a large pool's scores."""
+    with work.begin() as session:
+        rounds.open_round(session, made)
+    for start in range(0, len(scores), STORED_AT_ONCE):
+        with work.begin() as session:
+            rounds.put_scores(session, made.id, scores[start : start + STORED_AT_ONCE])
 
 
 def _learn(
@@ -131,14 +155,23 @@ def _learn(
     probs = probabilities(model, rows, spec.likelihood)
     watch.lap("train")
     work.progress("Fisher information", 0, len(tasks))
-    diagonal = fisher_diagonal(model, rows.to(backbone.device), likelihood=spec.likelihood)
-    mask = fisher_mask(diagonal, model, inner=settings.mask_inner, rule=settings.mask_rule)
-    watch.lap("mask")
-    order = fisher_order(model, rows, mask, labelled, _servable(work, tasks), spec, settings)
+    recipe = FactorRecipe.of(settings, spec)
+    servable = _servable(work, tasks)
+    if settings.fisher_processes > 1:
+        found = acquire_in_processes(
+            model, backbone, rows, probs, labelled, servable, recipe, settings
+        )
+        watch.lap("select")
+    else:
+        found = acquire(model, rows, probs, labelled, servable, recipe, settings, lap=watch.lap)
+    order = fisher_order(found, model, rows, servable, recipe, settings.queue_size)
     made.notes = order.notes
-    watch.lap("select")
-    made.weights = f"projects/{work.project_id}/round-{made.number}.safetensors"
-    made.scorer = f"projects/{work.project_id}/round-{made.number}-scorer.safetensors"
+    for note in made.notes:
+        log.info("%s: round %s: %s", work.name, made.number, note)
+    watch.lap("order")
+    # Under a name of this claim's: a worker that lost it writes beside, never over.
+    name = f"projects/{work.project_id}/round-{made.number}.{work.lease.fence}"
+    made.weights, made.scorer = f"{name}.safetensors", f"{name}-scorer.safetensors"
     save_classifier(settings.model_dir / made.weights, model, _metadata(spec, backbone))
     order.save_scorer(settings.model_dir / made.scorer)
     watch.lap("save")

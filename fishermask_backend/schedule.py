@@ -4,12 +4,30 @@ import time
 
 from fishermask_backend import publishing
 from fishermask_backend.labeling import LabelSpec
-from fishermask_backend.store import pool, projects, rounds
+from fishermask_backend.store import images, pool, projects, queues, rounds
 from fishermask_backend.workspace import Workspace
 
 FIRST_QUEUE_SECONDS = 40.0  # the first queue comes from what is embedded by then
 UNTOLD_LOOK_SECONDS = 60.0  # between looks for changes that no event told of: two requests
 NOT_CONNECTED_SECONDS = 1.0  # between looks while Label Studio is still saving the connection
+IDLE_SECONDS = 3600.0  # without a label: then a project's rows may go for others'
+
+
+def resting(work: Workspace) -> bool:
+    """Say whether the project's rows were dropped for `CACHE_LIMIT` and nobody has worked since.
+
+    Its round goes on serving; its images are not embedded again before somebody labels, asks for
+    training or opens a task that has no score.
+    """
+    with work.store.read() as session:
+        project = projects.get(session, work.project_id)
+        return (
+            project.inputs_key == ""
+            and time.time() - project.last_event_at > IDLE_SECONDS
+            and rounds.latest(session, project.id) is not None
+            and not rounds.requested(session, project.id)
+            and not pool.unlearnt(session, project.id)
+        )
 
 
 def round_reason(work: Workspace, spec: LabelSpec, inputs_key: str) -> str:
@@ -19,7 +37,7 @@ def round_reason(work: Workspace, spec: LabelSpec, inputs_key: str) -> str:
         project = projects.get(session, work.project_id)
         counts = pool.counts(session, project.id)
         latest = rounds.latest(session, project.id)
-        embedding = bool(pool.next_to_embed(session, project.id, 1))
+        embedding = bool(images.next_to_embed(session, project.id, 1))
     if counts.embedded == 0:
         return ""
     if latest is None or latest.inputs_key != inputs_key:
@@ -28,13 +46,17 @@ def round_reason(work: Workspace, spec: LabelSpec, inputs_key: str) -> str:
         if complete or (enough and now - project.registered_at > FIRST_QUEUE_SECONDS):
             return "the first queue is wanted"
         return ""
-    if project.train_asked_at:
+    if 0 < project.train_asked_at <= work.began:  # since then: the next step has its labels, too
         return "training was asked for"
     if (latest.classes, latest.likelihood) != (list(spec.classes), spec.likelihood):
         return "the labelling config has other classes"
+    if latest.acquisition == "fishermask" and latest.weights is None:
+        return "the files of the last round cannot be read"
     if counts.pending >= settings.labels_per_round:
         return f"{counts.pending} labels are new"
-    if counts.pending and now - project.last_event_at >= settings.quiet_seconds:
+    quiet = now - project.last_event_at
+    # Below 0 the clock was put back.
+    if counts.pending and not 0 <= quiet < settings.quiet_seconds:
         return f"{counts.pending} labels are new and no more came"
     return ""
 
@@ -45,16 +67,7 @@ def running_low(work: Workspace) -> bool:
         serving = rounds.active(session, work.project_id)
         if serving is None:
             return False
-        queue = rounds.active_queue(session, work.project_id)
-        project = projects.get(session, work.project_id)
-        annotators = pool.recent_annotators(session, project.id)
-        queued = queue.task_ids if queue else []
-        tasks = pool.tasks_by_id(session, project.id, queued)
-    left = {
-        task_id
-        for task_id, task in tasks.items()
-        if pool.servable(task, project.skip_queue, annotators)
-    }
+        left = queues.left(session, projects.get(session, work.project_id))
     if len(left) >= work.settings.batch_size:
         return False
     return not left.issuperset(publishing.candidates(work, serving))
@@ -66,7 +79,7 @@ def next_look(work: Workspace) -> float:
     with work.store.read() as session:
         project = projects.get(session, work.project_id)
         counts = pool.counts(session, project.id)
-        retry_at = pool.next_image_try(session, project.id)
+        retry_at = images.next_try(session, project.id)
     if not project.connected:
         fresh = now - project.registered_at < 60
         return now + (NOT_CONNECTED_SECONDS if fresh else work.settings.reconcile_minutes * 60)
@@ -76,7 +89,7 @@ def next_look(work: Workspace) -> float:
         now + UNTOLD_LOOK_SECONDS,
         project.pass_finished_at + work.settings.reconcile_minutes * 60,
     ]
-    if retry_at is not None:
+    if retry_at is not None and not resting(work):
         times.append(retry_at)
     if counts.pending:
         times.append(max(project.last_event_at + work.settings.quiet_seconds, now + 1.0))

@@ -13,6 +13,7 @@ from fishermask_backend.ordering import QUEUE_END, load_scorer, new_gains
 from fishermask_backend.store import rounds
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Round, Task
+from fishermask_backend.tensors import TensorsUnusable
 from fishermask_backend.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -24,16 +25,23 @@ def score_new_tasks(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs
     """Score tasks embedded since the serving round, and settle what /predict asked for.
 
     They are placed among the tasks outside the queue by their marginal gain; after a cold start at
-    random. Requests that cannot be answered (no such task, no image) are dropped.
+    random. Requests that cannot be answered (no such task, no image) are dropped. Where the round's
+    files cannot be read a new round becomes due.
 
     Returns:
-        Whether more are waiting.
+        Whether there is more to do.
     """
     with work.store.read() as session:
         serving = rounds.active(session, work.project_id)
         tasks = rounds.unscored(session, work.project_id, serving.id, AT_MOST) if serving else []
     if serving is not None and tasks:
-        scores = _score(work, spec, backbone, inputs, serving, tasks)
+        try:
+            scores = _score(work, spec, backbone, inputs, serving, tasks)
+        except TensorsUnusable as error:
+            log.warning("%s: %s", work.name, error)
+            with work.begin() as session:
+                rounds.lose_files(session, serving.id, str(error))
+            return True
         with work.begin() as session:
             rounds.put_scores(session, serving.id, scores)
         log.info("%s: scored %s new tasks", work.name, len(scores))
@@ -56,8 +64,8 @@ def _score(
     folder = work.settings.model_dir
     rows = torch.from_numpy(inputs.read([t.row for t in tasks if t.row is not None]))
     model = load_classifier(folder / serving.weights, backbone)
-    scorer, mask = load_scorer(folder / serving.scorer)
-    gains = new_gains(model, rows, mask, scorer, spec.likelihood, work.settings)
+    scorer, mask, recipe = load_scorer(folder / serving.scorer)
+    gains = new_gains(model, rows, mask, scorer, recipe)
     probs = probabilities(model, rows, spec.likelihood).cpu().numpy()
     with work.store.read() as session:
         rest = torch.tensor(rounds.gains_outside_queue(session, serving.id, QUEUE_END))

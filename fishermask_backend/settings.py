@@ -4,6 +4,7 @@ Every name here stands in the README's table; `tests/test_settings.py` keeps the
 """
 
 import os
+import re
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -61,13 +62,27 @@ class Settings(BaseSettings):
     # Server
     host: str = Field("127.0.0.1", description="Address `fishermask serve` listens on.")
     port: Annotated[int, Field(ge=1, le=65535)] = Field(9090, description="Port it listens on.")
+    backend_url: str = Field(
+        "",
+        description="Where Label Studio reaches this backend: `fishermask connect` pastes it, and "
+        "by it a backend that lost its database finds its projects again.",
+    )
     workers: Count = Field(1, description="Web processes.")
     threads: Count = Field(8, description="Threads of each web process.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="How much is logged."
+        "INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`."
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="`text`, or `json`: a JSON object a line."
     )
     basic_auth_user: str = Field("", description="Basic auth on all but /health and /webhook.")
     basic_auth_pass: str = Field("", repr=False, description="Its password.")
+    url_prefix: str = Field(
+        "",
+        repr=False,
+        description="Secret path like `/s3cr3t`: all but /health is answered only below it. "
+        "Connect `http://host:9090/s3cr3t`.",
+    )
     max_body: Count = Field(256 * 2**20, description="Largest request body, bytes.")
     predict_wait: Annotated[float, Field(ge=0, le=60)] = Field(
         3.0, description="Seconds /predict waits for the worker to score tasks not seen before."
@@ -75,6 +90,11 @@ class Settings(BaseSettings):
 
     # State
     model_dir: Path = Field(Path("data"), description="Folder of database, weights and caches.")
+    cache_limit: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="Bytes of embedded images in MODEL_DIR. Beyond it those of projects where nobody "
+        "has labelled for an hour go, and come back when somebody does. 0: no limit.",
+    )
     database_url: str = Field(
         "", repr=False, description="SQLAlchemy URL; empty: SQLite in MODEL_DIR."
     )
@@ -119,7 +139,7 @@ class Settings(BaseSettings):
         "(inside the package, or torchvision's own download).",
     )
     train: Literal["head", "all"] = Field(
-        "head", description="Train a head on frozen features, or every layer."
+        "head", description="`head`: a head on frozen features; `all`: every layer."
     )
     image_size: Annotated[int, Field(ge=16, le=1024)] = Field(
         160, description="Images are resized to this many pixels square (docs/training.md)."
@@ -130,15 +150,39 @@ class Settings(BaseSettings):
         1000, description="Mask entries beside the last layer, by Fisher value."
     )
     mask_rule: Literal["global", "per_layer"] = Field(
-        "global", description="Choose those entries over all parameters, or layer by layer."
+        "global",
+        description="`global`: choose those entries over all parameters; `per_layer`: layer by layer.",
     )
     weighting: Literal["expected", "uniform"] = Field(
         "expected", description="`expected`: the Fisher matrix; `uniform`: the published code."
     )
     pick_weight: Literal["sample", "batch"] = Field(
-        "sample", description="Weight of a pick: one sample's, or K times that (published code)."
+        "sample",
+        description="`sample`: a pick weighs one sample; `batch`: as many as are queued "
+        "(published code).",
     )
     ridge: Annotated[float, Field(gt=0)] = Field(0.1, description="λ of the selection.")
+    max_dim: Annotated[int, Field(ge=0)] = Field(
+        4096, description="Most mask entries, the last layer's included; 0: no limit."
+    )
+    max_dim_rule: Literal["value", "sketch"] = Field(
+        "value",
+        description="`value`: keep those of largest Fisher value; `sketch`: sketch all to so many.",
+    )
+    top_classes: Annotated[int, Field(ge=0)] = Field(
+        0, description="Most probable classes of an image that count; 0: all."
+    )
+    pool_limit: Annotated[int, Field(ge=0)] = Field(
+        0, description="Unlabelled images, drawn at random, the queue is picked from; 0: all."
+    )
+    fisher_processes: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="Processes that share out a round's Fisher computation, one a GPU."
+    )
+    factors: Literal["float32", "bfloat16", "disk"] = Field(
+        "float32",
+        description="The pool's factors: `float32` in memory; `bfloat16`, half the size; `disk`, so "
+        "too, in a file in MODEL_DIR.",
+    )
 
     # Images
     fetch_concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
@@ -175,11 +219,25 @@ class Settings(BaseSettings):
             raise ValueError("an address like http://localhost:8080 is expected")
         return value.rstrip("/")
 
+    @field_validator("url_prefix")
+    @classmethod
+    def _path(cls, value: str) -> str:
+        if value and not re.fullmatch(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]+)+", value):
+            raise ValueError(
+                "a path like /s3cr3t is expected: a slash first and none last, letters, digits and ._~-"
+            )
+        return value
+
     @model_validator(mode="after")
     def _auth_is_whole(self) -> "Settings":
         if bool(self.basic_auth_user) != bool(self.basic_auth_pass):
             raise ValueError("BASIC_AUTH_USER and BASIC_AUTH_PASS go together: set both or neither")
         return self
+
+    @property
+    def own_url(self) -> str:
+        """The address that is pasted into Label Studio; empty if BACKEND_URL is."""
+        return self.backend_url.rstrip("/") + self.url_prefix if self.backend_url else ""
 
     @property
     def queue_size(self) -> int:
@@ -226,6 +284,6 @@ def _sentence(problem: Any) -> str:
         return f"{name} in .env is not a setting of this backend: see the table in the README."
     if not name:
         return str(problem["msg"]).removeprefix("Value error, ") + "."
-    secret = any(word in name for word in ("KEY", "PASS", "DATABASE"))
+    secret = any(word in name for word in ("KEY", "PASS", "DATABASE", "PREFIX"))
     value = "(hidden)" if secret else repr(problem["input"])
     return f"{name}={value}: {problem['msg'].removeprefix('Value error, ')}."

@@ -1,12 +1,14 @@
 """What is told about projects, as JSON: the same for HTTP, the command line and the demo."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from fishermask_backend.learning import Agreement, agreements, learning, recent
 from fishermask_backend.model import open_store
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import pool, projects, rounds
+from fishermask_backend.store import images, pool, projects, queues, rounds
 from fishermask_backend.store.schema import Project, Round
 
 
@@ -14,7 +16,11 @@ def projects_status() -> list[dict[str, Any]]:
     """Return every project in short."""
     with open_store().read() as session:
         found = projects.listing(session, load_settings().label_studio_url)
-        return [_short(session, project) for project in found]
+        histories = [rounds.history(session, project.id) for project in found]
+        return [
+            _short(session, project, history, agreements(session, history))
+            for project, history in zip(found, histories, strict=True)
+        ]
 
 
 def project_status(studio_id: int) -> dict[str, Any] | None:
@@ -23,40 +29,53 @@ def project_status(studio_id: int) -> dict[str, Any] | None:
         project = projects.find(session, load_settings().label_studio_url, studio_id, None)
         if project is None:
             return None
-        queue = rounds.active_queue(session, project.id)
+        queue = queues.active(session, project.id)
+        history = rounds.history(session, project.id)
+        agreed = agreements(session, history)
         return {
-            **_short(session, project),
+            **_short(session, project, history, agreed),
             "label_config": project.label_config,
-            "rounds": [_round(r) for r in rounds.history(session, project.id)],
+            "rounds": [_round(r, later) for r, later in zip(history, agreed, strict=True)],
             "queue": queue and {"version": queue.version, "task_ids": queue.task_ids},
             "queues": [
                 {"version": q.version, "state": q.state, "task_ids": q.task_ids}
-                for q in rounds.queues(session, project.id)
+                for q in queues.history(session, project.id)
             ],
-            "image_errors": pool.image_errors(session, project.id),
+            "errors": project.errors or [],
+            "image_errors": images.errors(session, project.id),
         }
 
 
-def _short(session: Session, project: Project) -> dict[str, Any]:
+def _short(
+    session: Session, project: Project, history: Sequence[Round], agreed: Sequence[Agreement]
+) -> dict[str, Any]:
     counts = pool.counts(session, project.id)
+    latest = history[-1] if history else None
     return {
         "id": project.studio_id,
         "title": project.title,
         "connected": project.connected,
-        "active_version": rounds.answered_version(session, project.id),
+        "active_version": queues.answered_version(session, project.id),
         "tasks": counts.tasks,
         "embedded": counts.embedded,
         "failed_images": counts.failed_images,
         "labelled": counts.labelled,
         "pending_labels": counts.pending,
         "tied_tasks": counts.tied,
+        "queue_left": len(queues.left(session, project)),
+        "round": latest.number if latest else 0,
+        "seconds": latest.seconds if latest else {},
+        "learning": learning(agreed),
+        "accuracy": _rounded(recent(agreed)[0].share),
         "progress": project.progress,
         "order": project.order_note or "set by FisherMask",
         "error": project.error,
+        "failures": project.failures,
+        "next_try": project.retry_at if project.failures else None,
     }
 
 
-def _round(r: Round) -> dict[str, Any]:
+def _round(r: Round, later: Agreement) -> dict[str, Any]:
     waited = None if r.active_at is None else round(r.active_at - r.triggered_at, 3)
     return {
         "number": r.number,
@@ -71,4 +90,10 @@ def _round(r: Round) -> dict[str, Any]:
         "seconds": r.seconds,
         "weights": r.weights,
         "notes": r.notes,
+        "later_labels": later.checked,
+        "accuracy": _rounded(later.share),
     }
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 3)

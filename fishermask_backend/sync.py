@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from fishermask_backend.errors import LabelStudioError, ProjectGone
 from fishermask_backend.labeling import LabelSpec, parse_label_config
+from fishermask_backend.settings import Settings
 from fishermask_backend.store import pool, projects
 from fishermask_backend.store.schema import Project
 from fishermask_backend.studio import PAGE, StudioProject, StudioTask
@@ -41,12 +42,17 @@ def sync(work: Workspace) -> LabelSpec:
     remote = _read_project(work, project)
     spec = parse_label_config(remote.label_config, work.settings.control_name)
     _take_config(work, remote, spec)
-    age = time.time() - project.pass_finished_at
-    if project.plan is None and (project.pass_wanted or age > work.settings.reconcile_minutes * 60):
+    if project.plan is None and pass_due(work.settings, project):
         _begin_pass(work, project)
-    _read_changes(work, spec)
+    read_changes(work, spec)
     _read_pages(work, spec)
     return spec
+
+
+def pass_due(settings: Settings, project: Project) -> bool:
+    """Say whether everything is to be compared again: asked for, long ago, or the clock jumped."""
+    age = time.time() - project.pass_finished_at
+    return project.pass_wanted or not 0 <= age <= settings.reconcile_minutes * 60
 
 
 def _read_project(work: Workspace, project: Project) -> StudioProject:
@@ -135,19 +141,25 @@ def _finish_pass(work: Workspace) -> None:
         gone = pool.unseen(session, project)
         pool.delete_tasks(session, project.id, gone)
         project.plan, project.pass_finished_at, project.progress = None, time.time(), None
-    if gone:
-        log.info("%s: %s tasks are gone from Label Studio", work.name, len(gone))
+    log.info("%s: read all %s tasks, %s are gone", work.name, project.plan_total, len(gone))
 
 
-def _read_changes(work: Workspace, spec: LabelSpec) -> None:
+def read_changes(work: Workspace, spec: LabelSpec) -> None:
+    """Read the tasks that changed since the last look; of very many, plan a full pass, too.
+
+    Raises:
+        LabelStudioError: Label Studio could not be read.
+    """
     project = work.project()
     since = max(0.0, project.cursor - OVERLAP_SECONDS)
     changed = work.studio.changed_tasks(project.studio_id, since)
-    if changed.total > len(changed.tasks):  # a large import: the pass reads it page by page
-        if project.plan is None:
-            _begin_pass(work, project)
-        return
     if not changed.tasks:
+        return
+    # The newest come first: after a large import all that is new may be on this page, or not.
+    oldest = min(task.updated_at for task in changed.tasks)
+    whole = changed.total <= len(changed.tasks) or oldest <= project.cursor
+    if not whole and project.plan is None:
+        _begin_pass(work, project)
         return
     with work.begin() as session:
         project = projects.get(session, work.project_id)
@@ -155,7 +167,8 @@ def _read_changes(work: Workspace, spec: LabelSpec) -> None:
         newest = max(task.updated_at for task in changed.tasks)
         if newest > project.cursor and time.time() - project.last_event_at > UNTOLD_SECONDS:
             project.last_event_at = time.time()  # no event told: the quiet time starts here
-        project.cursor = max(project.cursor, newest)
+        if whole:
+            project.cursor = max(project.cursor, newest)
 
 
 def _put(
@@ -167,6 +180,10 @@ def _put(
 ) -> None:
     images = [(task.task_id, str(task.data.get(spec.data_key) or "")) for task in tasks]
     pool.put_tasks(session, project, images, random.Random())
+    session.flush()
     if with_annotations:
-        session.flush()
-        pool.put_annotations(session, project, spec, {t.task_id: t.annotations for t in tasks})
+        found = {t.task_id: t.annotations for t in tasks}
+    else:  # what was withdrawn while nobody looked is on no page of annotated tasks
+        known = pool.tasks_by_id(session, project.id, [t.task_id for t in tasks if t.bare])
+        found = {i: () for i, t in known.items() if t.annotated or t.skipped_by}
+    pool.put_annotations(session, project, spec, found)

@@ -1,6 +1,7 @@
 """Named tensors in a safetensors file, written whole or not at all."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,12 +35,23 @@ def save_tensors(
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     stored = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     try:
-        save_file(stored, draft, dict(metadata or {}))
+        _write(stored, draft, dict(metadata or {}))
         _sync(draft)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
     _sync(path.parent)
+
+
+def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    try:
+        save_file(tensors, path, metadata)
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        code = int(number[1])
+        raise OSError(code, os.strerror(code), str(path)) from error
 
 
 def _sync(path: Path) -> None:

@@ -15,6 +15,14 @@ def number_of(name: str) -> int:
     return int(head) if name.startswith(PREFIX) and head.isdecimal() else 0
 
 
+def nth_of(name: str, number: int) -> int:
+    """Return which queue of the round `number` a version names; 0 if it names none of it."""
+    if number_of(name) != number:
+        return 0
+    nth = name.partition(".")[2]
+    return int(nth) if nth.isdecimal() else 1
+
+
 def is_ours(name: str | None) -> bool:
     """Say whether a model version was published by this backend."""
     return name == NO_ROUND or number_of(name or "") > 0

@@ -1,6 +1,5 @@
 """What one step of work on one project needs: its lease, the database, Label Studio, its folder."""
 
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +9,13 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from fishermask_backend.settings import Settings
-from fishermask_backend.store import Store, projects
-from fishermask_backend.store.projects import Lease
+from fishermask_backend.store import Store, leases, projects
+from fishermask_backend.store.leases import Lease
 from fishermask_backend.store.schema import Project
 from fishermask_backend.studio import Studio
 
-log = logging.getLogger(__name__)
-
 PROGRESS_SECONDS = 1.0
+INPUTS = "inputs-*.rows"  # in a project's folder
 
 
 @dataclass
@@ -54,7 +52,7 @@ class Workspace:
             LeaseLost: Another worker has.
         """
         with self.store.begin() as session:
-            projects.renew(session, self.lease)
+            leases.renew(session, self.lease)
             yield session
 
     def project(self) -> Project:
@@ -63,12 +61,9 @@ class Workspace:
             return projects.get(session, self.project_id)
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Show how far the work is: in the status, once a second, and at a stage's ends in the log."""
+        """Show in the status how far the work is: once a second, and at a stage's ends."""
         now = time.time()
-        ends = done in (0, total)
-        if ends:
-            log.info("%s: %s %s/%s", self.name, stage, done, total)
-        if not ends and now - self._progress_at < PROGRESS_SECONDS:
+        if done not in (0, total) and now - self._progress_at < PROGRESS_SECONDS:
             return
         self._progress_at = now
         with self.begin() as session:

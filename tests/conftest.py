@@ -2,39 +2,131 @@
 
 import os
 import random
+import shutil
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import create_engine, text
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker does, before torch is imported
 
 from fishermask_backend import model
 from fishermask_backend.settings import Settings, load_settings
-from fishermask_backend.store import Store, pool, projects, rounds
+from fishermask_backend.store import Store, pool, projects, queues, rounds
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Project, Round
+from tests.company import Proxy
 
+FIRST = Path(__file__).parent / "data" / "first_schema"  # made by make_first_schema.py beside it
 CONFIG = (
     '<View><Image name="image" value="$image"/><Choices name="label" toName="image">'
     '<Choice value="cat"/><Choice value="dog"/></Choices></View>'
 )
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of modules that say BOTH_DATABASES once with SQLite and once with PostgreSQL."""
+    both = getattr(metafunc.module, "BOTH_DATABASES", False)
+    if both and "settings" in metafunc.fixturenames:
+        metafunc.parametrize("settings", ["sqlite", "postgresql"], indirect=True)
+
+
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+def settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Settings]:
     """Settings as a process reads them, with the state in a temporary folder."""
     monkeypatch.chdir(tmp_path)  # no .env of the developer's
     monkeypatch.setenv("MODEL_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("PREDICT_WAIT", "0.3")
+    if getattr(request, "param", "sqlite") == "postgresql":
+        monkeypatch.setenv("DATABASE_URL", request.getfixturevalue("postgresql"))
     load_settings.cache_clear()
     model.open_store.cache_clear()
     yield load_settings()
     load_settings.cache_clear()
     model.open_store.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The address of a PostgreSQL started for these tests, on loopback."""
+    folders = [*map(str, Path("/usr/lib/postgresql").glob("*/bin")), os.environ.get("PATH", "")]
+    initdb, control = (shutil.which(x, path=os.pathsep.join(folders)) for x in ("initdb", "pg_ctl"))
+    if initdb is None or control is None:
+        pytest.skip("needs PostgreSQL: Debian's package `postgresql`, or initdb on the PATH")
+    user = "postgres" if os.getuid() == 0 else None  # PostgreSQL refuses root
+    # Its socket's path must be short, and pytest's folders are closed to other users.
+    folder = Path(tempfile.mkdtemp(prefix="fishermask-"))
+    if user:
+        shutil.chown(folder, user)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    data, listen = folder / "data", f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off"
+
+    def run(*command: str | Path) -> None:
+        subprocess.run(command, user=user, check=True, stdout=subprocess.DEVNULL, cwd=folder)
+
+    run(initdb, "-D", data, "-A", "trust", "-U", "me")
+    run(control, "-D", data, "-w", "-l", folder / "log", "-o", listen, "start")
+    yield f"postgresql+psycopg://me@127.0.0.1:{port}/postgres"
+    run(control, "-D", data, "-m", "immediate", "stop")
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgresql(postgresql_server: str) -> Iterator[str]:
+    """The address of an empty database of that server."""
+    yield postgresql_server
+    engine = create_engine(postgresql_server)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 2 MiB."""
+    with mounted(tmp_path / "small-disk", 2) as folder:
+        yield folder
+
+
+@contextmanager
+def mounted(folder: Path, megabytes: int) -> Iterator[Path]:
+    """Mount a disk of its own at a folder; only root may."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"a small disk cannot be mounted here: {error}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Take all room that a disk has; the file that takes it."""
+    filler = folder / "filler"
+    with (
+        pytest.raises(OSError, match="No space left"),
+        filler.open("wb", buffering=0) as file,
+    ):
+        while True:
+            file.write(bytes(4096))
+    return filler
 
 
 @pytest.fixture
@@ -48,8 +140,13 @@ def store(settings: Settings) -> Iterator[Store]:
 @pytest.fixture
 def project(store: Store, settings: Settings) -> Project:
     """A connected project, number 7 in Label Studio, with four embedded tasks and no round."""
+    return connected_project(store, settings.label_studio_url)
+
+
+def connected_project(store: Store, label_studio_url: str) -> Project:
+    """Store that project."""
     with store.begin() as session:
-        made = projects.register(session, settings.label_studio_url, 7, 1000)
+        made = projects.register(session, label_studio_url, 7, 1000)
         made.title, made.connected, made.label_config = "Animals", True, CONFIG
         made.pass_wanted, made.pass_finished_at = False, time.time()
         pool.put_tasks(session, made, [(i, f"/{i}.png") for i in range(1, 5)], random.Random(0))
@@ -64,6 +161,28 @@ def served(store: Store, project: Project) -> Project:
     """That project with an active round: the queue is 2, 1; then comes 3; task 4 is not scored."""
     publish_round(store, project, [2, 1], [Scored(3, 0.75, 0.1, np.array([0.5, 0.5]))])
     return project
+
+
+@pytest.fixture
+def first_release(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings with the state that the first release left: project 7, 8 labels, a serving round."""
+    shutil.copytree(FIRST / "projects", settings.model_dir / "projects")
+    with closing(sqlite3.connect(settings.model_dir / "fishermask.db")) as connection:
+        connection.executescript((FIRST / "fishermask.sql").read_text())
+    for name, value in {"BACKBONE": "small_cnn", "IMAGE_SIZE": "16"}.items():
+        monkeypatch.setenv(name, value)
+    load_settings.cache_clear()
+    return load_settings()
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    """A proxy that leads all requests to its `target`."""
+    server = Proxy()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 def publish_round(
@@ -82,6 +201,8 @@ def publish_round(
             "classes": ["cat", "dog"],
             "likelihood": "categorical",
             "inputs_key": "key",
+            "weights": "weights.safetensors",
+            "scorer": "scorer.safetensors",
             "triggered_at": now,
             "started_at": now,
             "computed_at": now,
@@ -93,8 +214,10 @@ def publish_round(
             Scored(task, 0.5 * i / len(queue), 1.0, np.array([0.9, 0.1]))
             for i, task in enumerate(queue)
         ]
-        rounds.put_round(session, made, [*places, *rest])
-        opened = rounds.open_queue(session, made, list(queue))
-        rounds.mark_imported(session, opened.id)
-        rounds.activate(session, opened.id)
+        rounds.open_round(session, made)
+        rounds.put_scores(session, made.id, [*places, *rest])
+        rounds.finish_round(session, made.id)
+        opened = queues.begin(session, made, list(queue))
+        queues.mark_imported(session, opened.id)
+        queues.activate(session, opened.id)
     return made

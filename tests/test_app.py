@@ -1,13 +1,15 @@
 """The web application: routes, refusals and who may call."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from fishermask_backend import app as application
 from fishermask_backend.app import create_app
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import projects
+from fishermask_backend.store import database, leases, pool, projects
 from tests.conftest import CONFIG
 
 TEXT = '<View><Text name="t" value="$t"/><TextArea name="a" toName="t"/></View>'
@@ -15,6 +17,7 @@ ROUTES = [
     ("POST", "/setup"), ("POST", "/predict"), ("POST", "/train"), ("GET", "/versions"),
     ("POST", "/validate"), ("POST", "/delete"), ("POST", "/duplicate_model"),
     ("POST", "/job_status"), ("GET", "/"), ("GET", "/projects"), ("GET", "/projects/7"),
+    ("GET", "/metrics"),
 ]  # fmt: skip
 
 
@@ -73,8 +76,25 @@ def test_status(client, served):
     assert whole["queue"] == {"version": "fishermask-1", "task_ids": [2, 1]}
     assert [r["acquisition"] for r in whole["rounds"]] == ["fishermask"]
     assert whole["rounds"][0]["trigger_to_order_seconds"] >= 0
+    assert client.get(f"/projects/{2**63}").status_code == 404
     missing = client.get("/projects/8")
     assert (missing.status_code, "8" in missing.json["error"]) == (404, True)
+
+
+def test_status_tells_how_well_it_learns(client, store, served):
+    with store.begin() as session:
+        row = projects.get(session, served.id)
+        (task,) = pool.tasks_by_id(session, served.id, [2]).values()
+        task.answer = '["cat"]'
+        lease = leases.claim(session, row.address, "worker")
+        leases.fail(session, lease, "Label Studio did not answer.")
+    whole = client.get("/projects/7").json
+    assert whole["learning"].startswith("Of the last 1 labels 100% were predicted")
+    assert (whole["accuracy"], whole["queue_left"], whole["failures"]) == (1.0, 2, 1)
+    (only,) = whole["rounds"]
+    assert (only["accuracy"], only["later_labels"]) == (1.0, 1)
+    (error,) = whole["errors"]
+    assert error == {"at": whole["next_try"] - 1, "error": whole["error"]}
 
 
 def test_status_tells_no_token(client, store, served):
@@ -107,6 +127,14 @@ def test_unsupported_config_shows_in_the_status_line(client):
         ("/webhook", {"project": {"id": 7}}, "action="),
         ("/webhook", {"action": "START_TRAINING"}, "project="),
         ("/train", {"project": "x"}, "project="),
+        ("/predict", {"project": f"7.{2**64}", "tasks": []}, "project="),
+        ("/predict", {"project": "7.1000", "tasks": [{"id": 2**63}]}, "tasks[0].id="),
+        ("/webhook", {"action": "START_TRAINING", "project": {"id": 2**63}}, "project="),
+        (
+            "/setup",
+            {"project": "7.1000", "schema": CONFIG, "access_token": "\ud800"},
+            "access_token=",
+        ),
     ],
 )
 def test_bad_requests_are_named(client, path, body, named):
@@ -115,7 +143,9 @@ def test_bad_requests_are_named(client, path, body, named):
     assert named in answer.json["error"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'"text"', b"\xff", b"[" * 100_000], ids=lambda body: body[:6]
+)
 @pytest.mark.parametrize("path", ["/setup", "/predict", "/webhook", "/train", "/validate"])
 def test_bodies_that_are_no_object(client, path, body):
     answer = client.post(path, data=body, content_type="application/json")
@@ -130,6 +160,24 @@ def test_too_large_a_body(client, monkeypatch):
     answer = create_app().test_client().post("/predict", data=body)
     assert answer.status_code == 413
     assert answer.is_json
+
+
+def test_locked_database_costs_what_must_be_written_only(store, served, monkeypatch):
+    monkeypatch.setattr(database, "HURRY_SECONDS", 0.05)
+    client = create_app().test_client()
+    with closing(sqlite3.connect(load_settings().model_dir / "fishermask.db")) as another:
+        another.execute("BEGIN IMMEDIATE")
+        event = {"action": "ANNOTATION_CREATED", "project": {"id": 7}}
+        refused = client.post("/webhook", json=event)
+        assert (refused.status_code, "Another program" in refused.json["error"]) == (503, True)
+        assert (
+            client.post("/setup", json={"project": "7.1000", "schema": CONFIG}).status_code == 200
+        )
+        asked = {"project": "7.1000", "tasks": [{"id": 2}, {"id": 4}]}  # 4 is not scored
+        answer = client.post("/predict", json=asked)
+        assert [r["score"] for r in answer.json["results"]] == [0.0, 1.0]
+        assert client.get("/projects/7").status_code == 200
+    assert client.post("/webhook", json=event).status_code == 201
 
 
 def test_unknown_paths_and_methods_are_json(client):

@@ -31,7 +31,7 @@ def test_help_names_every_command(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     text = capsys.readouterr().out
-    for command in ("serve", "worker", "status", "demo"):
+    for command in ("serve", "worker", "status", "export", "demo"):
         assert f"    {command} " in text
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
@@ -63,6 +63,16 @@ def test_wrong_setting_is_one_sentence(settings, command):
     ended = run(command, BATCH_SIZE="many")
     assert ended.returncode == 2
     assert ended.stderr.startswith("fishermask: BATCH_SIZE='many': ")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_folder_that_cannot_be_made_is_one_sentence(settings, tmp_path, command):
+    (tmp_path / "file").touch()
+    ended = run(command, MODEL_DIR=str(tmp_path / "file" / "state"))
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("fishermask: ")
+    assert "MODEL_DIR" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
 
 

@@ -8,14 +8,19 @@ import numpy as np
 import pytest
 from label_studio_ml import api as server_1x
 from label_studio_ml import model as library
+from sqlalchemy import func, select
 
 from fishermask_backend import model
 from fishermask_backend.errors import BadRequest, UnsupportedLabelConfig
-from fishermask_backend.model import FisherMaskBackend, parse_project
+from fishermask_backend.incoming import parse_project
+from fishermask_backend.model import FisherMaskBackend
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import pool, projects, rounds
+from fishermask_backend.store import leases, pool, projects, rounds
 from fishermask_backend.store.rounds import Scored
+from fishermask_backend.store.schema import Base
 from tests.conftest import CONFIG
+
+BOTH_DATABASES = True
 
 TEXT = '<View><Text name="t" value="$t"/><TextArea name="a" toName="t"/></View>'
 
@@ -71,6 +76,12 @@ def test_setup_s_token_rests_encrypted_and_only_without_a_key(store, monkeypatch
     with store.begin() as session:
         projects.get(session, stored(store).id).offered_token = None
     assert setup() is None
+
+
+@pytest.mark.parametrize("token", ["a\nb", "é", "a b", "a" * 5000])
+def test_what_cannot_be_a_token_is_not_kept(store, token):
+    FisherMaskBackend("7.1000", CONFIG, access_token=token).setup()
+    assert stored(store).offered_token is None
 
 
 @pytest.mark.parametrize("text", ["", ".", "x.1", "7.", "7.x", "-7.1"])
@@ -193,6 +204,24 @@ def test_other_events_and_projects_are_nothing(store, served):
     tell("ANNOTATION_CREATED", studio_id=8)
     assert stored(store).events == before
     assert stored(store, 8) is None
+
+
+def test_a_thousand_events_are_one_pending_round_and_no_row(store, served):
+    def rows():
+        with store.read() as session:
+            tables = Base.metadata.sorted_tables
+            return {t.name: session.scalar(select(func.count()).select_from(t)) for t in tables}
+
+    before = rows()
+    for number in range(1000):
+        tell("START_TRAINING" if number % 2 else "ANNOTATION_CREATED", studio_id=7 + number % 3)
+    assert rows() == before
+    with store.begin() as session:
+        lease = leases.claim(session, load_settings().label_studio_url, "a worker")
+        projects.get(session, lease.project_id).train_asked_at = 0.0  # a round has followed
+        leases.release(session, lease, due_at=time.time() + 3600)
+    assert stored(store).due_at > time.time() + 3000
+    assert not stored(store).train_asked_at
 
 
 @pytest.mark.parametrize("project", [None, {}, {"id": "7"}, [7]])

@@ -6,14 +6,19 @@ import numpy as np
 import pytest
 import torch
 
+from fishermask_backend import round as round_module
 from fishermask_backend.backbones import load_backbone
+from fishermask_backend.errors import LeaseLost
+from fishermask_backend.housekeeping import remove_leftovers
 from fishermask_backend.inputs import RowStore
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.round import run_round
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import pool, projects, rounds
+from fishermask_backend.store import leases, pool, projects, rounds
 from fishermask_backend.workspace import Workspace
 from tests.conftest import CONFIG
+
+BOTH_DATABASES = True
 
 SPEC = parse_label_config(CONFIG)
 POOL = 30
@@ -47,7 +52,7 @@ def work(store, project, monkeypatch):
         pool.put_tasks(session, row, [(i, f"/{i}.png") for i in ids], np.random.default_rng(0))
         for i, task in pool.tasks_by_id(session, project.id, ids).items():
             task.row = i - 1
-        lease = projects.claim(session, load_settings().label_studio_url, "worker")
+        lease = leases.claim(session, load_settings().label_studio_url, "worker")
     return Workspace(load_settings(), store, Published(), lease)
 
 
@@ -110,6 +115,36 @@ def test_same_labels_same_order(work, inputs, backbone):
     assert order(work, first)[0] == order(work, second)[0]
 
 
+def test_worker_that_lost_its_claim_writes_over_nothing(work, inputs, backbone, monkeypatch):
+    """It stalls while it saves its files; another worker computes the same round meanwhile."""
+    label(work, {1: ["cat"], 2: ["dog"]})
+    real, made = round_module.save_classifier, []
+
+    def stall(*arguments):
+        monkeypatch.setattr(round_module, "save_classifier", real)
+        with work.store.begin() as session:
+            projects.get(session, work.project_id).lease_until = 0.0
+            lease = leases.claim(session, work.settings.label_studio_url, "another")
+        other = Workspace(work.settings, work.store, Published(), lease)
+        made.extend([other, run_round(other, SPEC, backbone, inputs), files(work)])
+        real(*arguments)
+
+    monkeypatch.setattr(round_module, "save_classifier", stall)
+    with pytest.raises(LeaseLost):
+        run_round(work, SPEC, backbone, inputs)
+    other, kept, before = made
+    after = files(work)
+    assert {name: after[name] for name in before} == before
+    assert len(after) > len(before)  # it did write
+    remove_leftovers(other)
+    assert files(work) == before
+    assert kept.number == 1
+
+
+def files(work):
+    return {path.name: path.read_bytes() for path in work.folder.glob("round-*")}
+
+
 def test_number_is_above_what_is_published_already(work, inputs, backbone):
     work.studio = Published("resnet", "fishermask-7.2", "fishermask-3")
     assert run_round(work, SPEC, backbone, inputs).number == 8
@@ -117,17 +152,30 @@ def test_number_is_above_what_is_published_already(work, inputs, backbone):
 
 def test_answer_that_came_in_the_meantime_stays_pending(work, inputs, backbone, monkeypatch):
     label(work, {1: ["cat"], 2: ["dog"]})
-    real = rounds.put_round
+    real = rounds.finish_round
 
-    def label_another_first(session, new, scores):
+    def label_another_first(session, round_id):
         task = pool.tasks_by_id(session, work.project_id, [2])[2]
         task.answer = '["cat"]'
-        real(session, new, scores)
+        real(session, round_id)
 
-    monkeypatch.setattr(rounds, "put_round", label_another_first)
+    monkeypatch.setattr(rounds, "finish_round", label_another_first)
     run_round(work, SPEC, backbone, inputs)
     with work.store.read() as session:
         assert pool.counts(session, work.project_id).pending == 1
+
+
+def test_later_labels_say_how_good_the_round_before_was(work, inputs, backbone):
+    truth = {i: ["cat" if i % 2 else "dog"] for i in range(1, POOL + 1)}
+    label(work, {i: truth[i] for i in range(1, 11)})
+    first = run_round(work, SPEC, backbone, inputs)
+    label(work, {11: truth[11], 12: truth[12], 13: truth[13], 14: truth[13]})  # 14 is no cat
+    label(work, {1: ["dog"]})  # trained on already
+    second = run_round(work, SPEC, backbone, inputs)
+    with work.store.read() as session:
+        past, latest = rounds.history(session, work.project_id)
+    assert (past.number, past.checked, past.agreed) == (first.number, 4, 3)
+    assert (latest.number, latest.checked) == (second.number, 0)
 
 
 @pytest.mark.parametrize(("seconds", "left"), [(-1, False), (1, True)])

@@ -8,9 +8,11 @@ import pytest
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.schedule import next_look, round_reason, running_low
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import pool, projects, rounds
+from fishermask_backend.store import images, leases, pool, projects, rounds
 from fishermask_backend.workspace import Workspace
 from tests.conftest import CONFIG, publish_round
+
+BOTH_DATABASES = True
 
 SPEC = parse_label_config(CONFIG)
 
@@ -25,7 +27,7 @@ def small(monkeypatch):
 def work(store, project):
     with store.begin() as session:
         projects.get(session, project.id).registered_at = time.time()
-        lease = projects.claim(session, load_settings().label_studio_url, "worker")
+        lease = leases.claim(session, load_settings().label_studio_url, "worker")
     return Workspace(load_settings(), store, None, lease)
 
 
@@ -50,7 +52,7 @@ def test_first_queue_comes_when_all_images_are_there(work):
     assert reason(work) == "the first queue is wanted"
     change(work, [4], row=None)
     assert reason(work) == ""
-    change(work, [4], image_tries=pool.IMAGE_TRIES)  # it never will be
+    change(work, [4], image_tries=images.IMAGE_TRIES)  # it never will be
     assert reason(work) == "the first queue is wanted"
 
 
@@ -66,7 +68,7 @@ def test_first_queue_does_not_wait_for_a_large_pool(work):
 
 def test_no_image_no_round(work):
     change(work, [1, 2, 3, 4], row=None)
-    change(work, train_asked_at=time.time())
+    change(work, train_asked_at=work.began)
     assert reason(work) == ""
 
 
@@ -121,11 +123,30 @@ def test_other_classes_make_a_round(work, store, project, config):
     assert reason(work, config) == "the labelling config has other classes"
 
 
+def test_clock_that_was_put_back_does_not_stop_the_quiet_time(work, store, project):
+    publish_round(store, project, [3, 4])
+    label(work, 1)
+    change(work, last_event_at=time.time() + 3600)
+    assert reason(work) == "1 labels are new and no more came"
+
+
+def test_lost_files_make_a_round(work, store, project):
+    made = publish_round(store, project, [3, 4])
+    with store.begin() as session:
+        rounds.lose_files(session, made.id, "weights cannot be read")
+    assert reason(work) == "the files of the last round cannot be read"
+    with store.read() as session:
+        serving = rounds.active(session, project.id)
+    assert (serving.id, serving.notes) == (made.id, ["weights cannot be read"])
+
+
 def test_asking_and_another_backbone_make_a_round(work, store, project):
     publish_round(store, project, [2, 1, 3])
     assert reason(work, key="another") == "the first queue is wanted"
-    change(work, train_asked_at=time.time())
+    change(work, train_asked_at=work.began)
     assert reason(work) == "training was asked for"
+    change(work, train_asked_at=work.began + 1.0)  # by whom labels came that are not read yet
+    assert reason(work) == ""
 
 
 def test_queue_runs_low_while_others_wait(work, store, project):

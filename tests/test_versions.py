@@ -18,6 +18,21 @@ def test_number_of_a_version(version, number):
     assert versions.number_of(version) == number
 
 
+@pytest.mark.parametrize(
+    ("version", "nth"),
+    [
+        ("fishermask-7", 1),
+        ("fishermask-7.3", 3),
+        ("fishermask-7.x", 1),
+        ("fishermask-70", 0),
+        ("fishermask-8.3", 0),
+        ("other-7.3", 0),
+    ],
+)
+def test_which_queue_of_round_7(version, nth):
+    assert versions.nth_of(version, 7) == nth
+
+
 def test_ours():
     assert [
         v for v in ("fishermask-0", "fishermask-2.1", "sam", "", None) if versions.is_ours(v)

@@ -1,17 +1,25 @@
 """The worker: claims, failures and what they leave behind."""
 
 import logging
+import os
 import random
+import signal
+import sqlite3
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from fishermask_backend import worker as worker_module
 from fishermask_backend.errors import LabelStudioError, ProjectGone
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import pool, projects
+from fishermask_backend.store import Store, database, pool, projects
 from fishermask_backend.worker import Worker
 from fishermask_backend.workspace import project_folder
+
+BOTH_DATABASES = True
 
 
 @pytest.fixture
@@ -147,6 +155,73 @@ def test_claim_is_kept_while_a_step_computes(store, worker, waiting, monkeypatch
     monkeypatch.setattr(Worker, "_step", step)
     assert worker.work_once()
     assert seen == waiting[:1]
+
+
+HOLDER = """
+import time
+from fishermask_backend.settings import load_settings
+from fishermask_backend.store import Store
+from fishermask_backend.worker import Worker
+
+def hold(self, work):
+    work.progress("training", 1, 2)
+    print("holding", flush=True)
+    time.sleep(60)
+
+Worker._step = hold
+Worker(load_settings(), Store(load_settings().database)).work_once()
+"""
+
+
+def test_killed_worker_s_project_is_another_s_at_once(store, worker, waiting, caplog):
+    with store.begin() as session:
+        projects.get(session, waiting[1]).due_at = time.time() + 1000
+    root = Path(__file__).parents[1]
+    command = [sys.executable, "-c", HOLDER]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(root)}
+    ) as holder:
+        assert holder.stdout.readline() == "holding\n"
+        assert not worker.work_once()
+        assert stored(store, waiting[0]).progress["stage"] == "training"
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        assert not worker.work_once()
+        row = stored(store, waiting[0])
+        assert (row.lease_owner, row.progress, row.failures) == (None, None, 1)
+        assert "ended by force while training" in row.error
+        assert row.error in caplog.text
+        assert row.retry_at == row.error_at + 1
+
+
+def test_database_that_does_not_work_is_waited_for(store, worker, waiting, monkeypatch, caplog):
+    """A step that cannot note its end is done again, and the worker lives on."""
+    if not worker.settings.database.startswith("sqlite"):
+        pytest.skip("one writer at a time is SQLite's rule")
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(worker_module, "DISCOVER_SECONDS", float("inf"))
+    worker.store = Store(worker.settings.database)
+    holders, steps = [], []
+
+    def step(self, work):
+        steps.append(work.lease.fence)
+        if len(steps) > 1:
+            raise SystemExit(0)
+        holders.append(sqlite3.connect(self.settings.model_dir / "fishermask.db"))
+        holders[0].execute("BEGIN IMMEDIATE")
+        return time.time() + 1000
+
+    def pause(seconds):
+        if len(caplog.records) > 3:
+            holders[0].close()
+
+    monkeypatch.setattr(Worker, "_step", step)
+    monkeypatch.setattr(worker_module.time, "sleep", pause)
+    with pytest.raises(SystemExit):
+        worker.run()
+    assert steps == [1, 2]
+    assert "Another program holds it" in caplog.text
+    worker.store.close()
 
 
 def test_project_that_is_gone_leaves_nothing(store, worker, waiting, monkeypatch):

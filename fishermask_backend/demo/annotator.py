@@ -179,8 +179,9 @@ class Annotator:
             "parent_prediction": prediction and prediction["id"],
             "parent_annotation": None,
             "started_at": task.opened.isoformat(),
-            "unique_id": task.served["unique_lock_id"],
         }
+        if lock := task.served["unique_lock_id"]:  # null where others were quicker to lock it
+            body["unique_id"] = lock
         address = f"/api/tasks/{task.id}/annotations"
         answer(self.client.post(address, params={"project": self.project}, json=body))
         self.queues.done.add(task.id)

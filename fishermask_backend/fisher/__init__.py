@@ -17,10 +17,12 @@ from fishermask_backend.fisher.likelihood import rest_weight
 from fishermask_backend.fisher.mask import fisher_mask
 from fishermask_backend.fisher.scoring import PoolScorer, score_new
 from fishermask_backend.fisher.selection import Selection, select_batch
+from fishermask_backend.fisher.shards import Shards
 
 __all__ = [
     "PoolScorer",
     "Selection",
+    "Shards",
     "factors_on_disk",
     "fisher_diagonal",
     "fisher_mask",

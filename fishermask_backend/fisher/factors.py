@@ -1,6 +1,7 @@
 """Factors of the images' Fisher matrices over the masked parameters."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -116,10 +117,27 @@ def factors_on_disk(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> T
         path: The file, made or overwritten; delete it when the tensor is no longer needed.
         shape: (N, C, d).
         dtype: Of the entries; bfloat16 halves the file and keeps 3 digits.
+
+    Raises:
+        OSError: The disk has no room for it, and nothing is left there.
     """
     size = torch.Size(shape).numel()
     path.unlink(missing_ok=True)
+    _allocate(path, size * dtype.itemsize)
     return torch.from_file(str(path), shared=True, size=size, dtype=dtype).view(shape)
+
+
+def _allocate(path: Path, size: int) -> None:
+    """Make a file whose blocks are the disk's own: writing to a hole in a full disk kills."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        if size and hasattr(os, "posix_fallocate"):  # macOS has none
+            os.posix_fallocate(descriptor, 0, size)
+    except OSError:
+        path.unlink()
+        raise
+    finally:
+        os.close(descriptor)
 
 
 def _rows(

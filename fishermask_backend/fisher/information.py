@@ -17,13 +17,15 @@ computed afresh from A.
 """
 
 import logging
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from fishermask_backend.fisher.chunks import for_each_chunk
-from fishermask_backend.fisher.scoring import marginal_gains
+from fishermask_backend.fisher.scoring import marginal_gains, marginal_losses
+from fishermask_backend.fisher.shards import Shards
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +42,11 @@ DRIFT = 1e6  # growth of the inverse's errors by removals; picks make them small
 class Information:
     """A, I_U and every candidate's P and Q, through picks and removals.
 
+    Of a pool that is shared out among processes, each has A and I_U whole, and P and Q of its own
+    candidates.
+
     Attributes:
-        candidates: Pool indices (M,) of the images that may be picked, ascending, on the CPU.
+        candidates: Indices (M,) of the images that may be picked, ascending, on the CPU.
         inverse: A⁻¹ (d, d).
         pool_fisher: I_U (d, d).
         P: (M, C, C).
@@ -54,29 +59,34 @@ class Information:
         labelled: Tensor,
         candidates: Tensor,
         *,
-        batch_size: int,
+        total: int,
         scale: float,
         ridge: float,
+        shards: Shards,
     ) -> None:
         """Set up A = λI + Σ over labelled of VᵀV/(L + K).
 
         Args:
-            V: (N, C, d) of the whole pool.
+            V: (N, C, d) of this process's part of the pool.
             labelled: Ascending indices (L,).
             candidates: Ascending indices (M,).
-            batch_size: K.
+            total: L + K, over all parts of the pool.
             scale: Weight of a pick, X = scale · V.
             ridge: λ.
+            shards: The other parts.
 
         Raises:
             ValueError: A factor is not finite.
         """
         self._V, self._scale, self.candidates = V, scale, candidates.cpu()
-        self.pool_fisher = self._gram(torch.arange(len(V))) / max(len(V), 1)
+        self._shards = shards
+        images = sum(shards.counts(len(V), V))
+        self.pool_fisher = self._gram(torch.arange(len(V))) / max(images, 1)
         if not torch.isfinite(self.pool_fisher).all():
-            bad = next(n for n, factor in enumerate(V) if not torch.isfinite(factor).all())
-            raise ValueError(f"The factors of image {bad} are not finite: check the model.")
-        self._A = self._gram(labelled.cpu()) / max(len(labelled) + batch_size, 1)
+            bad = [n for n, factor in enumerate(V) if not torch.isfinite(factor).all()]
+            which = f"image {bad[0]}" if bad else "an image of another process"
+            raise ValueError(f"The factors of {which} are not finite: check the model.")
+        self._A = self._gram(labelled.cpu()) / total
         self._A.diagonal().add_(ridge)
         self._ridge = ridge
         self._warned = False
@@ -88,27 +98,35 @@ class Information:
     def gains(self) -> Tensor:
         """Return every candidate's marginal gain (M,)."""
         gains = marginal_gains(self.P, self.Q)
-        if len(gains) and self._restore(float(gains.max())):
+        largest = float(gains.max()) if len(gains) else -math.inf
+        if self._restore(self._shards.largest(largest, gains)):
             return marginal_gains(self.P, self.Q)
         return gains
 
     def losses(self, places: list[int]) -> Tensor:
         """Return tr[Q (I − P)⁻¹] of picked candidates: what the objective rises by without each."""
-        losses = _losses(self.P[places], self.Q[places])
-        if self._restore(float(losses.min())):
-            return _losses(self.P[places], self.Q[places])
+        losses = marginal_losses(self.P[places], self.Q[places])
+        smallest = float(losses.min()) if places else math.inf
+        if self._restore(-self._shards.largest(-smallest, losses)):
+            return marginal_losses(self.P[places], self.Q[places])
         return losses
 
-    def add(self, place: int) -> None:
-        """Label candidate number `place`."""
+    def add(self, place: int | None) -> None:
+        """Label candidate number `place`; None if it is another process's."""
         self._step(place, 1.0)
 
-    def remove(self, place: int) -> None:
+    def remove(self, place: int | None) -> None:
         """Take it back."""
         self._step(place, -1.0)
 
-    def _step(self, place: int, sign: float) -> None:
-        X = self._rows(self.candidates[place : place + 1]) * self._scale
+    def _factor(self, place: int | None) -> Tensor:
+        """Return X (C, d) of a candidate, wherever it is."""
+        if place is None:
+            return self._shards.sum(self._A.new_zeros(self._V.shape[1:]))
+        return self._shards.sum(self._rows(self.candidates[place : place + 1]) * self._scale)
+
+    def _step(self, place: int | None, sign: float) -> None:
+        X = self._factor(place)
         XA = X @ self.inverse
         growth, vectors = torch.linalg.eigh(XA @ X.T)
         growth = 1 + sign * growth
@@ -192,6 +210,7 @@ class Information:
                 total[:stop, start:stop].addmm_(V[:, :stop].T, V[:, start:stop])
 
         self._over(indices, PASS_BYTES, add)
+        total = self._shards.sum(total)
         return total.triu() + total.triu(1).T
 
     def _over(self, indices: Tensor, size: int, work: Callable[[slice, Tensor], None]) -> None:
@@ -211,13 +230,6 @@ class Information:
         in_a_row = last - first + 1 == len(indices)
         V = self._V[first : last + 1] if in_a_row else self._V[indices.to(self._V.device)]
         return V.flatten(0, 1).double()
-
-
-def _losses(P: Tensor, Q: Tensor) -> Tensor:
-    values, vectors = torch.linalg.eigh(P)
-    rotated = (vectors.mT @ Q @ vectors).diagonal(dim1=1, dim2=2)
-    left = (1 - values).clamp_min(torch.finfo(P.dtype).eps)
-    return torch.sum(rotated / left, 1)
 
 
 def _traces(matrices: Tensor) -> Tensor:

@@ -22,6 +22,14 @@ def marginal_gains(P: Tensor, Q: Tensor) -> Tensor:
     return (inverse * Q).sum((1, 2)).clamp_min(0)
 
 
+def marginal_losses(P: Tensor, Q: Tensor) -> Tensor:
+    """Return tr[Q (I − P)⁻¹] of picked images (N,): how much tr[A⁻¹ I_U] rises without each."""
+    values, vectors = torch.linalg.eigh(P)
+    rotated = (vectors.mT @ Q @ vectors).diagonal(dim1=1, dim2=2)
+    left = (1 - values).clamp_min(torch.finfo(P.dtype).eps)
+    return torch.sum(rotated / left, 1)
+
+
 @dataclass(frozen=True)
 class PoolScorer:
     """A selection's state after its last pick: enough to score images that it never saw.

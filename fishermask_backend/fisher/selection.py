@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fishermask_backend.fisher.information import Information
 from fishermask_backend.fisher.scoring import PoolScorer, score_new
+from fishermask_backend.fisher.shards import Shards
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +23,11 @@ class Selection(NamedTuple):
     """A batch in pick order, and the gains of the rest.
 
     Attributes:
-        indices: Pool indices (K,), fewer if fewer are unlabelled.
+        indices: Pool indices (K,), fewer if fewer are unlabelled. With shards these are counted over
+            all of them, by rank.
         gains: How much each pick lowered the objective tr[A⁻¹ I_U] when it was made, (K,) float64.
         remaining: Marginal gain of each image after the batch, (N,) float64; −inf for labelled and
-            picked images, which are no candidates.
+            picked images, which are no candidates. With shards, of this process's images.
         scorer: What `score_new` needs to put images that come later on the scale of `remaining`.
     """
 
@@ -45,6 +47,7 @@ def select_batch(
     pick_weight: PickWeight = "batch",
     pool_limit: int | None = None,
     seed: int = 0,
+    shards: Shards | None = None,
 ) -> Selection:
     """Pick the images whose labels lower tr[A⁻¹ I_U] most, one after the other.
 
@@ -65,6 +68,8 @@ def select_batch(
         pool_limit: At most so many unlabelled images, drawn at random, may be picked; the others
             count in I_U and are scored after the batch. None: all may.
         seed: Of that draw.
+        shards: The other processes, where each holds a part of the pool in `pool` and `labelled`;
+            all call this function with the same options. None: this one holds all.
 
     Returns:
         The selection. Of equal gains the lower index wins.
@@ -73,67 +78,106 @@ def select_batch(
         ValueError: Shapes or options do not fit, or a factor is not finite.
     """
     labelled = _checked(pool, labelled, batch_size, ridge, backward_steps).cpu()
+    shards = shards or Shards()
     known, unlabelled = labelled.nonzero().flatten(), (~labelled).nonzero().flatten()
-    candidates, others = _within(unlabelled, pool_limit, seed)
-    per_image = 1.0 / max(len(known) + batch_size, 1)
+    candidates, others = _within(unlabelled, pool_limit, seed, shards, pool)
+    start = sum(shards.counts(len(pool), pool)[: shards.rank])
+    total = max(sum(shards.counts(len(known), pool)) + batch_size, 1)
     if pick_weight not in ("batch", "sample"):
         raise ValueError(f"pick_weight={pick_weight!r} is unknown: use 'batch' or 'sample'.")
-    scale = math.sqrt(per_image * (batch_size if pick_weight == "batch" else 1))
+    scale = math.sqrt(1.0 / total * (batch_size if pick_weight == "batch" else 1))
     information = Information(
-        pool, known, candidates, batch_size=batch_size, scale=scale, ridge=ridge
+        pool, known, candidates, total=total, scale=scale, ridge=ridge, shards=shards
     )
-    picked, gains = _greedy(information, batch_size, backward_steps)
+    picked, gains = _greedy(information, candidates + start, batch_size, backward_steps, shards)
     scorer = PoolScorer(
         information.inverse, information.pool_fisher, information.inverse.new_tensor(scale)
     )
     left = information.gains()
-    left[picked] = -torch.inf
+    left[[place for place in picked.values() if place is not None]] = -torch.inf
     remaining = torch.full((len(pool),), -torch.inf, dtype=torch.float64, device=pool.device)
     remaining[candidates] = left
     for part in torch.split(others, CHUNK_IMAGES):
         remaining[part] = score_new(scorer, pool[part])
-    return Selection(candidates[picked].to(pool.device), left.new_tensor(gains), remaining, scorer)
+    indices = torch.tensor([*picked], dtype=torch.int64, device=pool.device)
+    return Selection(indices, left.new_tensor(gains), remaining, scorer)
 
 
 def _greedy(
-    information: Information, batch_size: int, backward_steps: float
-) -> tuple[list[int], list[float]]:
-    """Return the places of the picks among the candidates, in pick order, and their gains."""
+    information: Information,
+    indices: Tensor,
+    batch_size: int,
+    backward_steps: float,
+    shards: Shards,
+) -> tuple[dict[int, int | None], list[float]]:
+    """Return the picks in their order, and their gains.
+
+    Args:
+        information: Of this process's candidates.
+        indices: Their indices over all shards (M,), ascending.
+        batch_size: K.
+        backward_steps: b.
+        shards: The other processes.
+
+    Returns:
+        Each pick's index over all shards, with its place among this process's candidates or None;
+        and how much each lowered the objective.
+    """
     open_ = torch.ones_like(information.gains(), dtype=torch.bool)
-    picked: list[int] = []
+    picked: dict[int, int | None] = {}
     gains: list[float] = []
-    for _ in range(min(math.floor((backward_steps + 1) * batch_size), len(open_))):
+    most = sum(shards.counts(len(indices), open_))
+    for _ in range(min(math.floor((backward_steps + 1) * batch_size), most)):
         now = information.gains().masked_fill_(~open_, -torch.inf)
-        place = _first_largest(now)
-        picked.append(place)
-        gains.append(float(now[place]))
-        open_[place] = False
+        index, place = _first_largest(now, indices, shards)
+        picked[index] = place
+        gains.append(shards.largest(-math.inf if place is None else float(now[place]), now))
+        if place is not None:
+            open_[place] = False
         information.add(place)
     while len(picked) > batch_size:
-        places = sorted(picked)
-        out = picked.index(places[_first_largest(-information.losses(places))])
-        information.remove(picked[out])
-        del picked[out], gains[out]
+        ordered = sorted(picked)
+        own = {i: place for i, index in enumerate(ordered) if (place := picked[index]) is not None}
+        losses = information.pool_fisher.new_zeros(len(ordered))
+        losses[[*own]] = information.losses([*own.values()])
+        rises = -shards.sum(losses)
+        worst = ordered[int(_near(rises, float(rises.max())).nonzero()[0])]
+        del gains[[*picked].index(worst)]
+        information.remove(picked.pop(worst))
     return picked, gains
 
 
-def _within(unlabelled: Tensor, limit: int | None, seed: int) -> tuple[Tensor, Tensor]:
+def _first_largest(values: Tensor, indices: Tensor, shards: Shards) -> tuple[int, int | None]:
+    """Return the lowest index of those with the largest value, and its place if it is here."""
+    top = shards.largest(float(values.max()) if len(values) else -math.inf, values)
+    near = _near(values, top).nonzero().flatten().cpu()
+    first = int(indices[near[0]]) if len(near) else None
+    lowest = -shards.largest(-math.inf if first is None else -first, values)
+    return int(lowest), int(near[0]) if first == lowest else None
+
+
+def _near(values: Tensor, top: float) -> Tensor:
+    return values >= top - TIE * abs(top)
+
+
+def _within(
+    unlabelled: Tensor, limit: int | None, seed: int, shards: Shards, like: Tensor
+) -> tuple[Tensor, Tensor]:
     """Split the unlabelled into those that may be picked and those that are only scored."""
-    if limit is None or len(unlabelled) <= limit:
+    counts = shards.counts(len(unlabelled), like)
+    total, before = sum(counts), sum(counts[: shards.rank])
+    if limit is None or total <= limit:
         return unlabelled, unlabelled[:0]
     if limit < 1:
         raise ValueError(f"pool_limit={limit} must be at least 1.")
-    order = torch.randperm(len(unlabelled), generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(total, generator=torch.Generator().manual_seed(seed))
     log.info(
         "pool_limit: %d of %d unlabelled images, drawn with seed %d, are candidates; the others "
-        "are scored after the batch.", limit, len(unlabelled), seed,
+        "are scored after the batch.", limit, total, seed,
     )  # fmt: skip
-    return unlabelled[order[:limit].sort().values], unlabelled[order[limit:].sort().values]
-
-
-def _first_largest(values: Tensor) -> int:
-    top = values.max()
-    return int((values >= top - TIE * top.abs()).nonzero()[0])
+    drawn = torch.zeros(total, dtype=torch.bool).index_fill(0, order[:limit], True)
+    own = drawn[before : before + len(unlabelled)]
+    return unlabelled[own], unlabelled[~own]
 
 
 def _checked(

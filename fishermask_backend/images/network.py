@@ -11,6 +11,7 @@ from typing import Any
 import httpcore
 import httpx
 
+from fishermask_backend.certificates import tls_context
 from fishermask_backend.images.addresses import AddressGuard
 from fishermask_backend.images.urls import host_and_port
 
@@ -46,20 +47,20 @@ def time_left() -> float:
 class Connections:
     """Connection pools: one to servers directly, one for each proxy of the environment.
 
-    Proxies come from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, a company's certificate
-    authority from SSL_CERT_FILE or SSL_CERT_DIR. A proxy resolves names itself: behind one, only
-    hosts that the guard knows by name are let through.
+    Proxies come from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY. A proxy resolves names itself:
+    behind one, only hosts that the guard knows by name are let through.
 
     Args:
         guard: Which hosts may be connected to.
 
     Raises:
         ValueError: A proxy's address is not http or https.
+        CertificatesUnusable: The environment names a company's authority that cannot be read.
     """
 
     def __init__(self, guard: AddressGuard) -> None:
         self._guard = guard
-        self._tls = httpx.create_ssl_context()
+        self._tls = tls_context()
         self._direct = httpcore.ConnectionPool(
             ssl_context=self._tls,
             max_connections=None,

@@ -5,16 +5,35 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy.exc import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    ProgrammingError,
+)
 from sqlalchemy.orm import Session
 
 from fishermask_backend.errors import FisherMaskError
-from fishermask_backend.store.schema import Base
+from fishermask_backend.store.upgrade import upgrade
+
+BUSY_SECONDS = 15.0  # a transaction waits so long for another one's end
+HURRY_SECONDS = (
+    2.0  # in the web server: Label Studio waits a second for /webhook, and never repeats it
+)
+ADVICE = {  # by SQLite's words
+    "locked": "Another program holds it: end that.",
+    "full": "Free some of its disk.",
+    "I/O": "Look at its disk: full, or failing?",
+    "readonly": "Let this user write it and its folder.",
+    "unable to open": "Let this user write its folder.",
+    "malformed": "Labels are in Label Studio: stop web and worker, move the file away, start them.",
+    "not a database": "Stop web and worker, move the file away, start them.",
+}
 
 
-class DatabaseOutdated(FisherMaskError):
-    """The database's tables are not this version's."""
+class DatabaseUnavailable(FisherMaskError):
+    """The database does not work now: locked for long, a full disk, a server that is away."""
 
 
 class Store:
@@ -25,68 +44,100 @@ class Store:
             worker writes.
 
     Raises:
-        DatabaseOutdated: The tables are there, but of another version.
+        DatabaseOutdated, DatabaseTooNew: The tables are of a version that cannot be brought to this
+            one's.
+        DatabaseUnavailable: It cannot be opened.
     """
 
     def __init__(self, url: str) -> None:
+        self.busy_seconds = BUSY_SECONDS
         parsed = make_url(url)
-        self.engine = create_engine(parsed, pool_pre_ping=True)
+        # Parameters are tokens and addresses, and errors with their statements get into logs.
+        self.engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
         if parsed.get_backend_name() == "sqlite":
             if parsed.database:
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            _tune_sqlite(self.engine)
+                _make_folder(Path(parsed.database).parent)
+            self._tune_sqlite()
         self._reader = self.engine.execution_options(read_only=True)
-        try:
-            Base.metadata.create_all(self.engine)
-        except (OperationalError, ProgrammingError):
-            # Another process made the tables between our look and our making them.
-            Base.metadata.create_all(self.engine)
-        _check_columns(self.engine)
+        with self._sentences():
+            upgrade(self.engine)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
-        """Open a session whose work is committed at the end, or rolled back by an error."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        """Open a session whose work is committed at the end, or rolled back by an error.
+
+        Raises:
+            DatabaseUnavailable: It could not be written; nothing was.
+        """
+        with (
+            self._sentences(),
+            Session(self.engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Open a session that only reads, and so never waits for a writer."""
-        with Session(self._reader, expire_on_commit=False) as session, session.begin():
+        """Open a session that only reads, and so never waits for a writer.
+
+        Raises:
+            DatabaseUnavailable: It could not be read.
+        """
+        with (
+            self._sentences(),
+            Session(self._reader, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        try:
+            yield
+        except (DataError, IntegrityError, ProgrammingError):  # bugs of ours
+            raise
+        except DatabaseError as error:
+            reason = str(error.orig)
+            advice = next((a for word, a in ADVICE.items() if word in reason), "Is it running?")
+            place = self.engine.url.render_as_string()
+            raise DatabaseUnavailable(
+                f"The database {place} does not work ({reason}). {advice}"
+            ) from error
+
+    def hurry(self) -> None:
+        """From now on fail early where another program holds the database: somebody waits."""
+        self.busy_seconds = HURRY_SECONDS
+        self.engine.dispose()  # connections opened before would still be patient
 
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
 
+    def _tune_sqlite(self) -> None:
+        @event.listens_for(self.engine, "connect")
+        def _pragmas(connection: Any, _record: Any) -> None:
+            # The driver's own transaction handling begins late and would let two readers both become
+            # writers; `_begin` begins them instead.
+            connection.isolation_level = None
+            cursor = connection.cursor()
+            wait = f"busy_timeout={round(1000 * self.busy_seconds)}"
+            for pragma in (wait, "journal_mode=WAL", "synchronous=NORMAL"):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.execute("PRAGMA foreign_keys=ON")
+            cursor.close()
 
-def _check_columns(engine: Engine) -> None:
-    found = inspect(engine)
-    for table in Base.metadata.sorted_tables:
-        present = {column["name"] for column in found.get_columns(table.name)}
-        missing = sorted({column.name for column in table.columns} - present)
-        if missing:
-            raise DatabaseOutdated(
-                f"The database {engine.url.render_as_string()} was made by another version of this "
-                f"backend: table {table.name} lacks {', '.join(missing)}. Labels are in Label Studio "
-                "and are read again: stop web and worker, move the database away and start them."
-            )
+        @event.listens_for(self.engine, "begin")
+        def _begin(connection: Connection) -> None:
+            # IMMEDIATE: a transaction that reads and then writes must not find its read outdated.
+            read_only = connection.get_execution_options().get("read_only")
+            connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
-def _tune_sqlite(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def _pragmas(connection: Any, _record: Any) -> None:
-        # The driver's own transaction handling begins late and would let two readers both become
-        # writers; `_begin` begins them instead.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in ("busy_timeout=15000", "journal_mode=WAL", "synchronous=NORMAL"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # IMMEDIATE: a transaction that reads and then writes must not find its read outdated.
-        read_only = connection.get_execution_options().get("read_only")
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnavailable(
+            f"The database's folder {folder} cannot be made ({error.strerror}). Let this user write "
+            "there, or set MODEL_DIR to another folder."
+        ) from error

@@ -7,14 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from fishermask_backend.labeling import Answer, LabelSpec, resolve
-from fishermask_backend.store.schema import Annotation, Project, ScoreRequest, Task
+from fishermask_backend.store.schema import (
+    Annotation,
+    Project,
+    Round,
+    Score,
+    ScoreRequest,
+    Task,
+)
 
 RECENT_SECONDS = 7 * 86400.0
-IMAGE_TRIES = 5
 CHUNK = 500  # ids in one SQL statement: SQLite allows 32,766 variables, older ones 999
 
 
@@ -54,7 +60,7 @@ def put_tasks(
 ) -> None:
     """Insert or refresh tasks: (id, image address). A changed address forgets the old image."""
     known = tasks_by_id(session, project.id, [task_id for task_id, _ in tasks])
-    new = []
+    new, changed = [], []
     for task_id, image in dict(tasks).items():
         task = known.get(task_id)
         if task is None:
@@ -70,10 +76,22 @@ def put_tasks(
             continue
         task.seen_pass = project.pass_number
         if task.image != image:
+            changed.append(task_id)
             task.image, task.row, task.trained = image, None, None
             task.image_error, task.image_tries, task.image_retry_at = None, 0, 0.0
+    _forget_scores(session, project.id, changed)
     if new:
         session.execute(insert(Task), new)
+
+
+def _forget_scores(session: Session, project_id: int, ids: Sequence[int]) -> None:
+    """Forget what rounds thought of images that are no longer these tasks'."""
+    of_project = select(Round.id).where(Round.project_id == project_id)
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start : start + CHUNK]
+        session.execute(
+            delete(Score).where(Score.round_id.in_(of_project), Score.task_id.in_(chunk))
+        )
 
 
 def tasks_by_id(session: Session, project_id: int, ids: Sequence[int]) -> dict[int, Task]:
@@ -87,7 +105,11 @@ def tasks_by_id(session: Session, project_id: int, ids: Sequence[int]) -> dict[i
 
 
 def delete_tasks(session: Session, project_id: int, ids: Sequence[int]) -> None:
-    """Forget tasks that Label Studio no longer has, with their annotations."""
+    """Forget tasks that Label Studio no longer has, with their annotations and scores.
+
+    Label Studio on SQLite gives a deleted task's id to another one.
+    """
+    _forget_scores(session, project_id, ids)
     for start in range(0, len(ids), CHUNK):
         chunk = ids[start : start + CHUNK]
         for table in (Annotation, Task, ScoreRequest):
@@ -171,6 +193,16 @@ def embedded(session: Session, project_id: int) -> Sequence[Task]:
     ).all()
 
 
+def annotated(session: Session, project_id: int) -> list[tuple[Task, list[Annotation]]]:
+    """Return every task that has annotations (skips too), by id, with them."""
+    by_task: dict[int, list[Annotation]] = {}
+    query = select(Annotation).where(Annotation.project_id == project_id)
+    for a in session.scalars(query.order_by(Annotation.annotation_id)):
+        by_task.setdefault(a.task_id, []).append(a)
+    tasks = tasks_by_id(session, project_id, sorted(by_task))
+    return [(tasks[i], by_task[i]) for i in sorted(tasks)]
+
+
 def recent_annotators(session: Session, project_id: int) -> frozenset[int]:
     """Return who annotated or skipped anything here in the last week."""
     since = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - RECENT_SECONDS))
@@ -199,42 +231,13 @@ def servable(task: Task, skip_queue: str, annotators: Iterable[int]) -> bool:
     return not set(annotators) <= set(task.skipped_by)
 
 
-def next_to_embed(session: Session, project_id: int, count: int) -> Sequence[Task]:
-    """Return tasks whose image is wanted: asked for, then labelled ones, then in random order."""
-    now = time.time()
-    asked = select(ScoreRequest.task_id).where(ScoreRequest.project_id == project_id)
-    waiting = and_(Task.image_tries < IMAGE_TRIES, Task.image_retry_at <= now)
-    return session.scalars(
-        select(Task)
-        .where(Task.project_id == project_id, Task.row.is_(None), waiting)
-        .order_by(Task.task_id.in_(asked).desc(), Task.annotated.desc(), Task.shuffle)
-        .limit(count)
-    ).all()
-
-
-def image_errors(session: Session, project_id: int, limit: int = 20) -> dict[int, str]:
-    """Return some tasks whose image failed, with the reason."""
-    query = select(Task.task_id, Task.image_error).where(
-        Task.project_id == project_id, Task.image_error.is_not(None)
+def unlearnt(session: Session, project_id: int) -> bool:
+    """Say whether a label differs from what the last round was trained on, embedded or not."""
+    changed = Task.answer.is_distinct_from(Task.trained)
+    query = select(Task.task_id).where(
+        Task.project_id == project_id, changed, Task.image_error.is_(None)
     )
-    return {row.task_id: row.image_error or "" for row in session.execute(query.limit(limit))}
-
-
-def retry_images(session: Session) -> None:
-    """Give every failed image of every project another try: a setting may have changed."""
-    session.execute(
-        update(Task)
-        .where(Task.row.is_(None), Task.image_error.is_not(None))
-        .values(image_tries=0, image_retry_at=0.0)
-    )
-
-
-def next_image_try(session: Session, project_id: int) -> float | None:
-    """Return when the next image is to be tried (again); None if all are embedded or given up."""
-    query = select(func.min(Task.image_retry_at)).where(
-        Task.project_id == project_id, Task.row.is_(None), Task.image_tries < IMAGE_TRIES
-    )
-    return session.scalar(query)
+    return session.scalar(query.limit(1)) is not None
 
 
 def note_trained(session: Session, project_id: int, answers: Mapping[int, str]) -> None:

@@ -1,18 +1,16 @@
-"""Projects: which there are, what has been told about them, and who works on which.
+"""Projects: which there are, and what has been told about them.
 
-Pending work is a fact in this table. Whoever learns something (a webhook, a click) counts an event;
-a worker claims the project that is due, notes how far it looked, and says when it is due again.
+Pending work is a fact in this table. Whoever learns something (a webhook, a click) counts an event; a
+worker claims the project that is due (`leases`), notes how far it looked, and says when it is due
+again.
 """
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import and_, case, delete, literal, or_, select, update
+from sqlalchemy import case, delete, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from fishermask_backend.errors import LeaseLost
 from fishermask_backend.store.schema import (
     Annotation,
     Project,
@@ -22,20 +20,6 @@ from fishermask_backend.store.schema import (
     ScoreRequest,
     Task,
 )
-
-LEASE_SECONDS = 60.0
-COALESCE_SECONDS = 0.7  # labels that come faster share one look at Label Studio
-
-
-@dataclass(frozen=True)
-class Lease:
-    """The right to work on a project until `lease_until`; `fence` grows with every claim."""
-
-    project_id: int
-    studio_id: int
-    owner: str
-    fence: int
-    events: int
 
 
 def find(session: Session, address: str, studio_id: int, created: int | None) -> Project | None:
@@ -112,82 +96,9 @@ def wake(session: Session, project_id: int) -> None:
     )
 
 
-def claim(session: Session, address: str, owner: str) -> Lease | None:
-    """Claim the project that has been due longest, if any."""
-    now = time.time()
-    free = or_(Project.lease_owner.is_(None), Project.lease_until < now)
-    due = and_(Project.due_at <= now, Project.retry_at <= now)
-    found = session.scalars(
-        select(Project)
-        .where(Project.address == address, free, due)
-        .order_by(Project.due_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    ).first()
-    if found is None:
-        return None
-    found.lease_owner, found.lease_until, found.fence = owner, now + LEASE_SECONDS, found.fence + 1
-    session.flush()
-    return Lease(found.id, found.studio_id, owner, found.fence, found.events)
-
-
-def renew(session: Session, lease: Lease) -> None:
-    """Extend a lease; also proves, inside a transaction, that it still holds.
-
-    Raises:
-        LeaseLost: Another worker has claimed the project since.
-    """
-    kept = session.execute(
-        update(Project)
-        .where(Project.id == lease.project_id, Project.fence == lease.fence)
-        .values(lease_until=time.time() + LEASE_SECONDS)
-    )
-    if kept.rowcount != 1:  # type: ignore[attr-defined]
-        raise LeaseLost(f"Project {lease.studio_id} was taken over by another worker.")
-
-
-def release(session: Session, lease: Lease, *, due_at: float) -> None:
-    """End a step that went well: due again at `due_at`, or soon if more was told meanwhile."""
-    told = Project.events > lease.events
-    _end(
-        session,
-        lease,
-        due_at=case((told, time.time() + COALESCE_SECONDS), else_=due_at),
-        failures=0,
-        retry_at=0.0,
-        error="",
-    )
-
-
-def abandon(session: Session, lease: Lease) -> None:
-    """End a step that was cut off by a stop: due at once, for whoever comes."""
-    _end(session, lease, due_at=time.time())
-
-
-def _end(session: Session, lease: Lease, **values: Any) -> None:
-    session.execute(
-        update(Project)
-        .where(Project.id == lease.project_id, Project.fence == lease.fence)
-        .values(lease_owner=None, lease_until=0.0, progress=None, **values)
-    )
-
-
-def fail(session: Session, lease: Lease, error: str, *, longest_wait: float = 300.0) -> float:
-    """End a step that failed: remember why, and try again after a wait that doubles each time.
-
-    Returns:
-        Seconds until the next try.
-    """
-    project = get(session, lease.project_id)
-    if project.fence != lease.fence:
-        return 0.0
-    wait = min(longest_wait, 2.0 ** min(project.failures, 20))
-    now = time.time()
-    project.failures += 1
-    project.error, project.error_at = error, now
-    project.retry_at = project.due_at = now + wait
-    project.lease_owner, project.lease_until, project.progress = None, 0.0, None
-    return wait
+def everywhere(session: Session) -> Sequence[Project]:
+    """Return all projects, of whichever Label Studio."""
+    return session.scalars(select(Project).order_by(Project.id)).all()
 
 
 def forget(session: Session, project_id: int) -> None:

@@ -14,8 +14,8 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from fishermask_backend.store.pool import CHUNK
-from fishermask_backend.store.schema import Queue, Round, Score, ScoreRequest, Task
-from fishermask_backend.versions import NO_ROUND, number_of, version
+from fishermask_backend.store.schema import Round, Score, ScoreRequest, Task
+from fishermask_backend.versions import number_of
 
 KEPT_ROUNDS = 20  # rounds whose weights stay on disk
 
@@ -58,11 +58,23 @@ def next_number(session: Session, project_id: int, published: Sequence[str] = ()
     return max([stored or 0, *numbers]) + 1
 
 
-def put_round(session: Session, new: Round, scores: Sequence[Scored]) -> None:
-    """Store a computed round with the score of every task it saw."""
+def open_round(session: Session, new: Round) -> None:
+    """Begin to store a round: nobody sees it until its scores are there and it is finished."""
+    new.state = "storing"
     session.add(new)
     session.flush()
-    put_scores(session, new.id, scores)
+
+
+def finish_round(session: Session, round_id: int) -> None:
+    """Let a round be seen whose scores are stored."""
+    session.get_one(Round, round_id).state = "computed"
+
+
+def drop_unfinished(session: Session, project_id: int) -> None:
+    """Delete what a worker that was killed had stored of a round."""
+    unfinished = (Round.project_id == project_id, Round.state == "storing")
+    session.execute(delete(Score).where(Score.round_id.in_(select(Round.id).where(*unfinished))))
+    session.execute(delete(Round).where(*unfinished))
 
 
 def put_scores(session: Session, round_id: int, scores: Sequence[Scored]) -> None:
@@ -72,8 +84,8 @@ def put_scores(session: Session, round_id: int, scores: Sequence[Scored]) -> Non
 
 
 def latest(session: Session, project_id: int) -> Round | None:
-    """Return the newest round, whatever its state."""
-    query = select(Round).where(Round.project_id == project_id)
+    """Return the newest round that was computed, whatever has become of it."""
+    query = select(Round).where(Round.project_id == project_id, Round.state != "storing")
     return session.scalars(query.order_by(Round.number.desc()).limit(1)).first()
 
 
@@ -85,106 +97,21 @@ def active(session: Session, project_id: int) -> Round | None:
 
 def history(session: Session, project_id: int) -> Sequence[Round]:
     """Return all rounds, oldest first."""
-    query = select(Round).where(Round.project_id == project_id).order_by(Round.number)
-    return session.scalars(query).all()
+    query = select(Round).where(Round.project_id == project_id, Round.state != "storing")
+    return session.scalars(query.order_by(Round.number)).all()
 
 
-def active_queue(session: Session, project_id: int) -> Queue | None:
-    """Return the queue that Label Studio serves from."""
-    query = select(Queue).where(Queue.project_id == project_id, Queue.state == "active")
-    return session.scalars(query.order_by(Queue.id.desc()).limit(1)).first()
-
-
-def answered_version(session: Session, project_id: int) -> str:
-    """Return the version that /setup and /predict answer."""
-    queue = active_queue(session, project_id)
-    return queue.version if queue else NO_ROUND
-
-
-def open_queue(session: Session, source: Round, task_ids: Sequence[int]) -> Queue:
-    """Start a queue under a version no queue has had: `fishermask-<round>[.<n>]`.
-
-    A queue whose import was cut off is never resumed: its request may still arrive at Label Studio.
-    """
-    earlier = session.scalar(select(func.count()).where(Queue.round_id == source.id))
-    session.execute(
-        update(Queue)
-        .where(Queue.project_id == source.project_id, Queue.state == "importing")
-        .values(state="superseded", superseded_at=time.time())
-    )
-    queue = Queue(
-        project_id=source.project_id,
-        round_id=source.id,
-        version=version(source.number, (earlier or 0) + 1),
-        state="importing",
-        task_ids=list(task_ids),
-        created_at=time.time(),
-    )
-    session.add(queue)
-    session.flush()
-    return queue
-
-
-def mark_imported(session: Session, queue_id: int) -> None:
-    """Note that Label Studio holds the queue's predictions."""
-    queue = session.get_one(Queue, queue_id)
-    queue.state = "imported"
-    source = session.get_one(Round, queue.round_id)
-    if source.state == "computed":
-        source.state = "imported"
-
-
-def imported_queue(session: Session, project_id: int) -> Queue | None:
-    """Return a queue that is imported but not yet served."""
-    query = select(Queue).where(Queue.project_id == project_id, Queue.state == "imported")
-    return session.scalars(query.order_by(Queue.id.desc()).limit(1)).first()
-
-
-def activate(session: Session, queue_id: int) -> None:
-    """Make an imported queue, and its round, the ones that serve."""
-    now = time.time()
-    queue = session.get_one(Queue, queue_id)
-    session.execute(
-        update(Queue)
-        .where(
-            Queue.project_id == queue.project_id,
-            Queue.state.in_(["active", "imported"]),
-            Queue.id != queue.id,
-        )
-        .values(state="superseded", superseded_at=now)
-    )
-    queue.state, queue.active_at = "active", now
-    activate_round(session, queue.round_id)
-
-
-def activate_round(session: Session, round_id: int) -> None:
+def activate(session: Session, round_id: int) -> None:
     """Make a round the one whose scores and pre-labels serve."""
     source = session.get_one(Round, round_id)
     session.execute(
         update(Round)
-        .where(Round.project_id == source.project_id, Round.id != source.id)
+        .where(Round.project_id == source.project_id, Round.number < source.number)
         .where(Round.state != "superseded")
         .values(state="superseded")
     )
     source.state = "active"
     source.active_at = source.active_at or time.time()
-
-
-def queues(session: Session, project_id: int) -> Sequence[Queue]:
-    """Return all queues, oldest first."""
-    query = select(Queue).where(Queue.project_id == project_id).order_by(Queue.id)
-    return session.scalars(query).all()
-
-
-def outdated_queues(session: Session, project_id: int, before: float) -> Sequence[Queue]:
-    """Return superseded queues whose predictions may be deleted: superseded before a time."""
-    return session.scalars(
-        select(Queue).where(
-            Queue.project_id == project_id,
-            Queue.state == "superseded",
-            Queue.superseded_at < before,
-        )
-    ).all()
 
 
 def scores_of(session: Session, round_id: int, task_ids: Sequence[int]) -> dict[int, Score]:
@@ -197,33 +124,36 @@ def scores_of(session: Session, round_id: int, task_ids: Sequence[int]) -> dict[
     return found
 
 
+def every_score(session: Session, round_id: int) -> Sequence[Score]:
+    """Return all scores of a round, the task to label next first."""
+    query = select(Score).where(Score.round_id == round_id)
+    return session.scalars(query.order_by(Score.score, Score.task_id)).all()
+
+
 def order(session: Session, round_id: int) -> list[int]:
     """Return the tasks a round scored, the one to label next first."""
     query = select(Score.task_id).where(Score.round_id == round_id)
     return list(session.scalars(query.order_by(Score.score, Score.task_id)))
 
 
-def prune(session: Session, project_id: int) -> list[str]:
-    """Drop the scores of superseded rounds and old rounds' weights.
-
-    Returns:
-        Names of files in MODEL_DIR that nothing refers to any more.
-    """
+def prune(session: Session, project_id: int) -> None:
+    """Drop the scores of superseded rounds, and old rounds' mention of their files in MODEL_DIR."""
     serving = active(session, project_id)
-    files: list[str] = []
     if serving is None:
-        return files
+        return
     older = [r for r in history(session, project_id) if r.number < serving.number]
     ids = [r.id for r in older]
     session.execute(delete(Score).where(Score.round_id.in_(ids)))
     for i, past in enumerate(reversed(older)):
-        if past.scorer:
-            files.append(past.scorer)
-            past.scorer = None
-        if past.weights and i >= KEPT_ROUNDS:
-            files.append(past.weights)
+        past.scorer = None
+        if i >= KEPT_ROUNDS:
             past.weights = None
-    return files
+
+
+def lose_files(session: Session, round_id: int, note: str) -> None:
+    """Note that a round's files cannot be read; its scores go on serving until the next round."""
+    source = session.get_one(Round, round_id)
+    source.weights, source.scorer, source.notes = None, None, [*source.notes, note]
 
 
 def ask_scores(session: Session, project_id: int, task_ids: Sequence[int]) -> None:

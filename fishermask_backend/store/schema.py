@@ -30,7 +30,8 @@ class Project(Base):
     token: Mapped[str | None] = mapped_column(Text)  # encrypted; has read the project
     offered_token: Mapped[str | None] = mapped_column(Text)  # encrypted; from /setup, not tried yet
     connected: Mapped[bool] = mapped_column(default=False)
-    former: Mapped[dict[str, Any] | None]  # sampling and model_version before us
+    # sampling and model_version before us; `set`: ours have been set since
+    former: Mapped[dict[str, Any] | None]
     order_note: Mapped[str] = mapped_column(Text, default="")  # why the order isn't set, if so
 
     # Work. `events` counts what was told; a claim remembers the count it will have looked at.
@@ -58,6 +59,7 @@ class Project(Base):
     progress: Mapped[dict[str, Any] | None]
     error: Mapped[str] = mapped_column(Text, default="")
     error_at: Mapped[float] = mapped_column(default=0.0)
+    errors: Mapped[list[Any] | None]  # the last different ones, {"at", "error"}, oldest first
     registered_at: Mapped[float] = mapped_column(default=0.0)
 
 
@@ -123,6 +125,8 @@ class Round(Base):
     active_at: Mapped[float | None]
     seconds: Mapped[dict[str, Any]]  # a stage: seconds
     notes: Mapped[list[Any]]
+    checked: Mapped[int] = mapped_column(default=0)  # labels that came after its training,
+    agreed: Mapped[int] = mapped_column(default=0)  # and of these, those that its pre-label named
 
 
 class Score(Base):

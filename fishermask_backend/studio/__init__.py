@@ -1,6 +1,16 @@
 """Label Studio over its API."""
 
 from fishermask_backend.studio.client import PAGE, SAMPLING, Studio
+from fishermask_backend.studio.http import http_client, unanswered
 from fishermask_backend.studio.records import Page, StudioProject, StudioTask
 
-__all__ = ["PAGE", "SAMPLING", "Page", "Studio", "StudioProject", "StudioTask"]
+__all__ = [
+    "PAGE",
+    "SAMPLING",
+    "Page",
+    "Studio",
+    "StudioProject",
+    "StudioTask",
+    "http_client",
+    "unanswered",
+]

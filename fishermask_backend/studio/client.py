@@ -12,10 +12,11 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from label_studio_sdk import LabelStudio
+from label_studio_sdk import LabelStudio, MlBackend
 from label_studio_sdk.core.api_error import ApiError
 
 from fishermask_backend.errors import LabelStudioError, ProjectGone
+from fishermask_backend.studio.http import http_client, unanswered
 from fishermask_backend.studio.records import (
     Page,
     StudioProject,
@@ -23,6 +24,7 @@ from fishermask_backend.studio.records import (
     read_project,
     read_task,
 )
+from fishermask_backend.studio.refusals import reason, retry_after
 from fishermask_backend.versions import is_ours
 
 PAGE = 500  # of 1,000 uploads Label Studio makes a query that SQLite finds too deep: a 500
@@ -52,14 +54,22 @@ class Studio:
         key: Personal access token or legacy token.
         timeout: Seconds a call may take.
 
+    Proxies come from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY.
+
+    Raises:
+        CertificatesUnusable: The environment names a company's authority that cannot be read.
+
     Every method raises `LabelStudioError`; `project` and `backend_titles` raise `ProjectGone` where
     Label Studio has no such project (any more).
     """
 
     def __init__(self, address: str, key: str, *, timeout: float = 60.0) -> None:
-        self._http = httpx.Client(timeout=timeout, follow_redirects=False)
+        self._address, self._http = address, http_client(timeout)
         with _errors("log in"):
-            self._api = LabelStudio(base_url=address, api_key=key, httpx_client=self._http)
+            # Retries are the worker's: here they would keep other projects waiting.
+            self._api = LabelStudio(
+                base_url=address, api_key=key, httpx_client=self._http, max_retries=0
+            )
         # The SDK has no call for a project's own model versions; this is what its calls use.
         self._raw = self._api._client_wrapper
 
@@ -83,6 +93,19 @@ class Studio:
         with _errors("refresh the access token"):
             return {"Authorization": self._raw.get_headers()["Authorization"]}
 
+    def api(self) -> httpx.Client:
+        """Return a client for calls that the SDK has not, under the same key; to be closed."""
+        headers = self.authorization()
+        client = http_client(timeout=60)
+        client.base_url = httpx.URL(f"{self._address}/api/")
+        client.headers.update(headers)
+        return client
+
+    def user(self) -> str:
+        """Return the e-mail address of the key's user."""
+        with _errors("ask whose key it is"):
+            return str(self._api.users.whoami().email)
+
     def projects(self) -> list[StudioProject]:
         """Return every project the key can read."""
         with _errors("list projects"):
@@ -98,9 +121,11 @@ class Studio:
 
         It is known by its answer to /setup, which Label Studio keeps: a version of ours.
         """
-        with _errors(f"list the ML backends of project {studio_id}", project=studio_id):
-            backends = self._api.ml.list(project=studio_id)
-        return [b.title or "" for b in backends if is_ours(b.model_version)]
+        return [b.title or "" for b in self._own_backends(studio_id)]
+
+    def has_backend(self, studio_id: int, url: str) -> bool:
+        """Say whether a project's backend at this address is one of our kind."""
+        return any((b.url or "").rstrip("/") == url for b in self._own_backends(studio_id))
 
     def tasks_page(self, studio_id: int, page: int, *, annotated: bool = False) -> Page:
         """Return a page of 500 tasks by id; of all tasks, or of annotated (or skipped) ones."""
@@ -113,14 +138,18 @@ class Studio:
         return self._page(studio_id, query, size=1).total
 
     def changed_tasks(self, studio_id: int, since: float) -> Page:
-        """Return up to 500 tasks changed after a time (Label Studio's clock), with annotations."""
+        """Return up to 500 tasks changed after a time (Label Studio's clock), with annotations.
+
+        The newest change comes first.
+        """
         changed = {
             "filter": "filter:tasks:updated_at",
             "operator": "greater",
             "type": "Datetime",
             "value": datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         }
-        query = {"filters": {"conjunction": "and", "items": [changed]}}
+        filters = {"conjunction": "and", "items": [changed]}
+        query = {"filters": filters, "ordering": ["-tasks:updated_at"]}
         return self._page(studio_id, query, with_annotations=True)
 
     def newest_change(self, studio_id: int) -> float:
@@ -151,11 +180,7 @@ class Studio:
             How many Label Studio says it created.
         """
         with _errors(f"import {len(predictions)} predictions into project {studio_id}"):
-            answer = self._api.projects.import_predictions(
-                studio_id,
-                request=predictions,
-                request_options={"max_retries": 0},
-            )
+            answer = self._api.projects.import_predictions(studio_id, request=predictions)
         return int(answer.created or 0)
 
     def delete_version(self, studio_id: int, version: str) -> None:
@@ -171,10 +196,16 @@ class Studio:
             self._api.projects.update(studio_id, sampling=sampling, model_version=model_version)
         return self.project(studio_id)
 
+    def _own_backends(self, studio_id: int) -> list[MlBackend]:
+        with _errors(f"list the ML backends of project {studio_id}", project=studio_id):
+            backends = self._api.ml.list(project=studio_id)
+        return [b for b in backends if is_ours(b.model_version)]
+
     def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         response = self._raw.httpx_client.request(path, method=method, json=body)
         if response.status_code >= 400:
-            raise ApiError(status_code=response.status_code, body=response.text)
+            headers = dict(response.headers)
+            raise ApiError(status_code=response.status_code, headers=headers, body=response.text)
         return response.json() if response.content else None
 
     def _page(
@@ -207,18 +238,10 @@ def _errors(doing: str, *, project: int | None = None) -> Iterator[None]:
         # In its own words, that is: a proxy's 404 page says nothing about a project.
         if project is not None and status == 404 and isinstance(error.body, dict):
             raise ProjectGone(f"Project {project} was deleted.") from error
-        raise LabelStudioError(f"Cannot {doing}: {_reason(status, error.body)}", status) from error
+        raise LabelStudioError(
+            f"Cannot {doing}: {reason(status, error.body)}",
+            status,
+            retry_after(error.headers or {}),
+        ) from error
     except httpx.HTTPError as error:
-        text = str(error) or type(error).__name__
-        raise LabelStudioError(f"Cannot {doing}: Label Studio did not answer ({text}).") from error
-
-
-def _reason(status: int | None, body: Any) -> str:
-    detail = body.get("detail") if isinstance(body, dict) else body
-    more = body.get("validation_errors") if isinstance(body, dict) else None
-    text = f"Label Studio answered {status}: {str(detail)[:300]}"
-    if more:
-        text += f" {str(more)[:500]}"
-    if status == 401:
-        text += " Set LABEL_STUDIO_API_KEY to a token from Account & Settings in Label Studio."
-    return text
+        raise LabelStudioError(f"Cannot {doing}: {unanswered(error)}") from error

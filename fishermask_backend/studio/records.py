@@ -20,12 +20,13 @@ class StudioProject:
 
 @dataclass(frozen=True)
 class StudioTask:
-    """A task with its annotations (empty where they were not asked for)."""
+    """A task with its annotations (empty where they were not asked for), and whether it has any."""
 
     task_id: int
     data: dict[str, Any]
     updated_at: float
     annotations: tuple[dict[str, Any], ...]
+    bare: bool  # neither annotated nor skipped
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,9 @@ def read_task(task: Any) -> StudioTask:
         }
         for a in task.annotations or []
     )
-    return StudioTask(task.id, dict(task.data or {}), _time(task.updated_at), annotations)
+    counts = [getattr(task, f"{kind}_annotations", None) for kind in ("total", "cancelled")]
+    bare = counts == [0, 0]  # told to be none; where nothing is told, nothing is known
+    return StudioTask(task.id, dict(task.data or {}), _time(task.updated_at), annotations, bare)
 
 
 def _time(when: datetime | str) -> float:

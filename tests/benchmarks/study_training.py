@@ -1,10 +1,10 @@
 """How the classifier is best trained with few labels; the numbers of `docs/training.md`.
 
-    python tests/benchmarks/study_training.py sizes       # IMAGE_SIZE 96, 128, 160, 224
-    python tests/benchmarks/study_training.py balance     # rare classes: weights, sampling, nothing
-    python tests/benchmarks/study_training.py schedule    # the head's steps and learning rate
-    python tests/benchmarks/study_training.py whole       # the same where all layers are trained
-    python tests/benchmarks/study_training.py cold        # the first queue
+    python -m tests.benchmarks.study_training sizes       # IMAGE_SIZE 96, 128, 160, 224
+    python -m tests.benchmarks.study_training balance     # rare classes: weights, sampling, nothing
+    python -m tests.benchmarks.study_training schedule    # the head's steps and learning rate
+    python -m tests.benchmarks.study_training whole       # the same where all layers are trained
+    python -m tests.benchmarks.study_training cold        # the first queue
 
 Data: Fashion-MNIST (Debian's `dataset-fashion-mnist`), scikit-learn's digits, and for `sizes` grey
 crops of ten photos (needs scikit-image): which photo is it from, learnt in the left halves, tested
@@ -25,7 +25,6 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from sklearn.cluster import KMeans
-from study_data import CPU, cut_of, images_of, lite0, pixels_of, rows_of
 from torch import Tensor
 from torch.nn import functional
 
@@ -33,6 +32,7 @@ from fishermask_backend import classifier
 from fishermask_backend.backbones import Backbone, load_backbone
 from fishermask_backend.classifier import fit_classifier, probabilities
 from fishermask_backend.cold_start import cluster_typical, cold_start_features, typical_order
+from tests.benchmarks.study_data import CPU, cut_of, images_of, lite0, pixels_of, rows_of
 
 
 def accuracy_of(

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -48,6 +49,8 @@ class Backend:
         self.address = label_studio.url
         self.state = folder / "state"
         self.state.mkdir(parents=True, exist_ok=True)
+        here = f"sqlite:///{self.state / 'fishermask.db'}"
+        self.database = settings.get("DATABASE_URL", here)
         own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         env = own | SMALL | {
             "PYTHONPATH": str(ROOT),
@@ -55,7 +58,9 @@ class Backend:
             "LABEL_STUDIO_API_KEY": label_studio.token,
             "MODEL_DIR": str(self.state),
             "PORT": str(port),
+            "BACKEND_URL": self.url,
         } | settings  # fmt: skip
+        self._env = env
         self.web, self.worker = (
             ChildProcess(
                 command,
@@ -66,7 +71,8 @@ class Backend:
             )
             for command in ("serve", "worker")
         )
-        self.client = httpx.Client(base_url=self.url, timeout=30)
+        prefix = settings.get("URL_PREFIX", "")
+        self.client = httpx.Client(base_url=self.url + prefix, timeout=30)
         if "BASIC_AUTH_USER" in settings:
             self.client.auth = (settings["BASIC_AUTH_USER"], settings["BASIC_AUTH_PASS"])
 
@@ -82,12 +88,21 @@ class Backend:
         self.web.stop()
         self.worker.stop()
 
-    def kill(self) -> None:
-        """End both as a power cut does."""
-        for process in (self.worker, self.web):
+    def kill(self, *processes: ChildProcess) -> None:
+        """End these, or both, as a power cut does."""
+        for process in processes or (self.worker, self.web):
             assert process.pid
             os.killpg(process.pid, signal.SIGKILL)
             process.stop()
+
+    def run(self, *arguments: str) -> str:
+        """Run another command beside them; what it prints."""
+        ran = subprocess.run(
+            [sys.executable, "-m", "fishermask_backend.cli", *arguments],
+            env=self._env, cwd=self.state, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
 
     def status(self, project: Project) -> Status:
         """All that it says about a project; empty if it does not know it."""
@@ -130,7 +145,7 @@ class Backend:
         return self._answers(project, "answer")
 
     def _answers(self, project: Project, column: str) -> dict[int, str]:
-        store = Store(f"sqlite:///{self.state / 'fishermask.db'}")
+        store = Store(self.database)
         with store.read() as session:
             found = projects.find(session, self.address, project.id, None)
             assert found is not None

@@ -1,7 +1,8 @@
 """A real Label Studio for all tests here, and backends for it."""
 
+import json
 import os
-import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,10 +11,14 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from fishermask_backend.demo.server import LabelStudioServer
+from tests.benchmarks.engine.measure import machine as this_machine
 from tests.e2e.backends import ROOT, Backend
+from tests.e2e.machine import Machine, running
 from tests.e2e.people import Person
 from tests.e2e.projects import MakeProject, Project, digits, label_config
-from tests.images.image_server import Server
+from tests.images.image_server import Server, serving
+
+Told = Callable[[str, str, float], None]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,6 +39,16 @@ def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStud
         yield server
 
 
+@pytest.fixture(scope="module")
+def machine(
+    label_studio: LabelStudioServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Machine]:
+    """A backend that is moved step by step."""
+    folder = tmp_path_factory.mktemp("machine")
+    with running(label_studio.url, label_studio.token, folder) as made:
+        yield made
+
+
 @pytest.fixture(scope="session")
 def owner(label_studio: LabelStudioServer) -> Person:
     """The user who makes the projects."""
@@ -41,13 +56,16 @@ def owner(label_studio: LabelStudioServer) -> Person:
 
 
 @pytest.fixture(scope="session")
+def personal_token(owner: Person) -> str:
+    """The owner's personal access token, which Label Studio 1.23 makes by default; one a person."""
+    return str(owner.call("POST", "/api/token/")["token"])
+
+
+@pytest.fixture(scope="session")
 def image_host() -> Iterator[Server]:
     """A web server that the backend may take images from."""
-    server = Server()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving(Server()) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -88,6 +106,19 @@ def start_backend(
             return made.start()
 
         yield start
+
+
+@pytest.fixture
+def told(record_property: Callable[[str, object], None]) -> Told:
+    """Records a row of the table of faults: what failed, what a person reads, when it was over."""
+
+    def record(fault: str, seen: str, since: float) -> None:
+        record_property("machine", json.dumps(this_machine()))
+        record_property("fault", fault)
+        record_property("seen", seen)
+        record_property("recovered", f"{time.monotonic() - since:.1f}")
+
+    return record
 
 
 @pytest.fixture

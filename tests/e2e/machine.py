@@ -4,22 +4,28 @@ What a power cut leaves behind (a claim that nobody ends) is left behind by an e
 catches.
 """
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
+from werkzeug.serving import make_server
 
 from fishermask_backend import model
+from fishermask_backend.app import create_app
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import Store, rounds
+from fishermask_backend.store import Store, pool, queues, rounds
 from fishermask_backend.store import projects as store_projects
 from fishermask_backend.store.schema import Project as ProjectRow
 from fishermask_backend.store.schema import Queue, Round
 from fishermask_backend.worker import Worker
-from tests.e2e.backends import wait_for
+from tests.e2e.backends import SMALL, wait_for
 from tests.e2e.projects import Project
 
 
@@ -35,9 +41,9 @@ class Machine:
         self.store = model.open_store()
         self.worker = Worker(load_settings(), self.store)
 
-    def work(self, until: Callable[[], bool]) -> None:
+    def work(self, until: Callable[[], bool], seconds: float = 60) -> None:
         """Do steps until something is true."""
-        wait_for(lambda: until() or (self.worker.work_once() and until()))
+        wait_for(lambda: until() or (self.worker.work_once() and until()), seconds)
 
     def rest(self) -> None:
         """Do steps until there is nothing to do."""
@@ -50,7 +56,7 @@ class Machine:
         project.start_training()
         self.work(lambda: self.queue(project).version != before.version)
 
-    def look_at_everything(self, project: Project) -> None:
+    def look_at_everything(self, project: Project, seconds: float = 60) -> None:
         """Make a whole pass over the project, as it is made every ten minutes."""
         now = time.time()
         with self.store.begin() as session:
@@ -61,7 +67,7 @@ class Machine:
                 row = store_projects.get(session, self._id(session, project))
                 return row.pass_finished_at > now and row.lease_owner is None
 
-        self.work(done)
+        self.work(done, seconds)
 
     def power_on_again(self) -> None:
         """Start a new worker, when the claim of the old one has expired."""
@@ -72,20 +78,56 @@ class Machine:
 
     def queue(self, project: Project) -> Queue | None:
         with self.store.read() as session:
-            return rounds.active_queue(session, self._id(session, project))
+            return queues.active(session, self._id(session, project))
 
     def rounds(self, project: Project) -> list[Round]:
         with self.store.read() as session:
             return list(rounds.history(session, self._id(session, project)))
 
-    def error(self, project: Project) -> str:
+    def row(self, project: Project) -> ProjectRow:
         with self.store.read() as session:
-            return store_projects.get(session, self._id(session, project)).error
+            return store_projects.get(session, self._id(session, project))
+
+    def error(self, project: Project) -> str:
+        return self.row(project).error
+
+    def trained(self, project: Project) -> dict[int, str]:
+        """On which answer of which task the last round was trained."""
+        with self.store.read() as session:
+            tasks = pool.embedded(session, self._id(session, project))
+        return {t.task_id: t.trained for t in tasks if t.trained is not None}
+
+    def predict(self, project: Project, *ids: int) -> list[float]:
+        """Ask the web application, as Label Studio does: the score of each task."""
+        tasks = [{"id": i, "project": project.id, "data": {}} for i in ids]
+        answer = httpx.post(f"{self.url}/predict", json={"tasks": tasks}, timeout=30)
+        return [each["score"] for each in answer.raise_for_status().json()["results"]]
 
     def _id(self, session: Session, project: Project) -> int:
         found = store_projects.find(session, load_settings().label_studio_url, project.id, None)
         assert found
         return found.id
+
+
+@contextmanager
+def running(address: str, key: str, folder: Path) -> Iterator[Machine]:
+    """A machine for a Label Studio, with its web application in a thread."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)  # where no .env is
+        for name, value in SMALL.items():
+            patch.setenv(name, value)
+        patch.setenv("LABEL_STUDIO_URL", address)
+        patch.setenv("LABEL_STUDIO_API_KEY", key)
+        patch.setenv("MODEL_DIR", str(folder))
+        load_settings.cache_clear()
+        model.open_store.cache_clear()
+        server = make_server("127.0.0.1", 0, create_app(), threaded=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Machine(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+        model.open_store().close()
+    load_settings.cache_clear()
+    model.open_store.cache_clear()
 
 
 def let_claims_expire(store: Store) -> None:

@@ -55,7 +55,7 @@ class Person:
         self.call("DELETE", f"/api/annotations/{annotation['id']}")
 
     def _annotate(self, task: Task, **body: Any) -> dict[str, Any]:
-        if "unique_lock_id" in task:  # it was served, not opened from the list
+        if task.get("unique_lock_id"):  # served and locked, not opened from the list
             body["unique_id"] = task["unique_lock_id"]
         address = f"/api/tasks/{task['id']}/annotations"
         return dict(self.call("POST", address, params={"project": task["project"]}, json=body))

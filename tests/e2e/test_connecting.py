@@ -1,8 +1,11 @@
 """Connecting: what the project's Model page says, and tasks that go while they are queued."""
 
+import shutil
+from collections.abc import Callable
+
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person
-from tests.e2e.projects import MakeProject, Project, digits, label_config
+from tests.e2e.projects import MakeProject, Project, as_json, digits, label_config
 
 TEXT = (
     '<View><Text name="text" value="$image"/><Choices name="label" toName="text">'
@@ -61,3 +64,22 @@ def test_more_uploads_than_label_studio_lists_at_once(
         owner.call("POST", f"/api/projects/{project.id}/import", files=files)
     project.connect(backend.url)
     backend.until(project, lambda status: status["tasks"] == 1012, "every task read")
+
+
+def test_a_backend_that_lost_its_state_finds_its_own_projects_again(
+    start_backend: Callable[..., Backend], project: Project, owner: Person
+):
+    backend = start_backend()
+    project.connect(backend.url)
+    backend.queue(project)
+    owner.submit(owner.open_next(project.id), "zero")
+    backend.stop()
+    shutil.rmtree(backend.state)
+    backend.state.mkdir()
+    other = start_backend()  # of the same Label Studio
+    backend.start()
+    queue = backend.queue(project)
+    assert queue["version"] == "fishermask-2"  # above what Label Studio still has
+    assert backend.answers(project) == as_json(project.answers())
+    assert owner.open_next(project.id)["id"] == queue["task_ids"][0]
+    assert other.status(project) == {}

@@ -1,21 +1,15 @@
 """Interruptions: wherever a publishing or a process is cut off, the order stays whole."""
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
-from fishermask_backend import model
 from fishermask_backend import round as round_module
-from fishermask_backend.app import create_app
-from fishermask_backend.demo.server import LabelStudioServer
-from fishermask_backend.settings import load_settings
-from fishermask_backend.store import rounds
+from fishermask_backend.store import queues, rounds
 from fishermask_backend.store.schema import Queue
 from fishermask_backend.studio import Studio
-from tests.e2e.backends import SMALL
+from tests.e2e.backends import wait_for
 from tests.e2e.machine import (
     Machine,
     PowerCut,
@@ -26,28 +20,6 @@ from tests.e2e.machine import (
 )
 from tests.e2e.people import Person, result
 from tests.e2e.projects import Project, digits, label_config
-
-
-@pytest.fixture(scope="module")
-def machine(
-    label_studio: LabelStudioServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Machine]:
-    """The backend under test, with its web application in a thread."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in SMALL.items():
-            patch.setenv(name, value)
-        patch.setenv("LABEL_STUDIO_URL", label_studio.url)
-        patch.setenv("LABEL_STUDIO_API_KEY", label_studio.token)
-        patch.setenv("MODEL_DIR", str(tmp_path_factory.mktemp("machine")))
-        load_settings.cache_clear()
-        model.open_store.cache_clear()
-        server = make_server("127.0.0.1", 0, create_app(), threaded=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Machine(f"http://127.0.0.1:{server.server_port}")
-        server.shutdown()
-        model.open_store().close()
-    load_settings.cache_clear()
-    model.open_store.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +38,14 @@ def project(machine: Machine, owner: Person) -> Iterator[Project]:
 @pytest.mark.parametrize(
     ("place", "name", "cut", "version"),
     [
-        (rounds, "put_round", cut_before, "{}"),
+        (rounds, "open_round", cut_after, "{}"),
+        (rounds, "finish_round", cut_before, "{}"),
         (Studio, "tasks_by_id", cut_before, "{}"),
         (Studio, "import_predictions", cut_before, "{}.2"),
         (Studio, "import_predictions", cut_after, "{}.2"),
         (Studio, "set_order", cut_before, "{}"),
         (Studio, "set_order", cut_after, "{}"),
-        (rounds, "activate", cut_before, "{}"),
+        (queues, "activate", cut_before, "{}"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
@@ -107,6 +80,22 @@ def test_publish_cut_off_and_repeated(
     task = owner.open_next(project.id)
     assert task["id"] == queue.task_ids[0]
     owner.submit(task, project.truth[task["id"]])
+
+
+def test_first_order_cut_off_is_set_by_the_next_step(
+    machine: Machine, owner: Person, monkeypatch: pytest.MonkeyPatch
+):
+    fresh = Project(owner, "not ordered yet", label_config())
+    fresh.upload(digits()[:20])
+    fresh.connect(machine.url)
+    once(monkeypatch, Studio, "set_order", cut_before)
+    with pytest.raises(PowerCut):
+        machine.work(lambda: False)
+    machine.power_on_again()
+    machine.work(lambda: machine.queue(fresh) is not None)
+    check_order(fresh, machine.queue(fresh).version)
+    assert machine.row(fresh).order_note == ""
+    fresh.delete()
 
 
 def test_import_that_arrives_late_changes_nothing(
@@ -191,6 +180,31 @@ def test_training_asked_for_during_a_round_makes_one_more(
     assert len(machine.rounds(project)) == len(done) + 2
 
 
+def test_queue_is_topped_up_while_a_round_computes(
+    machine: Machine, project: Project, owner: Person, monkeypatch: pytest.MonkeyPatch
+):
+    machine.rest()
+    before = machine.queue(project)
+    number = machine.rounds(project)[-1].number
+    met: list[str] = []
+
+    def label_meanwhile(real: Any, *args: Any, **more: Any) -> Any:
+        for _ in range(6):  # of ten: fewer than a batch are left
+            task = owner.open_next(project.id)
+            owner.submit(task, project.truth[task["id"]])
+        wait_for(lambda: machine.queue(project).version != before.version)
+        met.append(machine.queue(project).version)
+        check_order(project, met[0])
+        return real(*args, **more)
+
+    project.start_training()
+    once(monkeypatch, round_module, "fit_classifier", label_meanwhile)
+    machine.work(lambda: len(machine.rounds(project)) > number and not machine.worker.work_once())
+    assert met[0].startswith(f"fishermask-{number}.")
+    check_order(project, f"fishermask-{number + 1}")
+    assert machine.rounds(project)[-1].labels + 6 == len(project.answers())
+
+
 def test_late_request_that_sets_an_older_queue_is_undone(machine: Machine, project: Project):
     machine.train(project)
     version = machine.queue(project).version
@@ -211,6 +225,25 @@ def test_old_queues_are_removed_and_younger_ones_kept(
     machine.look_at_everything(project)
     assert project.predictions(old.version) == []
     assert len(project.predictions(young.version)) == 10
+    check_order(project, machine.queue(project).version)
+
+
+def test_an_old_queue_that_a_paused_project_shows_is_kept(
+    machine: Machine, project: Project, owner: Person
+):
+    shown = machine.queue(project)
+    project.change(sampling="Sequential sampling")
+    for _ in range(5):
+        task = owner.open_next(project.id)
+        owner.submit(task, project.truth[task["id"]])
+    machine.work(lambda: machine.queue(project).version != shown.version)
+    assert machine.row(project).order_note
+    with machine.store.begin() as session:
+        session.get_one(Queue, shown.id).superseded_at -= 15 * 86400
+    machine.look_at_everything(project)
+    assert project["model_version"] == shown.version
+    assert len(project.predictions(shown.version)) == 10
+    machine.train(project)
     check_order(project, machine.queue(project).version)
 
 

@@ -1,6 +1,9 @@
 """Keys: a personal access token, the legacy token, none; and the password of the backend itself."""
 
+import base64
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,12 +14,6 @@ from tests.e2e.people import Person
 from tests.e2e.projects import MakeProject, Project
 
 AUTH = {"basic_auth_user": "label-studio", "basic_auth_pass": "a password"}
-
-
-@pytest.fixture(scope="module")
-def personal_token(owner: Person) -> str:
-    """A personal access token, which Label Studio 1.23 makes by default."""
-    return str(owner.call("POST", "/api/token/")["token"])
 
 
 @pytest.fixture
@@ -72,6 +69,31 @@ def test_personal_token_and_basic_auth(
     project.act("retrieve_tasks_predictions")
     assert len(project.predictions("fishermask-2")) == 40
 
+    said = [process.log_file.read_text() for process in (backend.web, backend.worker)]
+    commands = [path.read_bytes().decode() for path in Path("/proc").glob("[0-9]*/cmdline")]
+    assert any("fishermask_backend" in command for command in commands)
+    for secret in (personal_token, AUTH["basic_auth_pass"]):
+        assert not any(secret in text for text in said + commands)
+
+
+def test_secret_prefix(
+    start_backend: Callable[..., Backend], make_project: MakeProject, owner: Person
+):
+    prefix = "/4f6b-hard.to~guess"
+    backend = start_backend(URL_PREFIX=prefix)
+    project = make_project(20)
+    refused = owner.client.post("/api/ml", json={"url": backend.url, "project": project.id})
+    assert refused.status_code == 400
+    project.connect(backend.url + prefix)
+    queue = backend.queue(project)
+    (shown,) = project.backends()
+    assert (shown["state"], shown["model_version"]) == ("CO", queue["version"])
+    task = owner.open_next(project.id)
+    owner.submit(task, project.truth[task["id"]])
+    said = [process.log_file.read_text() for process in (backend.web, backend.worker)]
+    assert "POST /webhook 201" in said[0]
+    assert not any(prefix in text for text in said)
+
 
 def test_token_that_setup_brings(
     start_backend: Callable[..., Backend],
@@ -89,6 +111,20 @@ def test_token_that_setup_brings(
         for file in backend.state.rglob("*")
         if file.is_file()
     )
+
+    # What somebody else brings takes nothing away, a token that has expired included.
+    parts = ({"alg": "none", "typ": "JWT"}, {"exp": 1, "token_type": "refresh"})
+    expired = ".".join(
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts
+    )
+    body = {
+        "project": str(project.id),
+        "schema": project["label_config"],
+        "access_token": f"{expired}.x",
+    }
+    assert backend.client.post("/setup", json=body).is_success
+    project.label(5, owner)
+    backend.queue(project, after=queue["version"])
 
 
 def test_token_that_setup_brings_is_refused(

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 
-from fishermask_backend.store import Store
-from tests.e2e.backends import Backend, wait_for
-from tests.e2e.machine import let_claims_expire
+from tests.e2e.backends import Backend, Status, wait_for
 from tests.e2e.people import Person
 from tests.e2e.projects import MakeProject, as_json
 
@@ -26,11 +24,13 @@ def test_killed_in_a_round_and_started_again(
         assert task["predictions"][0]["model_version"] == "fishermask-1"
         owner.submit(task, project.truth[task["id"]])
 
-    store = Store(f"sqlite:///{backend.state / 'fishermask.db'}")
-    let_claims_expire(store)
-    store.close()
     backend.start()
-    queue = backend.queue(project, after="fishermask-1")
+    first = {"", "fishermask-1", "fishermask-1.2"}  # topped up while the round computes
+
+    def served(status: Status) -> bool:
+        return (status.get("queue") or {"version": ""})["version"] not in first
+
+    queue = backend.until(project, served, "served by another round")["queue"]
     assert backend.trained(project) == as_json(project.answers())
     assert [r["labels"] for r in backend.rounds(project)] == [0, 7]
     assert [p["task"] for p in project.predictions(queue["version"])] == queue["task_ids"]

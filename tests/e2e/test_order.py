@@ -1,5 +1,7 @@
 """The order: what `/next` serves is the queue, and labels lead to a new one."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.e2e.backends import Backend, Status
@@ -15,16 +17,6 @@ def queued(project: Project, backend: Backend) -> Project:
     return project
 
 
-def label(person: Person, project: Project, count: int) -> list[int]:
-    """Label what is served, truly; the tasks in the order they came."""
-    served = []
-    for _ in range(count):
-        task = person.open_next(project.id)
-        served.append(task["id"])
-        person.submit(task, project.truth[task["id"]])
-    return served
-
-
 def test_first_queue_is_served_in_its_order(project: Project, backend: Backend, owner: Person):
     project.connect(backend.url)
     queue = backend.queue(project)
@@ -33,16 +25,16 @@ def test_first_queue_is_served_in_its_order(project: Project, backend: Backend, 
     assert project["sampling"] == "Uncertainty sampling"
     assert project["model_version"] == "fishermask-1"
     assert [p["task"] for p in project.predictions("fishermask-1")] == queue["task_ids"]
-    assert label(owner, project, 4) == queue["task_ids"][:4]
+    assert project.label(4, owner) == queue["task_ids"][:4]
 
 
 def test_labels_lead_to_a_new_order(queued: Project, backend: Backend, owner: Person):
     first = backend.queue(queued)
-    label(owner, queued, 5)
+    queued.label(5, owner)
     second = backend.queue(queued, after=first["version"], seconds=60)
     assert second["version"] == queued["model_version"] == "fishermask-2"
     assert not set(second["task_ids"]) & set(first["task_ids"][:5])
-    assert label(owner, queued, 4) == second["task_ids"][:4]
+    assert queued.label(4, owner) == second["task_ids"][:4]
     last = backend.rounds(queued)[-1]
     assert (last["acquisition"], last["labels"]) == ("fishermask", 5)
     assert backend.trained(queued) == as_json({i: [queued.truth[i]] for i in first["task_ids"][:5]})
@@ -51,7 +43,7 @@ def test_labels_lead_to_a_new_order(queued: Project, backend: Backend, owner: Pe
 
 
 def test_pre_labels_are_the_round_s(queued: Project, backend: Backend, owner: Person):
-    label(owner, queued, 5)
+    queued.label(5, owner)
     version = backend.queue(queued, after="fishermask-1")["version"]
     shown = owner.open_next(queued.id)["predictions"]
     assert [p["model_version"] for p in shown] == [version]
@@ -98,7 +90,7 @@ def test_submit_under_a_superseded_queue_is_accepted(
     late = sign_up(owner)
     opened = late.open_next(queued.id)
     assert opened["predictions"][0]["model_version"] == "fishermask-1"
-    label(owner, queued, 5)
+    queued.label(5, owner)
     queue = backend.queue(queued, after="fishermask-1")
     annotation = late.submit(opened, queued.truth[opened["id"]])
     assert annotation["parent_prediction"] == opened["predictions"][0]["id"]
@@ -106,27 +98,27 @@ def test_submit_under_a_superseded_queue_is_accepted(
 
 
 def test_start_training_makes_a_round(queued: Project, backend: Backend, owner: Person):
-    label(owner, queued, 2)
+    queued.label(2, owner)
     queued.start_training()
     assert backend.queue(queued, after="fishermask-1")["version"] == "fishermask-2"
     assert [r["labels"] for r in backend.rounds(queued)] == [0, 2]
 
 
 def test_retrieve_predictions_leaves_the_order(queued: Project, backend: Backend, owner: Person):
-    label(owner, queued, 5)
+    queued.label(5, owner)
     queue = backend.queue(queued, after="fishermask-1")
     queued.act("retrieve_tasks_predictions")
     rows = queued.predictions(queue["version"])
     assert sorted(row["task"] for row in rows) == sorted(queued.truth)  # each has one
     assert [row["task"] for row in rows[:10]] == queue["task_ids"]
     assert all(row["result"] for row in rows)
-    assert label(owner, queued, 4) == queue["task_ids"][:4]
+    assert queued.label(4, owner) == queue["task_ids"][:4]
 
 
 def test_task_imported_later_goes_behind_the_queue(
     queued: Project, backend: Backend, owner: Person
 ):
-    label(owner, queued, 5)
+    queued.label(5, owner)
     queue = backend.queue(queued, after="fishermask-1")
     (new,) = queued.upload(digits()[40:41])
     (shown,) = queued.task(new)["predictions"]
@@ -135,7 +127,7 @@ def test_task_imported_later_goes_behind_the_queue(
     assert (
         shown["score"] >= 0.5 > max(p["score"] for p in queued.predictions(queue["version"])[:10])
     )
-    assert label(owner, queued, 4) == queue["task_ids"][:4]
+    assert queued.label(4, owner) == queue["task_ids"][:4]
 
 
 def test_two_projects_are_apart(
@@ -147,7 +139,7 @@ def test_two_projects_are_apart(
     ours = backend.queue(queued)
     assert set(theirs["task_ids"]) <= set(other.truth)
     assert set(ours["task_ids"]) <= set(queued.truth)
-    label(owner, other, 5)
+    other.label(5, owner)
     theirs = backend.queue(other, after=theirs["version"])
     assert backend.rounds(other)[-1]["classes"] == ["zero", "one", "two", "none"]
     assert set(backend.trained(other)) <= set(other.truth)
@@ -157,4 +149,27 @@ def test_two_projects_are_apart(
     assert backend.queue(queued) == ours
     assert queued["model_version"] == ours["version"]
     assert backend.status(queued)["labelled"] == 0
-    assert label(owner, queued, 2) == ours["task_ids"][:2]
+    assert queued.label(2, owner) == ours["task_ids"][:2]
+
+
+def test_approximations_are_told_and_place_later_tasks(
+    start_backend: Callable[..., Backend], project: Project, owner: Person
+):
+    backend = start_backend(
+        TOP_CLASSES="2", MAX_DIM="60", MAX_DIM_RULE="sketch", POOL_LIMIT="20", FACTORS="disk"
+    )
+    project.connect(backend.url)
+    backend.queue(project)
+    project.label(5, owner)
+    queue = backend.queue(project, after="fishermask-1")
+    notes = " ".join(backend.rounds(project)[-1]["notes"])
+    for name in ("TOP_CLASSES=2", "MAX_DIM=60", "POOL_LIMIT=20", "FACTORS=disk"):
+        assert name in notes
+    assert not list(backend.state.glob("factors*"))
+    (later,) = project.upload(digits()[40:41])
+    backend.until(project, lambda status: status["embedded"] == 41, "embedded")
+    body = {"tasks": [project.task(later)], "project": f"{project.id}"}
+    (answer,) = backend.client.post("/predict", json=body).json()["results"]
+    assert 0.5 <= answer["score"] < 1
+    assert answer["result"]
+    assert answer["model_version"] == queue["version"]

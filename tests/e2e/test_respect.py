@@ -21,17 +21,11 @@ def watchful(start_backend: Callable[..., Backend]) -> Backend:
     return start_backend(RECONCILE_MINUTES="0.05", QUIET_SECONDS="2", TAKE_OVER="true")
 
 
-def label(person: Person, project: Project, count: int = 5) -> None:
-    for _ in range(count):
-        task = person.open_next(project.id)
-        person.submit(task, project.truth[task["id"]])
-
-
 def test_changed_sampling_pauses_the_order(project: Project, backend: Backend, owner: Person):
     project.connect(backend.url)
     backend.queue(project)
     project.change(sampling="Sequential sampling")
-    label(owner, project)
+    project.label(5, owner)
     backend.queue(project, after="fishermask-1")
     assert project["sampling"] == "Sequential sampling"
     assert project["model_version"] == "fishermask-1"
@@ -84,7 +78,7 @@ def test_no_auto_order_and_no_pre_labels(
     project.connect(backend.url)
     backend.queue(project)
     assert project["model_version"] == "FisherMask"  # Label Studio's own doing
-    label(owner, project)
+    project.label(5, owner)
     queue = backend.queue(project, after="fishermask-1")
     assert (project["sampling"], project["model_version"]) == (before, "FisherMask")
     assert "AUTO_ORDER" in backend.status(project)["order"]
@@ -139,7 +133,7 @@ def test_lost_events_are_made_up_for(project: Project, watchful: Backend, owner:
     queue = watchful.queue(project)
     for hook in owner.call("GET", "/api/webhooks/", params={"project": project.id}):
         owner.call("DELETE", f"/api/webhooks/{hook['id']}/")
-    label(owner, project, 2)
+    project.label(2, owner)
     project.delete_tasks(queue["task_ids"][5])
     # Two labels and then none is enough, too.
     watchful.queue(project, after="fishermask-1")

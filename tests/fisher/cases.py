@@ -25,6 +25,7 @@ class Case:
     build: Callable[[], nn.Module]
     shape: tuple[int, ...]
     slow: frozenset[str] = frozenset()
+    batch: int = 4  # as many images as `sequence_first` has tokens
 
     def model(self, seed: int = 0) -> nn.Module:
         torch.manual_seed(seed)
@@ -267,9 +268,11 @@ LAYERS = [
 ]
 
 BACKBONES = [
-    Case("efficientnet_lite0", efficientnet_lite0, (3, 32, 32)),
-    Case("resnet18", lambda: models.resnet18(num_classes=CLASSES), (3, 32, 32)),
-    Case("mobilenet_v3_small", lambda: models.mobilenet_v3_small(num_classes=3), (3, 32, 32)),
+    Case("efficientnet_lite0", efficientnet_lite0, (3, 32, 32), batch=2),
+    Case("resnet18", lambda: models.resnet18(num_classes=CLASSES), (3, 32, 32), batch=2),
+    Case(
+        "mobilenet_v3_small", lambda: models.mobilenet_v3_small(num_classes=3), (3, 32, 32), batch=2
+    ),
     Case(
         "convnext",
         small_convnext,

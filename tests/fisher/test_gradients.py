@@ -9,8 +9,6 @@ from fishermask_backend.fisher.recording import differentiable, record
 from .cases import Case, ChangedInput
 from .oracle import slow_diagonal, slow_factors
 
-IMAGES = 4  # as many as `sequence_first` has tokens
-
 
 def assert_close(fast: torch.Tensor, slow: torch.Tensor, tolerance: float = 1e-11) -> None:
     """Equal to a part of the largest entry."""
@@ -20,14 +18,14 @@ def assert_close(fast: torch.Tensor, slow: torch.Tensor, tolerance: float = 1e-1
 
 
 def test_diagonal(case: Case, likelihood: str) -> None:
-    model, images = case.model(), case.images(IMAGES)
+    model, images = case.model(), case.images(case.batch)
     fast = fisher_diagonal(model, images, likelihood=likelihood)
     assert_close(fast, slow_diagonal(model, images, likelihood))
 
 
 @pytest.mark.parametrize("weighting", ["expected", "uniform"])
 def test_factors(case: Case, likelihood: str, weighting: str) -> None:
-    model, images = case.model(), case.images(IMAGES)
+    model, images = case.model(), case.images(case.batch)
     diagonal = fisher_diagonal(model, images, likelihood=likelihood)
     slow = slow_factors(model, images, weighting, likelihood)
     for mask in (
@@ -47,7 +45,7 @@ def test_every_entry(layer_case: Case, likelihood: str) -> None:
 
 
 def test_only_what_no_rule_knows_goes_the_slow_way(case: Case) -> None:
-    model, images = case.model(), case.images(IMAGES)
+    model, images = case.model(), case.images(case.batch)
     with differentiable(model):
         known = record(model, images[:1]).uses.keys() & record(model, images).uses.keys()
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
@@ -57,4 +55,4 @@ def test_only_what_no_rule_knows_goes_the_slow_way(case: Case) -> None:
 def test_an_input_changed_in_place_is_an_error_as_in_autograd() -> None:
     case = Case("changed_input", ChangedInput, (2, 5, 5))
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
-        fisher_diagonal(case.model(), case.images(IMAGES))
+        fisher_diagonal(case.model(), case.images(case.batch))

@@ -1,27 +1,22 @@
-import threading
+from contextlib import ExitStack
 
 import pytest
 
 from fishermask_backend.images import ImageLoader
-from tests.images.image_server import KEY, Server, png
+from tests.images.image_server import KEY, Server, png, serving
 
 
 @pytest.fixture
 def serve():
     """Starts servers on the loopback address, as many as a test asks for."""
-    servers = []
+    with ExitStack() as stack:
 
-    def start(routes=None):
-        server = Server()
-        server.routes.update(routes or {})
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        servers.append(server)
-        return server
+        def start(routes=None):
+            server = Server()
+            server.routes.update(routes or {})
+            return stack.enter_context(serving(server))
 
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+        yield start
 
 
 @pytest.fixture

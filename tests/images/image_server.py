@@ -2,6 +2,8 @@
 
 import http.server
 import io
+import threading
+from contextlib import contextmanager
 
 from PIL import Image
 
@@ -36,6 +38,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+@contextmanager
+def serving(server):
+    """Let a server answer in a thread of its own until the block ends."""
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -1,98 +1,16 @@
 """Proxies and certificates of a company, with a real proxy and a real certificate authority."""
 
-import datetime
-import http.client
-import http.server
-import select
 import socket
 import ssl
-import threading
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images import ImageLoader, ImageUnreachable
-from tests.images.image_server import Server, png
+from tests.company import certificate
+from tests.images.image_server import png
 
 OK = (200, {}, png())
-
-
-class Proxy(Server):
-    """Forwards plain requests and tunnels others, to `target`, whatever their host's name is."""
-
-    target = None
-
-    def __init__(self):
-        super().__init__()
-        self.RequestHandlerClass = ProxyHandler
-
-
-class ProxyHandler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.server.seen.append((self.path, dict(self.headers)))
-        path = "/" + self.path.split("/", 3)[3]
-        there = http.client.HTTPConnection(self.server.target)
-        there.request("GET", path)
-        body = there.getresponse().read()
-        there.close()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_CONNECT(self):
-        self.server.seen.append((self.path, dict(self.headers)))
-        self.send_response(200)
-        self.end_headers()
-        host, port = self.server.target.split(":")
-        with socket.create_connection((host, int(port))) as there:
-            ends = {self.connection: there, there: self.connection}
-            while True:
-                for ready in select.select(list(ends), [], [])[0]:
-                    data = ready.recv(65536)
-                    if not data:
-                        return
-                    ends[ready].sendall(data)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def proxy():
-    server = Proxy()
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-def certificate(name, folder):
-    """A self-signed certificate for a name; returns the files of certificate and key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    files = folder / "cert.pem", folder / "key.pem"
-    files[0].write_bytes(signed.public_bytes(pem))
-    files[1].write_bytes(secret)
-    return files
 
 
 @pytest.fixture
@@ -120,10 +38,11 @@ def images_example(monkeypatch):
     )
 
 
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
 def test_a_companys_certificates_and_the_name_they_are_for(
-    secure, label_studio, loader_for, images_example, monkeypatch
+    secure, label_studio, loader_for, images_example, monkeypatch, variable
 ):
-    monkeypatch.setenv("SSL_CERT_FILE", str(secure.authority))
+    monkeypatch.setenv(variable, str(secure.authority))
     loader = loader_for(label_studio, "images.example")
     url = f"https://images.example:{secure.server_port}/a.png"
     assert loader.load(url, task_id=7).any()

@@ -1,53 +1,11 @@
-import time
-
 import numpy as np
-import pytest
 
-from fishermask_backend.store import projects, rounds
+from fishermask_backend.store import rounds
 from fishermask_backend.store.rounds import Scored
-from fishermask_backend.store.schema import Queue, Round
 
+from .stored import new_round, publish, put
 
-@pytest.fixture
-def project_id(store):
-    with store.begin() as session:
-        return projects.register(session, "http://ls", 1, 1000).id
-
-
-def new_round(project_id, number=1, **more):
-    now = time.time()
-    fields = {
-        "project_id": project_id,
-        "number": number,
-        "acquisition": "fishermask",
-        "state": "computed",
-        "labels": 20,
-        "pool": 3,
-        "classes": ["cat", "dog"],
-        "likelihood": "categorical",
-        "inputs_key": "k",
-        "triggered_at": now,
-        "started_at": now,
-        "computed_at": now,
-        "seconds": {},
-        "notes": [],
-    }
-    return Round(**(fields | more))
-
-
-def put(store, project_id, number=1, scores=(), **more):
-    with store.begin() as session:
-        made = new_round(project_id, number, **more)
-        rounds.put_round(session, made, scores)
-        return made
-
-
-def publish(store, source, tasks=(3, 1, 2)):
-    with store.begin() as session:
-        queue = rounds.open_queue(session, source, tasks)
-        rounds.mark_imported(session, queue.id)
-        rounds.activate(session, queue.id)
-        return queue.version
+BOTH_DATABASES = True
 
 
 def test_scores_come_back_in_order_with_probabilities(store, project_id):
@@ -65,34 +23,18 @@ def test_scores_come_back_in_order_with_probabilities(store, project_id):
         assert rounds.class_probabilities(made, found[2]) == {}
 
 
-def test_every_publishing_has_a_version_of_its_own(store, project_id):
-    made = put(store, project_id)
-    versions = [publish(store, made) for _ in range(3)]
-    assert versions == ["fishermask-1", "fishermask-1.2", "fishermask-1.3"]
-    with store.read() as session:
-        states = [q.state for q in rounds.queues(session, project_id)]
-        assert states == ["superseded", "superseded", "active"]
-        assert rounds.answered_version(session, project_id) == "fishermask-1.3"
-
-
-def test_an_import_that_was_cut_off_is_not_resumed(store, project_id):
-    made = put(store, project_id)
+def test_a_round_half_stored_is_not_seen_and_goes(store, project_id):
+    put(store, project_id, 1)
     with store.begin() as session:
-        rounds.open_queue(session, made, [1])
-    assert publish(store, made) == "fishermask-1.2"
-    with store.read() as session:
-        assert [q.state for q in rounds.queues(session, project_id)] == ["superseded", "active"]
-
-
-def test_an_activated_round_supersedes_the_one_before(store, project_id):
-    first = put(store, project_id)
-    publish(store, first)
-    second = put(store, project_id, 2)
-    with store.read() as session:
-        assert rounds.active(session, project_id).number == 1  # goes on serving
-    publish(store, second)
-    with store.read() as session:
-        assert [r.state for r in rounds.history(session, project_id)] == ["superseded", "active"]
+        unfinished = new_round(project_id, 2)
+        rounds.open_round(session, unfinished)
+        rounds.put_scores(session, unfinished.id, [Scored(1, 0.5, 0.1, None)])
+    with store.begin() as session:
+        assert rounds.latest(session, project_id).number == 1
+        assert [r.number for r in rounds.history(session, project_id)] == [1]
+        rounds.drop_unfinished(session, project_id)
+        assert rounds.next_number(session, project_id, []) == 2
+        assert rounds.every_score(session, unfinished.id) == []
 
 
 def test_numbers_go_on_above_what_label_studio_still_has(store, project_id):
@@ -108,23 +50,12 @@ def test_prune_keeps_the_serving_rounds_scores_only(store, project_id):
     two = put(store, project_id, 2, [Scored(1, 0.0, 0.0, None)], scorer="b", weights="x")
     publish(store, two)
     with store.begin() as session:
-        assert rounds.prune(session, project_id) == ["a"]
+        rounds.prune(session, project_id)
+        first, second = rounds.history(session, project_id)
+        assert (first.weights, first.scorer) == ("w", None)
+        assert (second.weights, second.scorer) == ("x", "b")
         assert rounds.order(session, one.id) == []
         assert rounds.order(session, two.id) == [1]
-
-
-def test_queues_are_outdated_only_once_superseded_long_ago(store, project_id):
-    made = put(store, project_id)
-    publish(store, made)
-    publish(store, made)
-    with store.begin() as session:
-        assert rounds.outdated_queues(session, project_id, time.time() - 60) == []
-        first = session.get_one(Queue, 1)
-        first.superseded_at = time.time() - 120
-        session.flush()
-        assert [
-            q.version for q in rounds.outdated_queues(session, project_id, time.time() - 60)
-        ] == ["fishermask-1"]
 
 
 def test_requests_are_asked_once(store, project_id):

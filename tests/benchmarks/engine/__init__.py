@@ -4,8 +4,6 @@
     python -m tests.benchmarks.engine gradients page     # some parts; the page of what is there
     python -m tests.benchmarks.engine --quick            # a check that everything runs: minutes
 
-Wants a machine that does nothing else. Needs what `BENCHMARK_PACKAGES` names beside the development
-environment. Results rest in .benchmarks/engine/, one JSON file a part.
+Wants a machine that does nothing else, and an hour. Results rest in .benchmarks/engine/, one JSON
+file a part. The options need Fashion-MNIST (Debian's `dataset-fashion-mnist`).
 """
-
-BENCHMARK_PACKAGES = ("matplotlib", "scikit-activeml==1.0.1")

@@ -3,16 +3,18 @@ import json
 import time
 from datetime import date
 
-from . import gradients, options, page, rivals, rounds, scoring, selection
+from . import gradients, options, page, rivals, rounds, scoring, selection, strategies
 from .measure import RESULTS, gemm_rates, machine
 
 PARTS = {
     "gradients": gradients.run,
     "selection": selection.run,
+    "agreement": selection.agreement,
     "rivals": rivals.run,
     "scoring": scoring.run,
     "rounds": rounds.run,
     "options": options.run,
+    "strategies": strategies.run,
 }
 
 

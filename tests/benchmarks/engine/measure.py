@@ -44,10 +44,16 @@ def spread(times: list[float]) -> dict[str, float]:
     return {"median": statistics.median(times), "low": low, "high": high, "runs": len(times)}
 
 
-def in_process(module: str, *arguments: object) -> dict[str, Any]:
-    """Run a module's `child` in a process of its own, so that its peak memory is its own."""
+def in_process(module: str, *arguments: object, limit: float | None = None) -> dict[str, Any]:
+    """Run a module's `child` in a process of its own, so that its peak memory is its own.
+
+    Raises:
+        subprocess.TimeoutExpired: It took longer than the limit, in seconds.
+    """
     command = [sys.executable, "-m", f"{__package__}.{module}", *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, timeout=limit
+    )
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     print(module, *arguments, result, flush=True)
     return result

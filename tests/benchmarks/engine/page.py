@@ -2,10 +2,12 @@
 
 import json
 import statistics
-from pathlib import Path
 from typing import Any
 
+from . import targets
 from .measure import RESULTS, ROOT
+from .plot import plot
+from .study_page import difference, strategies
 
 PAGE, PLOT = ROOT / "docs/benchmarks.md", ROOT / "docs/benchmarks.svg"
 QUICK_PAGE = RESULTS / "quick.md"
@@ -14,7 +16,7 @@ QUICK_PAGE = RESULTS / "quick.md"
 def write(*, quick: bool) -> None:
     """Write the page; a quick run's goes beside its results."""
     found = {path.stem: json.loads(path.read_text()) for path in RESULTS.glob("*.json")}
-    sections = [HEADING]
+    sections = [HEADING, *targets.section(found)]
     for name, section in SECTIONS.items():
         if name in found:
             made = found[name]
@@ -51,6 +53,8 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def seconds(value: float) -> str:
+    if value >= 1000:
+        return f"{value:,.0f} s"
     return f"{value * 1000:.3g} ms" if value < 1 else f"{value:.3g} s"
 
 
@@ -129,6 +133,13 @@ def selection(made: dict[str, Any]) -> str:
     )  # fmt: skip
 
 
+def agreement(made: dict[str, Any]) -> str:
+    return (
+        f"Of all {made['K']} picks from {made['N']:,} images, d = {made['d']:,}, the published "
+        f"algorithm makes {made['same']} the same, in the same order."
+    )
+
+
 def spread_of(values: list[float]) -> str:
     if len(values) < 2:
         return seconds(values[0])
@@ -139,7 +150,9 @@ def spread_of(values: list[float]) -> str:
 def rivals(made: dict[str, Any]) -> str:
     names = {"badge": "BADGE", "batchbald": "BatchBALD"}
     rows = [
-        [
+        [names[one["strategy"]], f"{one['N']:,}", f"more than {one['limit']:.0f} s", ""]
+        if one["seconds"] is None
+        else [
             names[one["strategy"]],
             f"{one['N']:,}",
             seconds(one["seconds"]),
@@ -150,7 +163,7 @@ def rivals(made: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             "## What else one would pick with",
-            f"scikit-activeml 1.0.1 on the same pool, K = {made['rows'][0]['K']}: its time, not its "
+            f"scikit-activeml 1.0.1 on the same pool, K = {made['K']}: its time, not its "
             "picks. Both see the 64 outputs of the head's hidden layer; BADGE a logistic regression "
             "on them, BatchBALD a committee of five.",
             table(["strategy", "N", "time", "peak memory"], rows),
@@ -205,6 +218,7 @@ def options(made: dict[str, Any]) -> str:
         for name in names
     ]
     rows.append(["random picks", "", "100%", "", versus_exact(made["curves"], "random")])
+    rows.append(["largest entropy", "", "", "", versus_exact(made["curves"], "entropy")])
     rest = made["picks"][0]["rest"]
     left = ", ".join(f"c = {c}: {value:.2g}" for c, value in rest.items())
     start, K = made["start"], made["K"]
@@ -212,11 +226,12 @@ def options(made: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             "## The approximations",
-            f"Fashion-MNIST, imbalanced, {len(picks)} seeds. Overlap with the exact batch of "
-            f"{K} from a model on 100 labels; how much of the objective's gain over random picks is "
-            "lost; the time of diagonal, mask, factors and selection; and the accuracy minus the "
+            f"Fashion-MNIST, imbalanced. Overlap with the exact batch of {K} from a model on 100 "
+            "labels; how much of the objective's gain over random picks is lost; the time of "
+            f"diagonal, mask, factors and selection ({len(picks)} seeds); and the accuracy minus the "
             f"exact one's, mean over the curve from {start} to {start + K * rounds_made} labels, ± "
-            "the standard error of the paired difference. Probability that `top_classes` leaves "
+            "the standard error of the paired difference "
+            f"({len(made['curves']['exact'])} seeds). Probability that `top_classes` leaves "
             f"out: {left}.",
             table(["option", "overlap", "objective lost", "time", "accuracy − exact"], rows),
         ]
@@ -226,43 +241,16 @@ def options(made: dict[str, Any]) -> str:
 def versus_exact(curves: dict[str, list[list[float]]], name: str) -> str:
     if name not in curves or name == "exact":
         return ""
-    pairs = zip(curves[name], curves["exact"], strict=True)
-    gaps = [statistics.mean(a) - statistics.mean(b) for a, b in pairs]
-    error = statistics.stdev(gaps) / len(gaps) ** 0.5 if len(gaps) > 1 else float("nan")
-    return f"{statistics.mean(gaps):+.3f} ± {error:.3f}"
+    return difference(curves[name], curves["exact"])
 
 
 SECTIONS = {
     "gradients": gradients,
     "selection": selection,
+    "agreement": agreement,
     "rivals": rivals,
     "scoring": scoring,
     "rounds": rounds,
     "options": options,
+    "strategies": strategies,
 }
-
-
-def plot(made: dict[str, Any], path: Path) -> None:
-    import matplotlib  # not needed to measure
-
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(2, 2, figsize=(9, 6), layout="constrained")
-    for column, (key, label) in enumerate((("over_n", "N"), ("over_d", "d"))):
-        ours = made[key]
-        x = [one[label] for one in ours]
-        times = [statistics.median(one["seconds"]) for one in ours]
-        axes[0, column].plot(x, times, "o-", label="select_batch")
-        axes[1, column].plot(x, [one["peak_gb"] for one in ours], "o-", label="select_batch")
-        if label == "N":
-            theirs = [one["seconds"] for one in made["published"]]
-            axes[0, 0].plot(x, theirs, "s--", color="grey", label="published algorithm")
-            axes[1, 0].plot(x, [one["pool_gb"] for one in ours], ":", color="grey", label="V alone")
-        axes[0, column].set(xscale="log", yscale="log", xlabel=label, ylabel="seconds")
-        axes[1, column].set(xlabel=label, ylabel="peak memory, GB")
-    for axis in axes.flat:
-        axis.legend()
-        axis.grid(alpha=0.3)
-    figure.savefig(path)
-    pyplot.close(figure)

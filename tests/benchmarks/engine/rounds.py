@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fishermask_backend.acquisition import acquire
 from fishermask_backend.backbones import Backbone, load_backbone
 from fishermask_backend.classifier import fit_classifier, probabilities
-from fishermask_backend.fisher import fisher_diagonal, fisher_mask
 from fishermask_backend.labeling import LabelSpec, parse_label_config
 from fishermask_backend.ordering import fisher_order
+from fishermask_backend.recipe import FactorRecipe
 from fishermask_backend.settings import Settings
 
 from .measure import in_process, peak_memory
@@ -70,14 +71,13 @@ def one_round(
         pool_rows=rows, seed=settings.seed, device=backbone.device,
     )  # fmt: skip
     lap("train")
-    probabilities(model, rows, "categorical")
+    probs = probabilities(model, rows, "categorical")
     lap("predict")
-    diagonal = fisher_diagonal(model, rows)
-    mask = fisher_mask(diagonal, model, inner=settings.mask_inner, rule=settings.mask_rule)
-    lap("diagonal and mask")
+    recipe = FactorRecipe.of(settings, spec)
     labelled = torch.zeros(len(rows), dtype=torch.bool).index_fill(0, known, True)
-    order = fisher_order(model, rows, mask, labelled, ~labelled, spec, settings)
-    lap("factors and selection")
+    found = acquire(model, rows, probs, labelled, ~labelled, recipe, settings, lap=lap)
+    order = fisher_order(found, model, rows, ~labelled, recipe, settings.queue_size)
+    lap("order")
     return stages, order.notes
 
 

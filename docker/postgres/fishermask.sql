@@ -1,0 +1,2 @@
+-- The backend's database beside Label Studio's.
+CREATE DATABASE fishermask;

@@ -1,0 +1,65 @@
+"""What Label Studio's requests hold: ids, checked, and refusals that name field and value."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+from fishermask_backend.errors import BadRequest
+
+LARGEST_ID = 2**63 - 1  # that a database column holds
+
+# At most 18 digits, which every database column holds.
+PROJECT = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18}))?")
+
+
+def parse_project(project_id: str) -> tuple[int, int | None]:
+    """Split Label Studio's `<id>.<unix creation time>`; label-studio-ml 2.x passes the id alone.
+
+    Raises:
+        BadRequest: It is something else.
+    """
+    match = PROJECT.fullmatch(str(project_id))
+    if match is None:
+        raise BadRequest(
+            f"project={shown(project_id)}: Label Studio sends '<id>.<creation time>', like "
+            "'1.1795518527'."
+        )
+    return int(match[1]), int(match[2]) if match[2] else None
+
+
+def is_id(value: Any) -> TypeGuard[int]:
+    """Say whether a value can be an id of Label Studio's."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_ID
+
+
+def event_project(data: Mapping[str, Any]) -> int:
+    """Return the id of the project that an event is about.
+
+    Raises:
+        BadRequest: It has none.
+    """
+    project = data.get("project")
+    found = project.get("id") if isinstance(project, Mapping) else project
+    if not is_id(found):
+        raise BadRequest(f"project={shown(project)}: an event carries the project with its id.")
+    return found
+
+
+def task_id(task: Mapping[str, Any], index: int) -> int:
+    """Return a task's id; `index` is its place in the request.
+
+    Raises:
+        BadRequest: It has none.
+    """
+    found = task.get("id") if isinstance(task, Mapping) else None
+    if not is_id(found):
+        raise BadRequest(f"tasks[{index}].id={shown(found)}: every task needs its integer id.")
+    return found
+
+
+def shown(value: Any) -> str:
+    """Return a value that was refused, short enough for a sentence."""
+    try:
+        return f"{str(value)[:80]!r}"
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists in lists
+        return f"(a {type(value).__name__} too large to show)"

@@ -1,0 +1,1 @@
+"""One file a step, `<number>_<what>.py`; its `revision` is the number."""

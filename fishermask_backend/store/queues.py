@@ -1,0 +1,114 @@
+"""Queues: the lists of tasks that are imported into Label Studio, and which of them serves."""
+
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from fishermask_backend.store import pool, rounds
+from fishermask_backend.store.schema import Project, Queue, Round
+from fishermask_backend.versions import NO_ROUND, nth_of, version
+
+
+def active(session: Session, project_id: int) -> Queue | None:
+    """Return the queue that Label Studio serves from."""
+    query = select(Queue).where(Queue.project_id == project_id, Queue.state == "active")
+    return session.scalars(query.order_by(Queue.id.desc()).limit(1)).first()
+
+
+def left(session: Session, project: Project) -> set[int]:
+    """Return the tasks of the active queue that Label Studio would still serve."""
+    queue = active(session, project.id)
+    annotators = pool.recent_annotators(session, project.id)
+    tasks = pool.tasks_by_id(session, project.id, queue.task_ids if queue else [])
+    return {i for i, t in tasks.items() if pool.servable(t, project.skip_queue, annotators)}
+
+
+def answered_version(session: Session, project_id: int) -> str:
+    """Return the version that /setup and /predict answer."""
+    queue = active(session, project_id)
+    return queue.version if queue else NO_ROUND
+
+
+def begin(
+    session: Session, source: Round, task_ids: Sequence[int], published: Sequence[str] = ()
+) -> Queue:
+    """Start a queue under a version no queue has had: `fishermask-<round>[.<n>]`.
+
+    A queue whose import was cut off is never resumed: its request may still arrive at Label Studio.
+
+    Args:
+        session: Of the database.
+        source: The round whose order it is.
+        task_ids: Its tasks, the next one first.
+        published: The versions that Label Studio holds: more than is stored here where the database
+            was restored from a backup.
+    """
+    stored = session.scalar(select(func.count()).where(Queue.round_id == source.id)) or 0
+    earlier = max([stored, *(nth_of(name, source.number) for name in published)])
+    session.execute(
+        update(Queue)
+        .where(Queue.project_id == source.project_id, Queue.state == "importing")
+        .values(state="superseded", superseded_at=time.time())
+    )
+    queue = Queue(
+        project_id=source.project_id,
+        round_id=source.id,
+        version=version(source.number, earlier + 1),
+        state="importing",
+        task_ids=list(task_ids),
+        created_at=time.time(),
+    )
+    session.add(queue)
+    session.flush()
+    return queue
+
+
+def mark_imported(session: Session, queue_id: int) -> None:
+    """Note that Label Studio holds the queue's predictions."""
+    queue = session.get_one(Queue, queue_id)
+    queue.state = "imported"
+    source = session.get_one(Round, queue.round_id)
+    if source.state == "computed":
+        source.state = "imported"
+
+
+def imported(session: Session, project_id: int) -> Queue | None:
+    """Return a queue that is imported but not yet served."""
+    query = select(Queue).where(Queue.project_id == project_id, Queue.state == "imported")
+    return session.scalars(query.order_by(Queue.id.desc()).limit(1)).first()
+
+
+def activate(session: Session, queue_id: int) -> None:
+    """Make an imported queue, and its round, the ones that serve."""
+    now = time.time()
+    queue = session.get_one(Queue, queue_id)
+    session.execute(
+        update(Queue)
+        .where(
+            Queue.project_id == queue.project_id,
+            Queue.state.in_(["active", "imported"]),
+            Queue.id != queue.id,
+        )
+        .values(state="superseded", superseded_at=now)
+    )
+    queue.state, queue.active_at = "active", now
+    rounds.activate(session, queue.round_id)
+
+
+def history(session: Session, project_id: int) -> Sequence[Queue]:
+    """Return all queues, oldest first."""
+    query = select(Queue).where(Queue.project_id == project_id).order_by(Queue.id)
+    return session.scalars(query).all()
+
+
+def outdated(session: Session, project_id: int, before: float) -> Sequence[Queue]:
+    """Return superseded queues whose predictions may be deleted: superseded before a time."""
+    return session.scalars(
+        select(Queue).where(
+            Queue.project_id == project_id,
+            Queue.state == "superseded",
+            Queue.superseded_at < before,
+        )
+    ).all()

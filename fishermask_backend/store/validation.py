@@ -1,0 +1,45 @@
+"""Progressive validation: what a round says of labels that came after it."""
+
+import json
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from fishermask_backend.store.schema import Round, Score, Task
+
+
+def check(session: Session, latest: Round) -> tuple[int, int]:
+    """Compare the latest round's pre-labels with the labels that it was not trained on.
+
+    Args:
+        session: An open transaction.
+        latest: The project's newest round: `trained` tells of its training.
+
+    Returns:
+        How many such labels there are, and how many of them its pre-label names exactly.
+    """
+    pairs = session.execute(
+        select(Task.answer, Score.probabilities)
+        .join(Score, Score.task_id == Task.task_id)
+        .where(
+            Task.project_id == latest.project_id,
+            Task.answer.is_not(None),
+            Task.trained.is_(None),
+            Score.round_id == latest.id,
+            Score.probabilities.is_not(None),
+        )
+    ).all()
+    guesses = [_guess(latest, np.frombuffer(packed or b"", dtype="<f4")) for _, packed in pairs]
+    right = sum(guess == answer for guess, (answer, _) in zip(guesses, pairs, strict=True))
+    return len(pairs), right
+
+
+def _guess(source: Round, probabilities: NDArray[np.float32]) -> str:
+    """Return the pre-label as `Task.answer` writes it."""
+    if source.likelihood == "categorical":
+        chosen = [source.classes[int(probabilities.argmax())]]
+    else:
+        chosen = [source.classes[i] for i in np.flatnonzero(probabilities > 0.5)]
+    return json.dumps(sorted(chosen))

@@ -1,0 +1,49 @@
+"""Reading Label Studio: what passes find, and when they are not needed."""
+
+import pytest
+
+from fishermask_backend import sync
+from fishermask_backend.store import pool, projects
+from tests.e2e.machine import Machine
+from tests.e2e.people import Person, result
+from tests.e2e.projects import Project, digits, label_config
+
+
+def labelled(machine: Machine, project: Project) -> int:
+    with machine.store.read() as session:
+        return pool.counts(session, machine.row(project).id).labelled
+
+
+def test_a_label_withdrawn_while_nobody_looked_is_found_by_a_pass(
+    machine: Machine, owner: Person, monkeypatch: pytest.MonkeyPatch
+):
+    project = Project(owner, "withdrawn", label_config())
+    project.upload(digits()[:20])
+    project.connect(machine.url)
+    machine.work(lambda: machine.queue(project) is not None)
+    task = owner.open_next(project.id)
+    annotation = owner.submit(task, project.truth[task["id"]])
+    machine.work(lambda: labelled(machine, project) == 1)
+
+    owner.delete(annotation)
+    monkeypatch.setattr(sync, "OVERLAP_SECONDS", -1.0)  # the change itself is past
+    machine.look_at_everything(project)
+    assert labelled(machine, project) == 0
+    project.delete()
+
+
+def test_a_large_import_is_read_once_and_labels_in_it_at_once(machine: Machine, owner: Person):
+    project = Project(owner, "large", label_config())
+    tasks = project.add(*(f"http://127.0.0.1:9/{i}.png" for i in range(620)))
+    project.connect(machine.url)
+    machine.work(lambda: machine.row(project).pass_finished_at > 0)
+    machine.rest()
+    passes = machine.row(project).pass_number
+    body = {"result": result("one")}
+    owner.call("POST", f"/api/tasks/{tasks[7]}/annotations", json=body)
+    with machine.store.begin() as session:
+        projects.tell(session, machine.row(project).id, label=True)
+    machine.work(lambda: labelled(machine, project) == 1)
+    machine.rest()
+    assert machine.row(project).pass_number == passes
+    project.delete()

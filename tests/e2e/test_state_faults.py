@@ -1,0 +1,170 @@
+"""A full disk, a locked database, a revoked token: the two processes as a user starts them."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fishermask_backend.demo.server import LabelStudioServer
+from tests.conftest import fill, mounted
+from tests.e2e.backends import Backend, wait_for
+from tests.e2e.conftest import Told
+from tests.e2e.people import Person, sign_up
+from tests.e2e.projects import Project, as_json, digits, label_config
+
+
+@pytest.fixture
+def someone(owner: Person) -> Person:
+    """A user whose token may be revoked."""
+    return sign_up(owner)
+
+
+def served(backend: Backend, person: Person) -> Project:
+    """A project with a round made of three labels."""
+    project = Project(person, "state", label_config())
+    project.upload(digits()[:60])
+    project.connect(backend.url)
+    queue = backend.queue(project)
+    project.label(3)
+    project.start_training()
+    backend.queue(project, after=queue["version"])
+    return project
+
+
+def check_serving(backend: Backend, project: Project, version: str) -> None:
+    """People are served by the earlier round's order, and the web server answers from it."""
+    assert project["model_version"] == version
+    shown = [row["task"] for row in project.predictions(version)]
+    assert project.owner.open_next(project.id)["id"] in shown
+    tasks = [{"id": i, "project": project.id, "data": {}} for i in shown]
+    answer = backend.client.post("/predict", json={"tasks": tasks})
+    scores = [each["score"] for each in answer.raise_for_status().json()["results"]]
+    assert scores == sorted(scores) != [1.0] * len(scores)
+
+
+def recovers(backend: Backend, project: Project, version: str) -> None:
+    """Another order comes that knows every label, without anybody's help."""
+    backend.queue(project, after=version, seconds=120)
+    wait_for(lambda: backend.trained(project) == as_json(project.answers()))
+    backend.until(project, lambda status: not status["error"], "without an error")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with mounted(tmp_path / "disk", 64) as folder:
+        yield folder
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("what", ["database", "weights", "cache"])
+def test_disk_is_full(
+    what: str,
+    label_studio: LabelStudioServer,
+    owner: Person,
+    disk: Path,
+    tmp_path: Path,
+    told: Told,
+):
+    database = (disk if what == "database" else tmp_path) / "fishermask.db"
+    settings = {"MODEL_DIR": str(disk), "DATABASE_URL": f"sqlite:///{database}"}
+    settings["QUIET_SECONDS"] = "5"
+    backend = Backend(label_studio, tmp_path, **settings).start()
+    try:
+        project = served(backend, owner)
+        version = project["model_version"]
+        filler = fill(disk)
+        if what == "cache":
+            project.upload(digits()[60:130])
+        project.label(5)
+        if what == "database":
+            said = backend.worker.log_file.read_text
+            wait_for(lambda: "disk" in said() and "Next try in" in said())
+            seen = next(line for line in said().splitlines() if "Next try in" in line)
+        else:
+            failed = backend.until(project, lambda status: status["error"], "told")
+            seen = failed["error"]
+            assert f"MODEL_DIR={disk} cannot be written (No space left on device)" in seen
+        assert "Free" in seen
+        check_serving(backend, project, version)
+        filler.unlink()
+        since = time.monotonic()
+        recovers(backend, project, version)
+        told(f"the disk of the {what} is full", seen, since)
+        project.delete()
+    finally:
+        backend.stop()
+
+
+@pytest.mark.soak
+def test_database_is_locked_for_20_seconds(
+    start_backend: Callable[..., Backend], owner: Person, told: Told
+):
+    backend = start_backend(QUIET_SECONDS="5")
+    project = served(backend, owner)
+    version = project["model_version"]
+    another = sqlite3.connect(backend.state / "fishermask.db")
+    another.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    project.label(5)  # the events find no way into the database
+    check_serving(backend, project, version)
+    while time.monotonic() < began + 20:
+        time.sleep(0.5)
+    another.close()
+    since = time.monotonic()
+    recovers(backend, project, version)
+    lines = backend.worker.log_file.read_text().splitlines()
+    seen = next((line for line in lines if "Another program holds it" in line), "nothing")
+    assert "Traceback" not in backend.worker.log_file.read_text()
+    assert "Traceback" not in backend.web.log_file.read_text()
+    told("the database is locked for 20 s", seen, since)
+    project.delete()
+
+
+def revoke(person: Person) -> str:
+    """Reset the person's token on their account page; the new one."""
+    token = str(person.call("POST", "/api/current-user/reset-token")["token"])
+    person.client.headers["Authorization"] = f"Token {token}"
+    return token
+
+
+@pytest.mark.soak
+def test_token_is_revoked_and_replaced_in_the_settings(
+    start_backend: Callable[..., Backend], someone: Person, told: Told
+):
+    token = someone.client.headers["Authorization"].removeprefix("Token ")
+    backend = start_backend(LABEL_STUDIO_API_KEY=token)
+    project = served(backend, someone)
+    version = project["model_version"]
+    new = revoke(someone)
+    project.label(5)
+    failed = backend.until(project, lambda status: status["error"], "told")
+    assert "LABEL_STUDIO_API_KEY" in failed["error"]
+    check_serving(backend, project, version)
+    since = time.monotonic()
+    for process in (backend.worker, backend.web):
+        process.stop()
+        process.env["LABEL_STUDIO_API_KEY"] = new
+    backend.start()
+    recovers(backend, project, version)
+    told("the token in LABEL_STUDIO_API_KEY is revoked", failed["error"], since)
+    project.delete()
+
+
+@pytest.mark.soak
+def test_token_from_setup_is_revoked_and_replaced_by_label_studio(
+    start_backend: Callable[..., Backend], someone: Person, told: Told
+):
+    backend = start_backend(LABEL_STUDIO_API_KEY="")
+    project = served(backend, someone)
+    version = project["model_version"]
+    revoke(someone)
+    project.label(5)
+    failed = backend.until(project, lambda status: status["error"], "told")
+    check_serving(backend, project, version)
+    since = time.monotonic()
+    project.backends()  # looking at the Model page calls /setup, with the new token
+    recovers(backend, project, version)
+    told("the token that /setup brought is revoked", failed["error"], since)
+    project.delete()

@@ -1,0 +1,54 @@
+"""One of the processes of `test_shards.py`, which torchrun starts: writes what it picked."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from fishermask_backend.fisher import Shards, select_batch
+
+POOL, CLASSES, DIM = 45, 3, 12
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"pick_weight": "sample", "ridge": 0.01},
+    {"backward_steps": 1.0},
+    {"pool_limit": 11, "seed": 4},
+    {"ridge": 1e-9},  # everything computed afresh at every pick
+]
+
+
+def make_pool() -> tuple[Tensor, Tensor]:
+    """Factors and labels, with copies of an image in several parts of the pool."""
+    V = torch.randn((POOL, CLASSES, DIM), generator=torch.Generator().manual_seed(0))
+    V[[3, 20, 40]] = 2 * V[7]
+    labelled = torch.zeros(POOL, dtype=torch.bool)
+    labelled[[1, 17, 30, 44]] = True
+    return V, labelled
+
+
+def cut(rank: int, processes: int) -> slice:
+    """Parts of very different sizes, one of them empty."""
+    edges = {2: [0, 10, POOL], 3: [0, 30, 30, POOL]}[processes]
+    return slice(edges[rank], edges[rank + 1])
+
+
+def main(folder: Path) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo")
+    V, labelled = make_pool()
+    own = cut(dist.get_rank(), dist.get_world_size())
+    shards = Shards(dist.group.WORLD)
+    found = []
+    for options in OPTIONS:
+        made = select_batch(V[own], labelled[own], 6, shards=shards, **options)
+        found.append([made.indices.tolist(), made.gains.tolist(), made.remaining.tolist()])
+    (folder / f"{dist.get_rank()}.json").write_text(json.dumps(found))
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

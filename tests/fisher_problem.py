@@ -1,0 +1,48 @@
+"""What a round has when its network is trained: what the Fisher computation is given."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from fishermask_backend.backbones import Backbone, load_backbone
+from fishermask_backend.classifier import fit_classifier, probabilities
+from fishermask_backend.labeling import parse_label_config
+from fishermask_backend.recipe import FactorRecipe
+from fishermask_backend.settings import Settings
+from tests.conftest import CONFIG
+
+CPU = torch.device("cpu")
+SPEC = parse_label_config(CONFIG)
+ENVIRONMENT = {
+    "BACKBONE": "small_cnn",
+    "TRAIN": "all",
+    "IMAGE_SIZE": "16",
+    "BATCH_SIZE": "4",
+    "QUEUE_MARGIN": "3",
+    "DEVICE": "cpu",
+}
+
+
+class Problem(NamedTuple):
+    """A trained network, and of its pool: rows, probs, labelled, servable, recipe."""
+
+    model: nn.Module
+    backbone: Backbone
+    pool: tuple[Tensor, Tensor, Tensor, Tensor, FactorRecipe]
+
+
+def small_problem(settings: Settings, size: int) -> Problem:
+    """Random images, one in five labelled, for settings that have ENVIRONMENT in them."""
+    backbone = load_backbone(settings.backbone, train="all", image_size=16, weights="", device=CPU)
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randint(256, (size, *backbone.row_shape), generator=generator).to(torch.uint8)
+    labelled = torch.arange(size) % 5 == 0
+    few = labelled & (torch.arange(size) < 50)
+    model = fit_classifier(
+        backbone, rows[few], torch.arange(int(few.sum())) % 2, num_classes=2,
+        likelihood="categorical", pool_rows=rows, seed=0, device=CPU,
+    )  # fmt: skip
+    probs = probabilities(model, rows, "categorical")
+    recipe = FactorRecipe.of(settings, SPEC)
+    return Problem(model, backbone, (rows, probs, labelled, ~labelled, recipe))

@@ -1,0 +1,148 @@
+"""How long Label Studio and its annotators wait for the backend, idle and while it trains.
+
+    .venv/bin/python -m tests.soak.latency               # .benchmarks/reliability/latency.json
+
+The web server and the worker as a user starts them, a real Label Studio, 1,000 tasks; a second process
+sends Label Studio's calls at 20 a second. «Training»: a round is asked for whenever none is under way.
+The same calls go to label-studio-ml 1.0.9's own server with a sample model, in the same run.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from fishermask_backend.demo.annotator import Annotator
+from fishermask_backend.demo.folder import LOOPBACK, free_port
+from fishermask_backend.demo.images import write_images
+from fishermask_backend.demo.processes import ChildProcess
+from fishermask_backend.demo.project import connect_backend, create_project, upload_images
+from fishermask_backend.demo.sources import find_source
+
+from .requests import from_another_process
+from .scene import LABEL_STUDIO, ROOT, Scene, answers, keep, scene, until
+
+TASKS, RATE, SUBMITS = 1000, 20, 60
+BEGIN_SECONDS = 2.0  # from the asking to the beginning, at most
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=2400)
+    parser.add_argument("--tasks", type=int, default=TASKS)
+    parser.add_argument("--label-studio", type=Path, default=LABEL_STUDIO)
+    options = parser.parse_args()
+    with scene(options.label_studio) as here:
+        keep("latency", measure(options.requests, options.tasks, here))
+
+
+def measure(count: int, tasks: int, here: Scene) -> dict[str, Any]:
+    folder, client = here.folder, here.client
+    images = write_images(find_source(None, folder / "downloads"), folder / "images", tasks)
+    number = create_project(client, "latency", images.classes)
+    upload_images(client, number, images.files(images.tasks))
+    annotator = Annotator(client, number, images.tasks, pace=0.0)
+    submits = {"no backend": submitted(annotator)}
+    made = client.get(f"/api/projects/{number}").json()
+    created = int(datetime.fromisoformat(made["created_at"]).timestamp())
+    project = {"id": number, "created": created, "label_config": made["label_config"]}
+    task = client.get("/api/tasks", params={"project": number, "page_size": 1}).json()["tasks"][0]
+    plan: dict[str, Any] = {"project": project, "task": task, "rate": RATE}
+    requests: dict[str, Any] = {}
+    with here.backend_running() as backend:
+        connect_backend(client, number, backend.url)
+        until(lambda: backend.project(number).get("embedded"))
+        submits["backend fetching images"] = submitted(annotator)
+        until(lambda: backend.project(number).get("embedded") == tasks)
+        until(lambda: any(r["weights"] for r in backend.finished_rounds(number)))
+        until(lambda: not backend.project(number)["progress"])
+        requests["idle"] = from_another_process(url=backend.url, count=count // 2, **plan)
+        submits["backend idle"] = submitted(annotator)
+        with training(
+            backend.url, project, lambda: bool(backend.project(number)["progress"])
+        ) as busy:
+            requests["training"] = from_another_process(url=backend.url, count=count, **plan)
+            submits["backend training"] = submitted(annotator)
+    print(json.dumps({"requests": requests, "submits": submits}), flush=True)
+    plan["without"] = ["/webhook"]  # it starts a process for each of them: see sample_server.py
+    with sample_server(folder) as url:
+        httpx.post(f"{url}/setup", json={"project": "1.1", "schema": "", "model_version": None})
+        requests["sample idle"] = from_another_process(url=url, count=count // 2, **plan)
+        with training(url, project, (folder / "sample" / "at work").exists) as _:
+            requests["sample training"] = from_another_process(url=url, count=count, **plan)
+    return {
+        "tasks": tasks,
+        "rate": RATE,
+        "requests": requests,
+        "submits": submits,
+        "busy": statistics.mean(busy),
+    }
+
+
+def submitted(annotator: Annotator) -> dict[str, float]:
+    """Milliseconds an annotator's click on «Submit» takes."""
+    times = []
+    for _ in range(SUBMITS):
+        task = annotator.open_next()
+        assert task is not None
+        start = time.perf_counter()
+        annotator.submit(task)
+        times.append(1000 * (time.perf_counter() - start))
+    return {"median": statistics.median(times), "greatest": max(times), "clicks": len(times)}
+
+
+@contextmanager
+def training(url: str, project: dict[str, Any], busy: Callable[[], bool]) -> Iterator[list[bool]]:
+    """Keep it training: ask for a round when none is under way; how often one was."""
+    over = threading.Event()
+    seen: list[bool] = []
+
+    def ask() -> None:
+        asked_at = 0.0
+        while not over.wait(0.5):
+            at_work = busy()
+            seen.append(at_work)
+            if not at_work and time.monotonic() - asked_at > BEGIN_SECONDS:
+                asked_at = time.monotonic()
+                event = {"action": "START_TRAINING", "project": {"id": project["id"]}}
+                httpx.post(f"{url}/webhook", json=event, timeout=60, trust_env=False)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
+def sample_server(folder: Path) -> Iterator[str]:
+    port = free_port()
+    state = folder / "sample"
+    state.mkdir()
+    command = [
+        sys.executable, "-m", "gunicorn", "tests.soak.sample_server:app",
+        "--bind", f"{LOOPBACK}:{port}", "--workers", "1", "--threads", "8", "--timeout", "120",
+        "--no-control-socket",
+    ]  # fmt: skip
+    env = {**os.environ, "MODEL_DIR": str(state), "PYTHONPATH": str(ROOT)}
+    log = folder / "sample.log"
+    with ChildProcess("label-studio-ml's server", command, log, env=env, folder=state):
+        url = f"http://{LOOPBACK}:{port}"
+        until(lambda: answers(url))
+        yield url
+
+
+if __name__ == "__main__":
+    main()

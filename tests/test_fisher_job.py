@@ -1,0 +1,68 @@
+"""The Fisher computation of a round in several real processes."""
+
+import pytest
+import torch
+
+from fishermask_backend import fisher_job
+from fishermask_backend.acquisition import acquire
+from fishermask_backend.fisher_job import ProcessesFailed, acquire_in_processes, remove_abandoned
+from fishermask_backend.locks import locked
+from fishermask_backend.settings import load_settings
+from tests.fisher_problem import ENVIRONMENT, small_problem
+
+POOL = 41
+
+
+@pytest.fixture
+def problem(settings, monkeypatch):
+    """A problem, and the settings that the processes will read."""
+
+    def make(**environment):
+        for name, value in {**ENVIRONMENT, **environment}.items():
+            monkeypatch.setenv(name, value)
+        load_settings.cache_clear()
+        settings = load_settings()
+        return *small_problem(settings, POOL), settings
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("processes", "options"),
+    [(2, {"FACTORS": "disk"}), (3, {"TOP_CLASSES": "1", "POOL_LIMIT": "20", "MAX_DIM": "60"})],
+)
+def test_processes_find_what_one_finds(problem, processes, options):
+    model, backbone, pool, settings = problem(FISHER_PROCESSES=str(processes), **options)
+    alone = acquire(model, *pool, settings)
+    shared = acquire_in_processes(model, backbone, *pool, settings)
+    assert torch.equal(shared.mask, alone.mask)
+    assert torch.equal(shared.chosen, alone.chosen)
+    assert torch.equal(shared.selection.indices, alone.selection.indices)
+    assert shared.notes == alone.notes
+    for name in ("gains", "remaining"):
+        expected = getattr(alone.selection, name)
+        torch.testing.assert_close(getattr(shared.selection, name), expected, rtol=1e-4, atol=1e-9)
+    torch.testing.assert_close(
+        shared.selection.scorer.inverse, alone.selection.scorer.inverse, rtol=1e-3, atol=1e-6
+    )
+    assert not list(settings.model_dir.glob("fisher*"))
+
+
+def test_a_process_that_dies_fails_the_round_in_a_sentence(problem, monkeypatch, caplog):
+    model, backbone, pool, settings = problem(FISHER_PROCESSES="2")
+    monkeypatch.setattr(fisher_job, "save_classifier", lambda *_: None)  # there is none to read
+    with pytest.raises(ProcessesFailed, match="the earlier order goes on serving"):
+        acquire_in_processes(model, backbone, *pool, settings)
+    assert "classifier.safetensors" in caplog.text
+    assert not list(settings.model_dir.glob("fisher*"))
+
+
+def test_folders_of_killed_workers_go_and_those_at_work_stay(tmp_path):
+    at_work, abandoned = tmp_path / "fisher-job-1", tmp_path / "fisher-job-2"
+    for folder in (at_work, abandoned):
+        folder.mkdir()
+        (folder / "rows.npy").touch()
+    with locked(at_work, wait=False):
+        remove_abandoned(tmp_path)
+    assert (at_work / "rows.npy").exists()
+    assert not abandoned.exists()

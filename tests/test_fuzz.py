@@ -1,0 +1,22 @@
+"""A few hundred bad requests; the long form is `tests.soak.fuzz`."""
+
+import pytest
+
+from fishermask_backend import model
+from fishermask_backend.settings import load_settings
+from tests.soak.fuzz import BODIES, prepare
+
+
+@pytest.fixture
+def fuzz(tmp_path, monkeypatch):
+    yield prepare(monkeypatch, tmp_path)
+    model.open_store().close()
+    load_settings.cache_clear()
+    model.open_store.cache_clear()
+
+
+def test_bad_requests_are_answered_and_leave_nothing_behind(fuzz):
+    fuzz.run(400)
+    assert fuzz.answers.total() >= 400
+    assert {route.split()[0] for route in fuzz.answers} >= {path for _, path in BODIES}
+    assert any(route.endswith((" 413", " 400")) for route in fuzz.answers)
