@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from fishermask_backend.classifier import round_memory
+from fishermask_backend.device import free_gpu_bytes
 from fishermask_backend.fisher import (
     Selection,
     Shards,
@@ -23,7 +25,7 @@ FACTOR_BYTES = {"float32": 4, "bfloat16": 2, "disk": 0}  # of memory, an entry
 
 @dataclass(frozen=True)
 class Acquisition:
-    """What FisherMask says about a pool, on the CPU.
+    """What FisherMask says about a pool, on the CPU but for the selection's scorer.
 
     Attributes:
         mask: (d,) the parameters looked at.
@@ -70,7 +72,8 @@ def acquire(
     mask, notes = choose_mask(model, rows, probs, recipe, settings, shards)
     lap("mask")
     shape = recipe.shape(probs.shape[1], len(mask))
-    chosen, more = _within_memory(rows, shape, labelled, servable, settings, shards.size)
+    memories = _memories(shape, rows[0].nbytes, settings, shards, next(model.parameters()).device)
+    chosen, more = _within_memory(memories, labelled, servable, settings)
     own = chosen[shards.part(len(chosen))]
     factors = pool_factors(model, rows[own], mask, probs.shape[1], recipe, settings)
     selection = select_batch(
@@ -148,39 +151,70 @@ def _diagonal(model: nn.Module, rows: Tensor, recipe: FactorRecipe, shards: Shar
         size = sum(p.numel() for p in model.parameters() if p.requires_grad)
         return shards.sum(torch.zeros(size, device=device)) / len(rows)
     diagonal = fisher_diagonal(
-        model, own.to(device), likelihood=recipe.likelihood, top_classes=recipe.top_classes
+        model, own, likelihood=recipe.likelihood, top_classes=recipe.top_classes
     )
     return diagonal if shards.size == 1 else shards.sum(diagonal * len(own)) / len(rows)
 
 
+class Memory(NamedTuple):
+    """A memory that images take up.
+
+    Attributes:
+        name: For people.
+        size: Bytes there are.
+        fixed: Bytes taken whatever the pool.
+        each: Bytes an image takes.
+    """
+
+    name: str
+    size: int
+    fixed: int
+    each: int
+
+    def need(self, images: int) -> int:
+        """Return the bytes so many images take."""
+        return self.fixed + self.each * images
+
+
+def _memories(
+    shape: tuple[int, int], row_bytes: int, settings: Settings, shards: Shards, device: torch.device
+) -> list[Memory]:
+    """Return what bounds the pool: this machine's memory, and a GPU's where that has the factors."""
+
+    def memory(name: str, size: int, row: int, entry: int, processes: int) -> Memory:
+        fixed, one = (round_memory(n, *shape, row, factor_bytes=entry) for n in (0, 1))
+        return Memory(name, size, processes * fixed, max(1, one - fixed))
+
+    entry, limit = FACTOR_BYTES[settings.factors], settings.round_memory
+    if device.type != "cuda" or not entry:
+        return [memory("MEMORY_LIMIT", limit, row_bytes, entry, shards.size)]
+    like = torch.zeros((), device=device)
+    least = -int(shards.largest(-float(free_gpu_bytes(device)), like)) * shards.size
+    return [
+        memory("MEMORY_LIMIT", limit, row_bytes, 0, shards.size),
+        memory("what is free on the GPU", least, 0, entry, shards.size),
+    ]
+
+
 def _within_memory(
-    rows: Tensor,
-    shape: tuple[int, int],
-    labelled: Tensor,
-    servable: Tensor,
-    settings: Settings,
-    processes: int = 1,
+    memories: list[Memory], labelled: Tensor, servable: Tensor, settings: Settings
 ) -> tuple[Tensor, list[str]]:
     """Return the indices the selection looks at: all that fit, labelled ones first to stay."""
     wanted = torch.nonzero(labelled | servable).flatten()
-    entry = FACTOR_BYTES[settings.factors]
-
-    def bytes_for(images: int) -> int:
-        return round_memory(images, *shape, rows[0].nbytes, factor_bytes=entry)
-
-    each = max(1, bytes_for(1) - bytes_for(0))
-    fixed = processes * bytes_for(0)
-    room = max(int(labelled.sum()) + settings.queue_size, (settings.round_memory - fixed) // each)
+    least = int(labelled.sum()) + settings.queue_size
+    room, tightest = min(((m.size - m.fixed) // m.each, m) for m in memories)
+    room = max(least, room)
     if len(wanted) <= room:
         return wanted, []
     generator = torch.Generator().manual_seed(settings.seed)
     order = torch.rand(len(wanted), generator=generator) - labelled[wanted].double()
     kept = wanted[torch.argsort(order)[:room]].sort().values
-    smaller = "" if entry == 0 else f" FACTORS={'bfloat16' if entry == 4 else 'disk'} holds more."
+    more = {"float32": "bfloat16", "bfloat16": "disk"}.get(settings.factors)
+    holds_more = f" FACTORS={more} holds more." if more else ""
     note = (
         f"Candidates are a random {room} of {len(wanted)} images: more would need "
-        f"{(fixed + each * len(wanted)) / 2**30:.1f} GiB, above MEMORY_LIMIT "
-        f"({settings.round_memory / 2**30:.1f} GiB). The rest is ordered by marginal gain.{smaller}"
+        f"{tightest.need(len(wanted)) / 2**30:.1f} GiB, above {tightest.name} "
+        f"({tightest.size / 2**30:.1f} GiB). The rest is ordered by marginal gain.{holds_more}"
     )
     return kept, [note]
 

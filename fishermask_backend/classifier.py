@@ -181,9 +181,9 @@ def round_memory(
 ) -> int:
     """Estimate the bytes that a round needs at its peak.
 
-    N·(2·row + b·C·d + 16·C²) + 56·d² + 1 GiB: the rows of the pool and of the candidates; the
-    factors V (N, C, d); the two C×C matrices that the selection keeps of each image, and
-    seven d×d ones; the libraries and chunks in work.
+    N·(2·row + b·C·d + 40·C²) + 56·d² + 1 GiB: the rows of the pool and of the candidates; the
+    factors V (N, C, d); the two C×C matrices that the selection keeps of each image, the three
+    that its gain takes, and seven d×d ones; the libraries and chunks in work.
 
     Args:
         images: N, candidates and labelled.
@@ -192,5 +192,5 @@ def round_memory(
         row_bytes: Bytes of one row.
         factor_bytes: b, bytes of an entry of V: 4 in float32, 0 where V lies on the disk.
     """
-    factors = factor_bytes * num_classes * mask_size + 16 * num_classes**2
+    factors = factor_bytes * num_classes * mask_size + 40 * num_classes**2
     return images * (2 * row_bytes + factors) + 56 * mask_size**2 + 2**30

@@ -35,6 +35,12 @@ def release_memory() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
+def free_gpu_bytes(device: torch.device) -> int:
+    """Return the bytes of a GPU that a large tensor could still get."""
+    torch.cuda.empty_cache()
+    return torch.cuda.mem_get_info(device)[0]
+
+
 def gpu_bytes() -> int:
     """Return the bytes that torch holds for this process on all GPUs together."""
     return sum(torch.cuda.memory_reserved(i) for i in range(torch.cuda.device_count()))

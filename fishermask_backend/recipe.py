@@ -88,19 +88,17 @@ def pool_factors(
     model: nn.Module, rows: Tensor, mask: Tensor, classes: int, recipe: FactorRecipe,
     settings: Settings,
 ) -> Tensor:  # fmt: skip
-    """Return a pool's V (N, C, d), held as FACTORS says.
+    """Return a pool's V (N, C, d), on the network's device, or as FACTORS says on the disk.
+
+    The rows stay where they are: a GPU sees a chunk of them at a time.
 
     Raises:
         OSError: FACTORS=disk, and MODEL_DIR has no room for them.
     """
-    if settings.factors == "float32":
-        return recipe.factors(model, rows, mask)
     shape = (len(rows), *recipe.shape(classes, len(mask)))
-    if settings.factors == "bfloat16":
-        device = next(model.parameters()).device
-        return recipe.factors(
-            model, rows, mask, torch.empty(shape, dtype=torch.bfloat16).to(device)
-        )
+    if settings.factors != "disk":
+        dtype, device = getattr(torch, settings.factors), next(model.parameters()).device
+        return recipe.factors(model, rows, mask, torch.empty(shape, dtype=dtype, device=device))
     settings.model_dir.mkdir(parents=True, exist_ok=True)
     path = settings.model_dir / f"factors.{os.getpid()}.tmp"
     out = factors_on_disk(path, shape, torch.bfloat16)

@@ -48,6 +48,18 @@ def test_processes_find_what_one_finds(problem, processes, options):
     assert not list(settings.model_dir.glob("fisher*"))
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_process_with_a_gpu_of_its_own(problem):
+    model, backbone, pool, settings = problem(FISHER_PROCESSES="1", DEVICE="auto")
+    alone = acquire(model, *pool, settings)
+    on_gpu = acquire_in_processes(model, backbone, *pool, settings)  # one process, by NCCL
+    assert torch.equal(on_gpu.selection.indices, alone.selection.indices)
+    torch.testing.assert_close(
+        on_gpu.selection.remaining, alone.selection.remaining, rtol=1e-3, atol=1e-9
+    )
+
+
 def test_a_process_that_dies_fails_the_round_in_a_sentence(problem, monkeypatch, caplog):
     model, backbone, pool, settings = problem(FISHER_PROCESSES="2")
     monkeypatch.setattr(fisher_job, "save_classifier", lambda *_: None)  # there is none to read

@@ -3,9 +3,16 @@
 import pytest
 import torch
 
-from fishermask_backend.acquisition import _within_memory, acquire
+from fishermask_backend import acquisition
+from fishermask_backend.acquisition import _memories, _within_memory, acquire
 from fishermask_backend.classifier import probabilities
-from fishermask_backend.fisher import fisher_diagonal, fisher_mask, masked_factors, select_batch
+from fishermask_backend.fisher import (
+    Shards,
+    fisher_diagonal,
+    fisher_mask,
+    masked_factors,
+    select_batch,
+)
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.ordering import (
     QUEUE_END,
@@ -162,12 +169,35 @@ def test_factors_on_disk_need_no_memory(model, rows, mask, small):
 
     def looked_at(factors):
         settings = small(MEMORY_LIMIT=limit, FACTORS=factors)
-        return _within_memory(many, (CLASSES, len(mask)), known, ~known, settings)
+        shape, row = (CLASSES, len(mask)), many[0].nbytes
+        memories = _memories(shape, row, settings, Shards(), torch.device("cpu"))
+        return _within_memory(memories, known, ~known, settings)
 
     assert len(looked_at("float32")[0]) < len(looked_at("bfloat16")[0]) < len(looked_at("disk")[0])
     assert "FACTORS=bfloat16 holds more" in looked_at("float32")[1][0]
     assert "FACTORS=disk holds more" in looked_at("bfloat16")[1][0]
     assert looked_at("disk")[1][0].endswith("marginal gain.")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("factors", ["float32", "bfloat16", "disk"])
+def test_the_same_order_on_a_gpu(model, rows, small, factors):
+    settings = small(FACTORS=factors)
+    expected = order_of(model, rows, ~CLOSED, settings)
+    order = order_of(model.cuda(), rows, ~CLOSED, settings)
+    assert ranking(order)[:QUEUE] == ranking(expected)[:QUEUE]
+    assert torch.allclose(order.gains, expected.gains, rtol=1e-2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_too_small_for_the_pool(model, rows, small, monkeypatch):
+    settings = small()
+    monkeypatch.setattr(acquisition, "free_gpu_bytes", lambda device: 2**30 + 10_000)
+    order = order_of(model.cuda(), rows, ~CLOSED, settings)
+    assert "above what is free on the GPU (1.0 GiB)" in order.notes[0]
+    assert len(set(ranking(order))) == POOL
 
 
 @pytest.mark.parametrize(

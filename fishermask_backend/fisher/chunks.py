@@ -10,6 +10,7 @@ from fishermask_backend.fisher.recording import Recording
 log = logging.getLogger(__name__)
 
 CACHE_BYTES = 3 * 2**20  # chunks of about this size are fastest: they stay in the cache
+CUDA_BYTES = 2**30  # and on a GPU those that keep all of it at work
 MEMORY_BYTES = 2**30  # and a chunk may take this much to hold LEAST_IMAGES
 LEAST_IMAGES = 32
 
@@ -20,7 +21,8 @@ def images_per_chunk(probe: Recording) -> int:
     activations = sum({id(use.source): use.source.nbytes for use in uses}.values())
     gradients = max((use.parameter.nbytes for use in uses if use.source.ndim > 2), default=0)
     each = max(1, 4 * activations + gradients)  # patches and gradients are about as large again
-    return max(1, CACHE_BYTES // each, min(LEAST_IMAGES, MEMORY_BYTES // each))
+    size = CUDA_BYTES if probe.logits.is_cuda else CACHE_BYTES
+    return max(1, size // each, min(LEAST_IMAGES, MEMORY_BYTES // each))
 
 
 def for_each_chunk(total: int, size: int, work: Callable[[int, int], None]) -> None:

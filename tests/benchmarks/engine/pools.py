@@ -33,12 +33,15 @@ def trained_head(features: Tensor, labels: Tensor, classes: int) -> nn.Module:
     return model.eval()
 
 
-def pool(count: int, classes: int, dim: int, labelled: int = 100) -> tuple[Tensor, Tensor]:
+def pool(
+    count: int, classes: int, dim: int, labelled: int = 100, device: str = "cpu"
+) -> tuple[Tensor, Tensor]:
     """Factors V (N, C, d) of a pool, d as asked for, and which images are labelled (N,)."""
     features, labels = clustered_features(count, classes)
     known = torch.zeros(count, dtype=torch.bool)
     known[torch.randperm(count, generator=torch.Generator().manual_seed(1))[:labelled]] = True
-    model = trained_head(features[known], labels[known], classes)
+    model = trained_head(features[known], labels[known], classes).to(device)
     diagonal = fisher_diagonal(model, features[:2000])
     inner = dim - classes * (HIDDEN + 1)
-    return masked_factors(model, features, fisher_mask(diagonal, model, inner=inner)), known
+    mask = fisher_mask(diagonal, model, inner=inner)
+    return masked_factors(model, features.to(device), mask), known.to(device)

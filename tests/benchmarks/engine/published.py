@@ -21,9 +21,9 @@ def published_selection(V: Tensor, labelled: Tensor, K: int, picks: int, ridge: 
     known = X[labelled].flatten(0, 1)
     X *= math.sqrt(1 / (L + K))
     inverse = torch.linalg.inv(
-        ridge * torch.eye(d, dtype=torch.float64) + known.T @ known / (L + K)
+        ridge * torch.eye(d, dtype=torch.float64, device=V.device) + known.T @ known / (L + K)
     )
-    eye, open_ = torch.eye(C, dtype=torch.float64), ~labelled
+    eye, open_ = torch.eye(C, dtype=torch.float64, device=V.device), ~labelled
     chosen: list[int] = []
     for _ in range(picks):
         middle = inverse @ pool_fisher @ inverse

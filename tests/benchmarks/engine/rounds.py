@@ -27,21 +27,22 @@ def run(*, quick: bool) -> dict[str, Any]:
     return {"rows": [in_process("rounds", n, 1 if quick or n > 10_000 else 3) for n in sizes]}
 
 
-def child(N: int, repeats: int) -> dict[str, Any]:
+def child(N: int, repeats: int, device: str = "cpu") -> dict[str, Any]:
     """Seconds of each stage (the last of several rounds: the first one warms up)."""
     settings = Settings(label_studio_url="http://127.0.0.1:8080")
-    device = torch.device("cpu")
     backbone = load_backbone(
-        settings.backbone, train="head", image_size=settings.image_size, weights=None, device=device
-    )
+        settings.backbone, train="head", image_size=settings.image_size, weights=None,
+        device=torch.device(device),
+    )  # fmt: skip
     spec = label_spec()
     rows, labels = clustered_features(N, CLASSES)
     known = torch.randperm(N, generator=torch.Generator().manual_seed(1))[: min(120, N // 2)]
     for _ in range(repeats):
-        stages, notes = one_round(settings, backbone, spec, rows, labels, known)
+        stages, notes, d = one_round(settings, backbone, spec, rows, labels, known)
     return {
         "N": N,
         "L": len(known),
+        "d": d,
         "queue": settings.queue_size,
         "stages": stages,
         "seconds": sum(stages.values()),
@@ -57,7 +58,7 @@ def one_round(
     rows: Tensor,
     labels: Tensor,
     known: Tensor,
-) -> tuple[dict[str, float], list[str]]:
+) -> tuple[dict[str, float], list[str], int]:
     stages: dict[str, float] = {}
     last = time.perf_counter()
 
@@ -78,7 +79,7 @@ def one_round(
     found = acquire(model, rows, probs, labelled, ~labelled, recipe, settings, lap=lap)
     order = fisher_order(found, model, rows, ~labelled, recipe, settings.queue_size)
     lap("order")
-    return stages, order.notes
+    return stages, order.notes, len(found.mask)
 
 
 def label_spec() -> LabelSpec:
