@@ -56,10 +56,9 @@ def gradients(rows: list[dict[str, Any]]) -> str:
         "`fisher_diagonal` on the cores", "GPU is faster", "largest difference",
     ]  # fmt: skip
     return (
-        "10 classes; the difference of the diagonal is relative to its largest entry. A GPU makes a "
-        "forward pass of few small images in less time than it takes to ask for it, so that the "
-        "hundreds of small steps of a diagonal are many forward passes; with more images they are "
-        "few.\n\n" + table(heads, lines)
+        "10 classes; the difference of the diagonal is relative to its largest entry. Counted in "
+        "forward passes the gradients cost more than on a processor ([benchmarks.md](benchmarks.md)): "
+        "they gain less from a GPU than the forward pass does.\n\n" + table(heads, lines)
     )
 
 
@@ -88,7 +87,10 @@ def selections(rows: list[dict[str, Any]], rate: float) -> str:
     ]  # fmt: skip
     return (
         "K = 100, C = 10, d = 1,400, float64 arithmetic, the factors on the GPU. «Published» is the "
-        "step-by-step algorithm on the same GPU, from five of its picks.\n\n" + table(heads, lines)
+        "step-by-step algorithm on the same GPU, from five of its picks. A small pool is a matter of "
+        "some eighty small steps a pick. A large one is read in float32 and turned into float64 at "
+        "every pick, 39 GB with 100,000 images, which is about half of the time; the large matrix "
+        "products, in which a GPU is at its best, are a tenth.\n\n" + table(heads, lines)
     )
 
 
@@ -130,8 +132,8 @@ def rounds(rows: list[dict[str, Any]]) -> str:
     return (
         "The backend's own functions and default settings (C = 10, "
         f"d = {rows[0]['d']:,}, a queue of {rows[0]['queue']}) on synthetic features. «predicted» is "
-        "what [scaling.md](scaling.md) had said of factors and selection before a GPU was tried. A "
-        "stage's work on the GPU that is not waited for counts in the next.\n\n"
+        "what [scaling.md](scaling.md) says of «select», in which the factors are made too. A stage's "
+        "work on the GPU that is not waited for counts in the next.\n\n"
         + table(heads, lines)
         + ("\n\n" + "\n".join(notes) if notes else "")
     )

@@ -16,9 +16,10 @@ DIAGONAL_BYTES = 4
 
 # One H100 (SXM), by NVIDIA's data sheet: float64 on tensor cores, memory, NVLink, a 400 Gbit/s network.
 GPU = {"multiply_adds": 67e12 / 2, "memory": 3.35e12, "link": 450e9, "network": 50e9}
-GPU_SHARE = (
-    0.4  # of the data sheet's rate that is reached: what this machine's CPU reaches of its own
-)
+GPU_SHARE = 0.4  # of the data sheet's rate that is reached: what the CPU reaches of its own
+# Bytes a pick moves for each of the factors': copied (4 + 4), made float64 (4 + 8), multiplied (8).
+GPU_READS = 28 / 4
+GPU_STEPS = 2e-3  # seconds a pick's small steps take, however small the pool (docs/gpu.md)
 GPU_MEMORY = 80e9
 NODE = 8  # GPUs that NVLink joins
 LISTING = 15 / 10_000  # seconds a task of Label Studio's /api/tasks (measured on 1.23.2)
@@ -91,8 +92,8 @@ def gpu_seconds(p: Problem, ranks: int) -> dict[str, float]:
     own = memory(p, ranks)
     link = GPU["link"] if ranks <= NODE else GPU["network"]
     return {
-        "shared": shared(p, ranks) / rate + own / GPU["memory"] * (p.K + 3),
-        "repeated": repeated(p) / rate + p.K * 6 * p.d**2 * BYTES / GPU["memory"],
+        "shared": shared(p, ranks) / rate + own / GPU["memory"] * GPU_READS * (p.K + 3),
+        "repeated": repeated(p) / rate + p.K * (6 * p.d**2 * BYTES / GPU["memory"] + GPU_STEPS),
         "traffic": traffic(p, ranks) / link + p.K * 5 * 30e-6,
     }
 
