@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -41,6 +42,7 @@ log = logging.getLogger(__name__)
 
 PREFIX = "fisher-job-"  # of a folder in MODEL_DIR
 FOUND = "found.safetensors"
+WATCH = "--end-with-worker"
 LOG_LINES = 80
 SILENCE = timedelta(minutes=10)  # of the others, until a process gives up; they do equal work
 
@@ -117,7 +119,7 @@ def _run(folder: Path, settings: Settings) -> None:
     count = settings.fisher_processes
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--max-restarts=0",
-        f"--nproc-per-node={count}", "-m", "fishermask_backend.fisher_job", str(folder),
+        f"--nproc-per-node={count}", "-m", "fishermask_backend.fisher_job", str(folder), WATCH,
     ]  # fmt: skip
     importable = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
     env = {
@@ -175,6 +177,17 @@ def main(folder: Path) -> None:
     dist.destroy_process_group()
 
 
+def end_with_worker(folder: Path) -> None:
+    """End this process once nobody holds the folder: the worker was killed, and another takes over."""
+
+    def wait() -> None:
+        with suppress(FileNotFoundError), locked(folder, wait=True):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def _write(path: Path, found: Acquisition) -> None:
     selection = found.selection
     tensors = {
@@ -189,4 +202,6 @@ def _write(path: Path, found: Acquisition) -> None:
 
 
 if __name__ == "__main__":
+    if WATCH in sys.argv:
+        end_with_worker(Path(sys.argv[1]))
     main(Path(sys.argv[1]))

@@ -1,5 +1,6 @@
 """What a round has when its network is trained: what the Fisher computation is given."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -46,3 +47,21 @@ def small_problem(settings: Settings, size: int) -> Problem:
     probs = probabilities(model, rows, "categorical")
     recipe = FactorRecipe.of(settings, SPEC)
     return Problem(model, backbone, (rows, probs, labelled, ~labelled, recipe))
+
+
+def ranks(state: Path) -> list[int]:
+    """The running processes of a round's computation, torchrun itself not among them."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            arguments = path.read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        job = any(str(state).encode() in argument for argument in arguments)
+        if (
+            job
+            and b"fishermask_backend.fisher_job" in arguments
+            and b"--standalone" not in arguments
+        ):
+            found.append(int(path.parent.name))
+    return found

@@ -1,5 +1,10 @@
 """The Fisher computation of a round in several real processes."""
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -8,9 +13,18 @@ from fishermask_backend.acquisition import acquire
 from fishermask_backend.fisher_job import ProcessesFailed, acquire_in_processes, remove_abandoned
 from fishermask_backend.locks import locked
 from fishermask_backend.settings import load_settings
-from tests.fisher_problem import ENVIRONMENT, small_problem
+from tests.e2e.backends import wait_for
+from tests.fisher_problem import ENVIRONMENT, ranks, small_problem
 
 POOL = 41
+WORKER = """
+from fishermask_backend.fisher_job import acquire_in_processes
+from fishermask_backend.settings import load_settings
+from tests.fisher_problem import small_problem
+settings = load_settings()
+model, backbone, pool = small_problem(settings, 41)
+acquire_in_processes(model, backbone, *pool, settings)
+"""
 
 
 @pytest.fixture
@@ -67,6 +81,17 @@ def test_a_process_that_dies_fails_the_round_in_a_sentence(problem, monkeypatch,
         acquire_in_processes(model, backbone, *pool, settings)
     assert "classifier.safetensors" in caplog.text
     assert not list(settings.model_dir.glob("fisher*"))
+
+
+def test_they_end_with_a_worker_that_is_killed(problem):
+    settings = problem(FISHER_PROCESSES="2")[-1]
+    worker = subprocess.Popen([sys.executable, "-c", WORKER], cwd=Path(__file__).parents[1])
+    wait_for(lambda: len(ranks(settings.model_dir)) == 2)
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    wait_for(lambda: not ranks(settings.model_dir))
+    (folder,) = settings.model_dir.glob("fisher-job-*")
+    assert not (folder / fisher_job.FOUND).exists()
 
 
 def test_folders_of_killed_workers_go_and_those_at_work_stay(tmp_path):

@@ -3,29 +3,11 @@
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
 
 from tests.e2e.backends import Backend, wait_for
 from tests.e2e.people import Person
 from tests.e2e.projects import Project
-
-
-def ranks(state: Path) -> list[int]:
-    """The running processes of a round's computation, torchrun itself not among them."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            arguments = path.read_bytes().split(b"\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        job = any(str(state).encode() in argument for argument in arguments)
-        if (
-            job
-            and b"fishermask_backend.fisher_job" in arguments
-            and b"--standalone" not in arguments
-        ):
-            found.append(int(path.parent.name))
-    return found
+from tests.fisher_problem import ranks
 
 
 def test_a_process_killed_in_a_round_and_the_round_repeated(
