@@ -24,9 +24,10 @@ demo-clean: python ## remove the demo's environments, images, projects and label
 	@$(PYTHON) -m fishermask_backend.demo.folder --remove
 	rm -rf .venv .venv-label-studio .venv-tools
 
-test: python ## run every test, those on a real Label Studio included [TESTS=tests/fisher]
+test: python ## run every test, those on a real Label Studio included, two at a time [TESTS=tests/fisher]
 	@$(ENVIRONMENTS) dev label-studio
-	LABEL_STUDIO_BIN="$(CURDIR)/.venv-label-studio/bin/label-studio" .venv/bin/python -m pytest $(TESTS)
+	LABEL_STUDIO_BIN="$(CURDIR)/.venv-label-studio/bin/label-studio" .venv/bin/python -m pytest \
+		--numprocesses 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 docker-test: python ## the images and compose files on a real Docker engine, started if none runs [DOCKER_DATA=folder]
 	@$(ENVIRONMENTS) dev

@@ -1,6 +1,7 @@
 """What a user has after `docker compose up`: a clone, its containers, and Label Studio from outside."""
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -44,7 +45,7 @@ class Deployment:
         arguments: dict[str, str],
         **settings: str,
     ) -> None:
-        self.engine, self.name, self.arguments = engine, name, arguments
+        self.engine, self.name, self.arguments, self._files = engine, name, arguments, files
         self.root = copy_of_clone(folder)
         self.docker = self.root / "docker"
         self.images = self.docker / "images"
@@ -70,6 +71,20 @@ class Deployment:
         return self.engine.run(
             [*self._compose, *arguments], folder=self.root, env=self.arguments, **more
         )
+
+    def readme(self, words: str) -> None:
+        """Run the commands of docker/README.md's block with these words, on this deployment."""
+        blocks = re.findall(
+            r"^```\n(.*?)^```", (self.docker / "README.md").read_text(), re.M | re.S
+        )
+        (commands,) = [block for block in blocks if words in block]
+        for theirs, ours in (
+            ("docker compose", " ".join(map(str, self.engine.compose()))),
+            ("docker/compose.yaml", ":".join(f"docker/{file}" for file in self._files)),
+            ("fishermask_label-studio", f"{self.name}_label-studio"),
+        ):
+            commands = commands.replace(theirs, ours)
+        self.engine.run(["sh", "-e", "-c", commands], folder=self.root, env=self.arguments)
 
     def up(self, *services: str) -> None:
         """Start what is not running, as the README does; tell the logs if that fails."""

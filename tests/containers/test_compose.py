@@ -1,6 +1,7 @@
 """Label Studio, web server and worker by compose.yaml, on a real engine, and what befalls them."""
 
 import json
+import tarfile
 import time
 from collections.abc import Callable
 
@@ -134,6 +135,20 @@ def test_rounds_scores_and_labels_outlive_the_containers(
         keep("up again", time.monotonic() - start)
 
     check_outlived(deployment, project, down_and_up)
+
+
+def test_backups_by_the_readmes_commands(deployment: Deployment, project: Project):
+    def lose_and_restore() -> None:
+        deployment.readme("fishermask backup")
+        deployment.compose("down")
+        deployment.readme("-czf /to/label-studio.tgz")
+        deployment.engine("volume", "rm", f"{deployment.name}_fishermask")
+        deployment.up("label-studio")
+        deployment.readme("fishermask restore")
+
+    check_outlived(deployment, project, lose_and_restore)
+    with tarfile.open(deployment.root / "label-studio.tgz") as kept:
+        assert any(name.endswith("label_studio.sqlite3") for name in kept.getnames())
 
 
 def test_memory_of_the_containers(deployment: Deployment, project: Project, keep: Keep):
