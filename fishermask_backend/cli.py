@@ -121,12 +121,12 @@ def work(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
     # Read when torch is imported. Threads that spin while they wait for each other make a round many
     # times slower where Label Studio, on the same cores, keeps one of them from running.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from fishermask_backend import logs
+    from fishermask_backend import logs, priority
     from fishermask_backend.store import Store
     from fishermask_backend.worker import Worker
 
     logs.configure(settings)
-    os.nice(10)  # the web process answers Label Studio while training takes every core
+    priority.lower_own()  # the web process answers Label Studio while training takes every core
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     try:

@@ -1,6 +1,7 @@
 """Whether this backend is connected to a project: Label Studio's list says, not who calls us."""
 
 import logging
+from collections.abc import Iterator
 
 from fishermask_backend import publishing
 from fishermask_backend.errors import FisherMaskError
@@ -38,11 +39,12 @@ def check_connection(work: Workspace) -> bool:
     return connected
 
 
-def discover(settings: Settings, store: Store) -> None:
+def discover(settings: Settings, store: Store) -> Iterator[int]:
     """Register the projects that have this backend but that we do not know.
 
-    A backend that lost its volume recovers by itself this way. Needs `LABEL_STUDIO_API_KEY`, and
-    `BACKEND_URL` to tell this backend from others like it.
+    Yields the number of each project asked about, so that others have their turn between two
+    questions. A backend that lost its volume recovers by itself this way. Needs
+    `LABEL_STUDIO_API_KEY`, and `BACKEND_URL` to tell this backend from others like it.
     """
     if not (settings.label_studio_api_key and settings.backend_url):
         return
@@ -52,10 +54,13 @@ def discover(settings: Settings, store: Store) -> None:
             for remote in studio.projects():
                 with store.read() as session:
                     known = projects.find(session, address, remote.studio_id, remote.created)
-                if known is None and _has_backend(studio, remote, own):
+                if known is not None:
+                    continue
+                if _has_backend(studio, remote, own):
                     with store.begin() as session:
                         projects.register(session, address, remote.studio_id, remote.created)
                     log.info("found project «%s» in Label Studio", remote.title)
+                yield remote.studio_id
     except FisherMaskError as error:
         log.warning("Looking for connected projects: %s", error)
 

@@ -34,6 +34,7 @@ from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.fisher import PoolScorer, Selection, Shards
 from fishermask_backend.locks import locked
 from fishermask_backend.logs import configure
+from fishermask_backend.priority import lower_session
 from fishermask_backend.recipe import FactorRecipe
 from fishermask_backend.settings import Settings, load_settings
 from fishermask_backend.tensors import load_tensors, save_tensors
@@ -132,6 +133,7 @@ def _run(folder: Path, settings: Settings) -> None:
         process = subprocess.Popen(
             command, env=os.environ | env, stdout=output, stderr=output, start_new_session=True
         )
+        lower_session(process.pid)
         try:
             status = process.wait()
         finally:

@@ -7,6 +7,7 @@ database, so a worker that dies loses nothing but time.
 
 import logging
 import time
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, suppress
 from functools import cached_property
 from typing import NoReturn
@@ -48,7 +49,7 @@ from fishermask_backend.workspace import Workspace
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.3
-DISCOVER_SECONDS = 600.0
+SEARCH_SECONDS = 600.0
 LONGEST_PAUSE = 60.0  # between tries while the database does not work
 
 
@@ -62,7 +63,8 @@ class Worker:
         except OSError as error:
             raise StateUnusable(settings.model_dir, error) from error
         self.name = self.lifeline.name
-        self._discovered_at = float("-inf")
+        self._search: Iterator[int] = iter(())  # for connected projects that we do not know
+        self._searched_at = float("-inf")
         self._tidied: set[int] = set()
 
     @cached_property
@@ -80,15 +82,20 @@ class Worker:
         while True:
             self.lifeline.beat(gpu_bytes())
             try:
-                if time.monotonic() - self._discovered_at > DISCOVER_SECONDS:
-                    self._discovered_at = time.monotonic()
-                    discover(self.settings, self.store)
+                self._search_on()
                 idle, pause = not self.work_once(), POLL_SECONDS
             except DatabaseUnavailable as error:
                 idle, pause = True, min(LONGEST_PAUSE, 2 * pause)
                 log.error("%s Next try in %.0f s.", error, pause)  # noqa: TRY400
             if idle:
                 time.sleep(pause)
+
+    def _search_on(self) -> None:
+        """Ask Label Studio about one more project, now and then about all of them again."""
+        done = next(self._search, None) is None
+        if done and time.monotonic() - self._searched_at > SEARCH_SECONDS:
+            self._searched_at = time.monotonic()
+            self._search = discover(self.settings, self.store)
 
     def work_once(self) -> bool:
         """Do one step for the project that has been due longest; False if none is due.

@@ -12,6 +12,7 @@ import pytest
 
 from fishermask_backend import __version__
 from fishermask_backend.cli import main
+from fishermask_backend.priority import NICE
 from tests.conftest import publish_round
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,17 +77,21 @@ def test_folder_that_cannot_be_made_is_one_sentence(settings, tmp_path, command)
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_worker_stops_when_told(settings):
+def test_worker_gives_way_and_stops_when_told(settings):
     worker = subprocess.Popen(
         [sys.executable, "-m", "fishermask_backend.cli", "worker"],
         env=os.environ | {"PYTHONPATH": str(ROOT), "LABEL_STUDIO_URL": "http://127.0.0.1:9"},
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     for line in worker.stderr:
         if "worker " in line:
             break
     time.sleep(0.5)
+    assert os.getpriority(os.PRIO_PROCESS, worker.pid) == NICE
+    if (shares := Path(f"/proc/{worker.pid}/autogroup")).exists():
+        assert shares.read_text().split()[-1] == str(NICE)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=30) == 0
     worker.stderr.close()
