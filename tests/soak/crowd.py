@@ -3,8 +3,8 @@
     .venv/bin/python -m tests.soak.crowd                 # .benchmarks/reliability/crowd.json
 
 Twenty projects are connected together; then ten people label another one for ten minutes, each a label
-every three seconds, by the calls of the labelling page; then half as long one without a backend: some
-tasks Label Studio serves twice by itself, when people ask at the same moment.
+every three seconds, by the calls of the labelling page; then a quarter as long one without a backend:
+some tasks Label Studio serves twice by itself, when people ask at the same moment.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def main() -> None:
                 here.client, backend, here.folder, options.people, options.minutes
             ),
             "people without a backend": without_backend(
-                here.client, here.folder, options.people, options.minutes / 2
+                here.client, here.folder, options.people, options.minutes / 4
             ),
         }
     keep("crowd", measured)

@@ -4,7 +4,7 @@
 
 The web server and the worker as a user starts them, a real Label Studio, 1,000 tasks; a second process
 sends Label Studio's calls at 20 a second. «Training»: a round is asked for whenever none is under way.
-The same calls go to label-studio-ml 1.0.9's own server with a sample model, in the same run.
+Half as many go to label-studio-ml 1.0.9's own server with a sample model, in the same run.
 """
 
 import argparse
@@ -77,9 +77,9 @@ def measure(count: int, tasks: int, here: Scene) -> dict[str, Any]:
     plan["without"] = ["/webhook"]  # it starts a process for each of them: see sample_server.py
     with sample_server(folder) as url:
         httpx.post(f"{url}/setup", json={"project": "1.1", "schema": "", "model_version": None})
-        requests["sample idle"] = from_another_process(url=url, count=count // 2, **plan)
+        requests["sample idle"] = from_another_process(url=url, count=count // 4, **plan)
         with training(url, project, (folder / "sample" / "at work").exists) as _:
-            requests["sample training"] = from_another_process(url=url, count=count, **plan)
+            requests["sample training"] = from_another_process(url=url, count=count // 2, **plan)
     return {
         "tasks": tasks,
         "rate": RATE,

@@ -7,6 +7,7 @@ rounds /predict is asked for every task.
 """
 
 import argparse
+import os
 import statistics
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from fishermask_backend.demo.sources import find_source
 from .scene import LABEL_STUDIO, keep, scene, until
 
 TASKS, LABELS = 60, 10
+QUEUE = {"BATCH_SIZE": "5", "QUEUE_MARGIN": "5"}  # short rounds: it is their number that counts
 
 
 def main() -> None:
@@ -31,6 +33,7 @@ def main() -> None:
     parser.add_argument("--projects", type=int, default=4)
     parser.add_argument("--label-studio", type=Path, default=LABEL_STUDIO)
     options = parser.parse_args()
+    os.environ.update(QUEUE)
     with scene(options.label_studio) as here, here.backend_running() as backend:
         numbers = [project(here.client, backend, here.folder, i) for i in range(options.projects)]
         series = [
