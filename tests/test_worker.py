@@ -199,7 +199,7 @@ def test_database_that_does_not_work_is_waited_for(store, worker, waiting, monke
     if not worker.settings.database.startswith("sqlite"):
         pytest.skip("one writer at a time is SQLite's rule")
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
-    monkeypatch.setattr(worker_module, "DISCOVER_SECONDS", float("inf"))
+    monkeypatch.setattr(worker_module, "SEARCH_SECONDS", float("inf"))
     worker.store = Store(worker.settings.database)
     holders, steps = [], []
 
