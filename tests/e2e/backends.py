@@ -125,10 +125,16 @@ class Backend:
         raise AssertionError(f"not {what} within {seconds:g} s: {self.status(project)}\n{log}")
 
     def queue(self, project: Project, *, after: str = "", seconds: float = 60) -> Status:
-        """Wait for a queue, for another one than `after` if that is given; its version and tasks."""
+        """Wait for a queue, of another round than that of `after`; its version and tasks.
+
+        A round's queue is filled up while the next round is computed (`fishermask-1.2`).
+        """
+        before = after.partition(".")[0]
 
         def newer(status: Status) -> bool:
-            return bool(status.get("queue")) and status["queue"]["version"] != after
+            return bool(status.get("queue")) and (
+                status["queue"]["version"].partition(".")[0] != before
+            )
 
         return dict(self.until(project, newer, "a new queue", seconds)["queue"])
 

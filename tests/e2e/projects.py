@@ -117,6 +117,10 @@ class Project:
         rows = self.owner.call("GET", "/api/predictions/", params={"project": self.id})
         return sorted((r for r in rows if r["model_version"] == version), key=lambda r: r["score"])
 
+    def versions(self) -> set[str]:
+        """The versions of its predictions."""
+        return set(self.owner.call("GET", f"/api/projects/{self.id}/model-versions"))
+
     def connect(self, url: str, **more: Any) -> None:
         """Add the backend on the project's Model page."""
         body = {"url": url, "project": self.id, "title": "FisherMask", **more}

@@ -55,14 +55,22 @@ def test_an_older_backup_publishes_under_versions_of_its_own(
     backend.until(project, lambda status: status["labelled"] == 1, "told of a label")
     backend.run("backup", str(tmp_path / "state.tar"))
     project.label(8, owner)  # too few for a round, and the queue runs low
-    lost = backend.queue(project, after="fishermask-1")
-    assert lost["version"] == "fishermask-1.2"
+
+    def filled_up(status: Status) -> bool:
+        return bool(status["queue"]["version"] != "fishermask-1")
+
+    backend.until(project, filled_up, "filled up")
     backend.kill()
+    lost = project.versions()
+    assert lost > {"fishermask-1"}
 
     backend.run("restore", "--force", str(tmp_path / "state.tar"))
     backend.start()
-    queue = backend.queue(project, after="fishermask-1")
-    assert queue["version"] == "fishermask-1.3"
+
+    def of_its_own(status: Status) -> bool:
+        return bool(status["queue"] and status["queue"]["version"] not in lost)
+
+    queue = backend.until(project, of_its_own, "an order of its own")["queue"]
     assert owner.open_next(project.id)["id"] == queue["task_ids"][0]
 
 
