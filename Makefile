@@ -10,7 +10,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-annot
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test docker-test lint format soak bench requirements dependencies python
+.PHONY: help demo demo-clean test docker-test docker-images lint format soak bench requirements dependencies python
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,10 @@ test: python ## run every test, those on a real Label Studio included, two at a 
 docker-test: python ## the images and compose files on a real Docker engine, started if none runs [DOCKER_DATA=folder]
 	@$(ENVIRONMENTS) dev
 	DOCKER_DATA="$(DOCKER_DATA)" .venv/bin/python -m pytest -m containers -rs tests/containers
+
+docker-images: python ## build the images of docker-test ahead [DOCKER_DATA=folder]
+	@$(ENVIRONMENTS) dev
+	DOCKER_DATA="$(DOCKER_DATA)" .venv/bin/python -m tests.containers.images
 
 lint: python ## check style (ruff), formatting (ruff format) and types (mypy, strict)
 	@$(ENVIRONMENTS) dev

@@ -12,9 +12,8 @@ import pytest
 from tests.benchmarks.engine.measure import ROOT, machine
 from tests.containers.deployment import Deployment, copy_of_clone
 from tests.containers.engine import Engine, NoEngine, running_engine
-from tests.containers.images import arguments, base_image
+from tests.containers.images import IMAGE, arguments, base_image, build
 
-IMAGE = "fishermask-backend"
 FIGURES = ROOT / ".benchmarks/containers"
 
 Keep = Callable[[str, float | str], None]
@@ -66,9 +65,8 @@ def backend_image(
     """The image of docker/Dockerfile, from a clone; seconds and size kept if it was not there."""
     root = copy_of_clone(tmp_path_factory.mktemp("image"))
     new = not engine.has_image(IMAGE)
-    options = [x for k, v in build_arguments.items() for x in ("--build-arg", f"{k}={v}")]
     start = time.monotonic()
-    engine("build", "--file", "docker/Dockerfile", "--tag", IMAGE, *options, ".", folder=root)
+    build(engine, root, IMAGE, "Dockerfile", build_arguments)
     if new:
         keep("build", time.monotonic() - start)
     keep("image", engine.inspect(IMAGE)["Size"] / 1e9)
