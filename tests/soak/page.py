@@ -25,7 +25,8 @@ Measured = dict[str, Any]
 INTRODUCTION = """# Reliability
 
 Made by the parts of `make soak`: the last run of each, with its command, date and machine. Label Studio
-1.23.2, web server and worker are real, and share one machine."""
+1.23.2, web server and worker are real, and share one machine; kills and bad requests share it with
+«memory over rounds», too."""
 FAULTS = """## Faults
 
 Each row is a test on a real Label Studio; `tests/images/` holds those of images. Where something fails
