@@ -56,8 +56,7 @@ class Lifeline:
     def __init__(self, model_dir: Path) -> None:
         self._folder = model_dir / FOLDER
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._host = f"@{socket.gethostname()}"
-        self.name = f"{os.getpid()}-{secrets.token_hex(4)}{self._host}"
+        self.name = f"{os.getpid()}-{secrets.token_hex(4)}@{socket.gethostname()}"
         with locked(self._folder, wait=True):  # or somebody could find the file before it is locked
             self._file = (self._folder / self.name).open("wb")
             fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -70,12 +69,6 @@ class Lifeline:
         self._beat_at = time.monotonic()
         with suppress(OSError):  # a full disk: what needs it will say so
             os.pwrite(self._file.fileno(), b"%020d" % gpu_bytes, 0)
-
-    def ended(self) -> list[str]:
-        """Return the names of this machine's workers whose processes have ended, until `forget`."""
-        with locked(self._folder, wait=True):
-            files = [p for p in self._folder.iterdir() if p.name.endswith(self._host)]
-            return sorted(p.name for p in files if not _locked(p))
 
     def forget(self, names: Iterable[str]) -> None:
         """Remove the files of workers that have ended."""
@@ -94,6 +87,16 @@ def remove_silent(model_dir: Path) -> None:
 def living(model_dir: Path) -> list[str]:
     """Return the names of the workers whose processes run on this machine."""
     return sorted(path.name for path in (model_dir / FOLDER).glob("*@*") if _locked(path))
+
+
+def ended(model_dir: Path) -> list[str]:
+    """Return the names of this machine's workers whose processes have ended, until `forget`."""
+    folder = model_dir / FOLDER
+    if not folder.is_dir():
+        return []
+    with locked(folder, wait=True):
+        files = list(folder.glob(f"*@{socket.gethostname()}"))
+        return sorted(path.name for path in files if not _locked(path))
 
 
 def _locked(path: Path) -> bool:

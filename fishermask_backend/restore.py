@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fishermask_backend.backup import ABOUT, DATABASE, sqlite_file
 from fishermask_backend.errors import FisherMaskError
-from fishermask_backend.lifeline import living
+from fishermask_backend.lifeline import ended, living
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import Store
 from fishermask_backend.tokens import KEY_FILE
@@ -67,12 +67,14 @@ def _state(settings: Settings, database: Path) -> list[Path]:
 
 def _refuse_while_in_use(settings: Settings, database: Path) -> None:
     workers, in_use = living(settings.model_dir), ""
+    gone = ended(settings.model_dir)
     if database.exists():
         with closing(sqlite3.connect(database, timeout=0)) as found:
             leases = "SELECT lease_owner FROM projects WHERE lease_owner > '' AND lease_until > ?"
             # A damaged one, or one without tables, is nothing that a worker can have claimed.
             with suppress(sqlite3.DatabaseError):
-                workers += [owner for (owner,) in found.execute(leases, (time.time(),))]
+                owners = [owner for (owner,) in found.execute(leases, (time.time(),))]
+                workers += [owner for owner in owners if owner not in gone]
             try:
                 # Granted only to whoever has it open alone.
                 found.execute("PRAGMA journal_mode=DELETE")
@@ -83,7 +85,7 @@ def _refuse_while_in_use(settings: Settings, database: Path) -> None:
     if workers:
         raise RestoreImpossible(
             f"A worker is alive ({workers[0]}): stop worker and web server first. The claim of one "
-            "that was killed ends after a minute."
+            "that was killed on another machine ends after a minute."
         )
     if in_use:
         raise RestoreImpossible(

@@ -25,7 +25,7 @@ from fishermask_backend.housekeeping import (
     remove_strays,
 )
 from fishermask_backend.labeling import LabelSpec
-from fishermask_backend.lifeline import Lifeline
+from fishermask_backend.lifeline import Lifeline, ended
 from fishermask_backend.logs import logging_fields
 from fishermask_backend.repeating import repeating
 from fishermask_backend.round import run_round
@@ -139,14 +139,14 @@ class Worker:
 
     def _take_over(self) -> None:
         """Free at once what workers of this machine held when they were killed."""
-        ended = self.lifeline.ended()
-        if not ended:
+        gone = ended(self.settings.model_dir)
+        if not gone:
             return
         with self.store.begin() as session:
-            told = leases.take_over(session, ended)
+            told = leases.take_over(session, gone)
         for studio_id, error in told:
             log.warning("project %s: %s", studio_id, error)
-        self.lifeline.forget(ended)
+        self.lifeline.forget(gone)
 
     def _failed(self, lease: Lease, error: str, least_wait: float = 0.0) -> None:
         with self.store.begin() as session:

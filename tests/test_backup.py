@@ -240,17 +240,30 @@ def test_nothing_is_replaced_beside_a_worker(first_release, saved):
     with pytest.raises(RestoreImpossible, match="worker is alive"):
         restore(first_release, saved, force=True)
     lifeline._file.close()
-    with closing(sqlite3.connect(first_release.model_dir / "fishermask.db")) as database:
+    restore(first_release, saved, force=True)
+
+
+def claimed(settings, owner, seconds):
+    """Let a worker have the projects for so long."""
+    with closing(sqlite3.connect(settings.model_dir / "fishermask.db")) as database:
         database.execute(
-            "UPDATE projects SET lease_owner = 'another machine', lease_until = ?",
-            (time.time() + 60,),
+            "UPDATE projects SET lease_owner = ?, lease_until = ?", (owner, time.time() + seconds)
         )
         database.commit()
-    with pytest.raises(RestoreImpossible, match="another machine"):
+
+
+def test_nothing_is_replaced_beside_another_machine_s_worker(first_release, saved):
+    claimed(first_release, "1-0@elsewhere", 60)
+    with pytest.raises(RestoreImpossible, match="1-0@elsewhere"):
         restore(first_release, saved, force=True)
-    with closing(sqlite3.connect(first_release.model_dir / "fishermask.db")) as database:
-        database.execute("UPDATE projects SET lease_until = ?", (time.time() - 1,))
-        database.commit()
+    claimed(first_release, "1-0@elsewhere", -1)
+    restore(first_release, saved, force=True)
+
+
+def test_a_killed_worker_s_claim_is_not_waited_for(first_release, saved):
+    lifeline = Lifeline(first_release.model_dir)
+    claimed(first_release, lifeline.name, 60)
+    lifeline._file.close()
     restore(first_release, saved, force=True)
 
 

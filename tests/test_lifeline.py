@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from fishermask_backend.lifeline import Lifeline, remove_silent
+from fishermask_backend.lifeline import Lifeline, ended, remove_silent
 
 WORKER = """
 import sys, time
@@ -32,24 +32,25 @@ def other(tmp_path):
 def test_killed_worker_is_known_at_once(tmp_path, other):
     mine = Lifeline(tmp_path)
     process, name = other
-    assert mine.ended() == []
+    assert ended(tmp_path) == []
     process.kill()
     process.wait()
-    assert mine.ended() == [name]
+    assert ended(tmp_path) == [name]
     mine.forget([name])
-    assert mine.ended() == []
+    assert ended(tmp_path) == []
 
 
 def test_every_worker_has_a_name_of_its_own(tmp_path):
     first, second = Lifeline(tmp_path), Lifeline(tmp_path)
     assert first.name != second.name
-    assert first.ended() == second.ended() == []
+    assert ended(tmp_path) == []
 
 
 def test_nothing_is_said_of_other_machines(tmp_path):
-    mine = Lifeline(tmp_path)
+    assert ended(tmp_path) == []
+    (tmp_path / "workers").mkdir()
     (tmp_path / "workers" / "12-0123abcd@elsewhere").touch()
-    assert mine.ended() == []
+    assert ended(tmp_path) == []
 
 
 def test_files_of_machines_that_are_gone_go_after_a_day(tmp_path):
