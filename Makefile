@@ -10,7 +10,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-annot
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test docker-test docker-images lint format soak soak-kills soak-memory bench requirements dependencies python
+.PHONY: help demo demo-clean test docker-test docker-images lint format soak bench requirements dependencies python
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -29,9 +29,10 @@ test: python ## run every test, those on a real Label Studio included, two at a 
 	LABEL_STUDIO_BIN="$(CURDIR)/.venv-label-studio/bin/label-studio" .venv/bin/python -m pytest \
 		--numprocesses 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
-docker-test: python ## the images and compose files on a real Docker engine, started if none runs [DOCKER_DATA=folder]
+docker-test: python ## the images and compose files on a real Docker engine, started if none runs [DOCKER_DATA=folder] [JOBS=2]
 	@$(ENVIRONMENTS) dev
-	DOCKER_DATA="$(DOCKER_DATA)" .venv/bin/python -m pytest -m containers -rs tests/containers
+	DOCKER_DATA="$(DOCKER_DATA)" .venv/bin/python -m tests.containers.engine .venv/bin/python -m pytest -m containers -rs \
+		$(if $(JOBS),--numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder) tests/containers
 
 docker-images: python ## build the images of docker-test ahead [DOCKER_DATA=folder]
 	@$(ENVIRONMENTS) dev
@@ -50,19 +51,14 @@ format: python ## format the code and mend what ruff can mend
 
 soak: python ## the long tests: kills, faults, bad requests, latency, memory, crowds; writes docs/reliability.md (an hour) [SEED=1]
 	@$(ENVIRONMENTS) dev label-studio
-	@$(MAKE) --no-print-directory --jobs 2 soak-kills soak-memory  # the rest measures seconds, and is alone
+	.venv/bin/python -m tests.soak.kills --kills 30 --rounds 10 $(if $(SEED),--seed $(SEED))
+	.venv/bin/python -m tests.soak.fuzz --requests 10000
+	.venv/bin/python -m tests.soak.memory
 	LABEL_STUDIO_BIN="$(CURDIR)/.venv-label-studio/bin/label-studio" .venv/bin/python -m pytest \
 		-m "soak or not soak" tests/e2e/test_faults.py tests/e2e/test_state_faults.py -o junit_family=xunit1 --junitxml=.benchmarks/reliability/faults.xml
 	.venv/bin/python -m tests.soak.latency
 	.venv/bin/python -m tests.soak.crowd
 	.venv/bin/python -m tests.soak.page
-
-soak-kills:
-	.venv/bin/python -m tests.soak.kills --kills 36 --rounds 10 $(if $(SEED),--seed $(SEED))
-	.venv/bin/python -m tests.soak.fuzz --requests 10000
-
-soak-memory:
-	.venv/bin/python -m tests.soak.memory
 
 bench: python ## measure the engine and how long people wait; writes docs/benchmarks.md and docs/loop.md (two hours)
 	@$(ENVIRONMENTS) dev label-studio

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from fishermask_backend import __version__, access_log
 from fishermask_backend.errors import BadRequest, FisherMaskError, UnsupportedLabelConfig
-from fishermask_backend.incoming import LARGEST_ID, shown
+from fishermask_backend.incoming import LARGEST_ID, PROJECT_HEADER, shown
 from fishermask_backend.metrics import exposition
 from fishermask_backend.model import START_TRAINING, FisherMaskBackend, open_store
 from fishermask_backend.settings import load_settings
@@ -91,6 +91,8 @@ def predict() -> Response:
 def webhook() -> tuple[Response, int]:
     """Take note of an event."""
     body = _body()
+    if "project" not in body and PROJECT_HEADER in request.headers:
+        body = {**body, "project": _short_id(request.headers[PROJECT_HEADER])}
     FisherMaskBackend().fit(_text(body, "action"), body)
     return jsonify({}), 201
 

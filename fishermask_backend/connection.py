@@ -4,7 +4,8 @@ import logging
 from collections.abc import Iterator
 
 from fishermask_backend import publishing
-from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.errors import FisherMaskError, LabelStudioError
+from fishermask_backend.incoming import PROJECT_HEADER
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import Store, projects
 from fishermask_backend.studio import Studio, StudioProject
@@ -27,7 +28,8 @@ def check_connection(work: Workspace) -> bool:
     project = work.project()
     if project.connected and not pass_due(work.settings, project):
         return True
-    connected = bool(work.studio.backend_titles(project.studio_id))
+    backends = work.studio.own_backends(project.studio_id)
+    connected = bool(backends)
     if connected != project.connected:
         log.info("%s: %s", work.name, "connected" if connected else "backend removed")
         if not connected:
@@ -36,7 +38,22 @@ def check_connection(work: Workspace) -> bool:
             row = projects.get(session, project.id)
             row.connected = connected
             row.pass_wanted |= connected  # after an absence everything may be different
+    for address in backends:
+        _shorten_events(work, project.studio_id, address)
     return connected
+
+
+def _shorten_events(work: Workspace, studio_id: int, address: str) -> None:
+    """Spare annotators the time in which Label Studio describes project, task and label to us.
+
+    It does so within the click on «Submit», and we need no more than the project's number.
+    """
+    try:
+        work.studio.shorten_events(
+            studio_id, f"{address}/webhook", {PROJECT_HEADER: str(studio_id)}
+        )
+    except LabelStudioError as error:  # they tell as much as they are
+        log.info("%s: %s", work.name, error)
 
 
 def discover(settings: Settings, store: Store) -> Iterator[int]:

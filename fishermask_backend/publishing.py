@@ -73,7 +73,7 @@ def activate(work: Workspace, queue: Queue) -> None:
     """Make Label Studio serve an imported queue, where the project's settings are ours to set."""
     project = work.project()
     remote = work.studio.project(project.studio_id)
-    titles = work.studio.backend_titles(project.studio_id)
+    titles = list(work.studio.own_backends(project.studio_id).values())
     note = _why_not(work, project, remote, titles)
     if not note:
         _remember_former(work, remote)

@@ -8,6 +8,7 @@ import pytest
 
 from fishermask_backend import app as application
 from fishermask_backend.app import create_app
+from fishermask_backend.incoming import PROJECT_HEADER
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import database, leases, pool, projects
 from tests.conftest import CONFIG
@@ -57,6 +58,15 @@ def test_label_studio_s_calls(client, store, served):
     assert client.get("/versions").json == {"versions": ["fishermask-1"]}
     assert client.post("/job_status", json={"job": "1"}).json == {"job_status": "unknown"}
     assert client.post("/delete", json={}).status_code == 200
+
+
+def test_event_without_its_project_is_understood_by_its_header(client, store, served):
+    event = {"action": "START_TRAINING"}
+    refused = client.post("/webhook", json=event, headers={PROJECT_HEADER: "seven"})
+    assert (refused.status_code, "project='seven'" in refused.json["error"]) == (400, True)
+    assert client.post("/webhook", json=event, headers={PROJECT_HEADER: "7"}).status_code == 201
+    with store.read() as session:
+        assert projects.get(session, served.id).train_asked_at
 
 
 @pytest.mark.parametrize("named", ["7.1000", 7, {"id": 7}])

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from label_studio_sdk import LabelStudio, MlBackend
+from label_studio_sdk import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
 from fishermask_backend.errors import LabelStudioError, ProjectGone
@@ -59,7 +59,7 @@ class Studio:
     Raises:
         CertificatesUnusable: The environment names a company's authority that cannot be read.
 
-    Every method raises `LabelStudioError`; `project` and `backend_titles` raise `ProjectGone` where
+    Every method raises `LabelStudioError`; `project` and `own_backends` raise `ProjectGone` where
     Label Studio has no such project (any more).
     """
 
@@ -116,16 +116,33 @@ class Studio:
         with _errors(f"read project {studio_id}", project=studio_id):
             return read_project(self._api.projects.get(studio_id))
 
-    def backend_titles(self, studio_id: int) -> list[str]:
-        """Return the titles under which this backend is connected to a project; empty if it isn't.
+    def own_backends(self, studio_id: int) -> dict[str, str]:
+        """Return the addresses at which a project has this backend, with their titles.
 
         It is known by its answer to /setup, which Label Studio keeps: a version of ours.
         """
-        return [b.title or "" for b in self._own_backends(studio_id)]
+        with _errors(f"list the ML backends of project {studio_id}", project=studio_id):
+            backends = self._api.ml.list(project=studio_id)
+        ours = [b for b in backends if is_ours(b.model_version)]
+        return {(b.url or "").rstrip("/"): b.title or "" for b in ours}
 
     def has_backend(self, studio_id: int, url: str) -> bool:
         """Say whether a project's backend at this address is one of our kind."""
-        return any((b.url or "").rstrip("/") == url for b in self._own_backends(studio_id))
+        return url in self.own_backends(studio_id)
+
+    def shorten_events(self, studio_id: int, url: str, headers: dict[str, str]) -> None:
+        """Have a project's events sent to an address without what they are about.
+
+        Args:
+            studio_id: The project.
+            url: Where its webhook sends them; others are left alone.
+            headers: What each event carries instead.
+        """
+        with _errors(f"shorten the events of project {studio_id}"):
+            for hook in self._api.webhooks.list(project=studio_id):
+                if hook.url.rstrip("/") == url and hook.send_payload and hook.id is not None:
+                    headers = {**(hook.headers or {}), **headers}
+                    self._api.webhooks.update(hook.id, send_payload=False, headers=headers)
 
     def tasks_page(self, studio_id: int, page: int, *, annotated: bool = False) -> Page:
         """Return a page of 500 tasks by id; of all tasks, or of annotated (or skipped) ones."""
@@ -195,11 +212,6 @@ class Studio:
         with _errors(f"set sampling and model version of project {studio_id}"):
             self._api.projects.update(studio_id, sampling=sampling, model_version=model_version)
         return self.project(studio_id)
-
-    def _own_backends(self, studio_id: int) -> list[MlBackend]:
-        with _errors(f"list the ML backends of project {studio_id}", project=studio_id):
-            backends = self._api.ml.list(project=studio_id)
-        return [b for b in backends if is_ours(b.model_version)]
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         response = self._raw.httpx_client.request(path, method=method, json=body)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fishermask_backend.locks import locked
 from tests.benchmarks.engine.measure import ROOT, machine
 from tests.containers.deployment import Deployment, copy_of_clone
 from tests.containers.engine import Engine, NoEngine, running_engine
@@ -64,11 +65,13 @@ def backend_image(
 ) -> str:  # fmt: skip
     """The image of docker/Dockerfile, from a clone; seconds and size kept if it was not there."""
     root = copy_of_clone(tmp_path_factory.mktemp("image"))
-    new = not engine.has_image(IMAGE)
-    start = time.monotonic()
-    build(engine, root, IMAGE, "Dockerfile", build_arguments)
-    if new:
-        keep("build", time.monotonic() - start)
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    with locked(FIGURES, wait=True):  # of several processes of tests one builds
+        new = not engine.has_image(IMAGE)
+        start = time.monotonic()
+        build(engine, root, IMAGE, "Dockerfile", build_arguments)
+        if new:
+            keep("build", time.monotonic() - start)
     keep("image", engine.inspect(IMAGE)["Size"] / 1e9)
     return IMAGE
 

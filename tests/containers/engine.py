@@ -1,9 +1,13 @@
-"""A Docker engine: the one that runs here, or one that is started for the tests and stopped again."""
+"""A Docker engine: the one that runs here, or one that is started for the tests and stopped again.
+
+python -m tests.containers.engine <command>    # runs a command beside it, as DOCKER_HOST
+"""
 
 import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -141,3 +145,17 @@ def _folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="fishermask-docker-"))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def main(command: list[str]) -> int:
+    """Run a command that uses an engine, or say in a line why there is none; the exit code."""
+    try:
+        with running_engine() as engine:
+            return subprocess.run(command, env=engine.env, check=False).returncode
+    except NoEngine as error:
+        print(f"no containers: {error}")
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 
+from fishermask_backend.incoming import PROJECT_HEADER
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person
 from tests.e2e.projects import MakeProject, Project, as_json, digits, label_config
@@ -53,6 +54,16 @@ def test_task_deleted_while_it_is_queued(project: Project, backend: Backend, own
     assert gone not in queue["task_ids"]
     assert backend.rounds(project)[-1]["pool"] == 39
     assert owner.open_next(project.id)["id"] == queue["task_ids"][0]
+
+
+def test_events_come_short_and_are_understood(project: Project, backend: Backend, owner: Person):
+    project.connect(backend.url)
+    backend.queue(project)
+    (hook,) = owner.call("GET", "/api/webhooks/", params={"project": project.id})
+    assert (hook["send_payload"], hook["headers"]) == (False, {PROJECT_HEADER: str(project.id)})
+    project.label(1, owner)
+    # Without an event it would be noticed after a minute.
+    backend.until(project, lambda status: status["labelled"] == 1, "told of a label", seconds=20)
 
 
 def test_more_uploads_than_label_studio_lists_at_once(

@@ -137,16 +137,17 @@ def labelled_together(
     people = [sign_up(Person(client)) for _ in range(count)]
     served: list[dict[str, Any]] = []
     waits: list[float] = []
-    refused: Counter[int] = Counter()
+    refused: Counter[str] = Counter()
     end = time.monotonic() + 60 * minutes
 
     def work(person: Person) -> None:
         while time.monotonic() < end:
             start = time.perf_counter()
-            answer = person.client.get(f"/api/projects/{number}/next")
-            if answer.status_code != httpx.codes.OK:
-                refused[answer.status_code] += 1
-                return
+            try:
+                answer = person.client.get(f"/api/projects/{number}/next").raise_for_status()
+            except httpx.HTTPError as error:
+                refused[type(error).__name__] += 1
+                continue
             task = answer.json()
             waits.append(time.perf_counter() - start)
             served.append(task)

@@ -186,7 +186,7 @@ class Soak:
             owner.call("DELETE", f"/api/webhooks/{hook['id']}/")
         yield
         for hook in hooks:
-            kept = {name: hook[name] for name in ("url", "project", "send_payload")}
+            kept = {name: hook[name] for name in ("url", "project", "send_payload", "headers")}
             owner.call("POST", "/api/webhooks/", json={**kept, "send_for_all_actions": True})
 
     def upload(self, count: int) -> None:

@@ -2,8 +2,8 @@
 
     .venv/bin/python -m tests.soak.memory                # .benchmarks/reliability/memory.json
 
-Real processes, a real Label Studio; every round is asked for as «Start training» does. Between two
-rounds /predict is asked for every task.
+Real processes, a real Label Studio; every round is asked for as «Start training» does, of all projects
+at once. When each has had its round, /predict is asked for every task, and both processes are measured.
 """
 
 import argparse
@@ -37,15 +37,15 @@ def main() -> None:
     with scene(options.label_studio) as here, here.backend_running() as backend:
         numbers = [project(here.client, backend, here.folder, i) for i in range(options.projects)]
         series = [
-            one_round(here.client, backend, numbers[i % len(numbers)])
-            for i in range(options.rounds)
+            a_round_each(here.client, backend, numbers)
+            for _ in range(-(-options.rounds // len(numbers)))
         ]
     measured = {
-        "rounds": len(series),
+        "rounds": len(series) * len(numbers),
         "projects": len(numbers),
         "tasks": TASKS,
-        "worker": course([each["worker"] for each in series]),
-        "web": course([each["web"] for each in series]),
+        "worker": course([each["worker"] for each in series], len(numbers)),
+        "web": course([each["web"] for each in series], len(numbers)),
     }
     keep("memory", measured)
 
@@ -68,15 +68,17 @@ def project(client: httpx.Client, backend: Backend, folder: Path, index: int) ->
     return number
 
 
-def one_round(client: httpx.Client, backend: Backend, number: int) -> dict[str, float]:
-    """Ask for a round and all predictions; MB that each process holds afterwards."""
-    before = len(backend.finished_rounds(number))
-    event = {"action": "START_TRAINING", "project": {"id": number}}
+def a_round_each(client: httpx.Client, backend: Backend, numbers: list[int]) -> dict[str, float]:
+    """Ask for a round of each project, then for all predictions; MB that each process then holds."""
+    before = {number: len(backend.finished_rounds(number)) for number in numbers}
     with httpx.Client(base_url=backend.url, timeout=60, trust_env=False) as web:
-        web.post("/webhook", json=event).raise_for_status()
-        until(lambda: len(backend.finished_rounds(number)) > before)
-        tasks = client.get("/api/tasks", params={"project": number, "page_size": TASKS}).json()
-        web.post("/predict", json={"tasks": tasks["tasks"]}).raise_for_status()
+        for number in numbers:
+            event = {"action": "START_TRAINING", "project": {"id": number}}
+            web.post("/webhook", json=event).raise_for_status()
+        for number in numbers:
+            until(lambda number=number: len(backend.finished_rounds(number)) > before[number])
+            tasks = client.get("/api/tasks", params={"project": number, "page_size": TASKS}).json()
+            web.post("/predict", json={"tasks": tasks["tasks"]}).raise_for_status()
     return {"worker": resident(backend.worker), "web": resident(backend.web)}
 
 
@@ -95,12 +97,12 @@ def children(pid: int) -> list[int]:
     return [int(x) for x in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def course(series: list[float]) -> dict[str, Any]:
-    """MB over each tenth of the rounds, and the growth from the middle on, by least squares."""
+def course(series: list[float], rounds: int) -> dict[str, Any]:
+    """MB over each tenth of the measurements, `rounds` apart; a round's growth in the second half."""
     tenth = max(1, len(series) // 10)
     parts = [series[i : i + tenth] for i in range(0, tenth * 10, tenth)]
     later = series[len(series) // 2 :]
-    slope = statistics.linear_regression(range(len(later)), later).slope
+    slope = statistics.linear_regression(range(len(later)), later).slope / rounds
     return {"tenths": [statistics.median(part) for part in parts], "mb_a_round": slope}
 
 

@@ -184,9 +184,10 @@ def memory(path: Path) -> str:
     return "\n\n".join(
         [
             "## Memory over rounds",
-            f"{found['rounds']} rounds of {found['projects']} projects of {found['tasks']} tasks, and "
-            "`/predict` of every task between two. MB, the median of each tenth; «growth» is that of a "
-            "round in the second half. " + made_by(found, "memory"),
+            f"{found['rounds']} rounds of {found['projects']} projects of {found['tasks']} tasks. "
+            "Measured whenever each project has had one more and `/predict` was asked for all tasks. "
+            "MB, the median of each tenth; «growth» is that of a round in the second half. "
+            + made_by(found, "memory"),
             table(["process", *tenths, "growth"], rows),
         ]
     )
