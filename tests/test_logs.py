@@ -116,7 +116,7 @@ def test_web_server_tells_requests_but_no_secret(settings, command):
     program = ["fishermask_backend.cli", "serve"] if command == "serve" else ["_wsgi"]
     with (
         started(*program, PORT=str(port)) as output,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}") as web,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as web,  # it is just starting
     ):
         for _ in range(300):
             with contextlib.suppress(httpx.ConnectError):
