@@ -10,7 +10,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-annot
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test docker-test docker-images lint format soak bench requirements dependencies python
+.PHONY: help demo demo-clean test docker-test docker-images lint format soak soak-faults soak-memory bench requirements dependencies python
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -53,12 +53,17 @@ soak: python ## the long tests: kills, faults, bad requests, latency, memory, cr
 	@$(ENVIRONMENTS) dev label-studio
 	.venv/bin/python -m tests.soak.kills --kills 30 --rounds 10 $(if $(SEED),--seed $(SEED))
 	.venv/bin/python -m tests.soak.fuzz --requests 10000
-	.venv/bin/python -m tests.soak.memory
-	LABEL_STUDIO_BIN="$(CURDIR)/.venv-label-studio/bin/label-studio" .venv/bin/python -m pytest \
-		-m "soak or not soak" tests/e2e/test_faults.py tests/e2e/test_state_faults.py -o junit_family=xunit1 --junitxml=.benchmarks/reliability/faults.xml
+	@$(MAKE) --no-print-directory --jobs 2 soak-faults soak-memory  # which wait for most of their time
 	.venv/bin/python -m tests.soak.latency
 	.venv/bin/python -m tests.soak.crowd
 	.venv/bin/python -m tests.soak.page
+
+soak-faults:
+	LABEL_STUDIO_BIN="$(CURDIR)/.venv-label-studio/bin/label-studio" .venv/bin/python -m pytest -m "soak or not soak" \
+		tests/e2e/test_faults.py tests/e2e/test_state_faults.py -o junit_family=xunit1 --junitxml=.benchmarks/reliability/faults.xml
+
+soak-memory:
+	.venv/bin/python -m tests.soak.memory
 
 bench: python ## measure the engine and how long people wait; writes docs/benchmarks.md and docs/loop.md (two hours)
 	@$(ENVIRONMENTS) dev label-studio

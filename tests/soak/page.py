@@ -25,8 +25,8 @@ Measured = dict[str, Any]
 INTRODUCTION = """# Reliability
 
 Made by the parts of `make soak`: the last run of each, with its command, date and machine. Label Studio
-1.23.2, web server and worker are real, and share one machine; kills and bad requests share it with
-«memory over rounds», too."""
+1.23.2, web server and worker are real, and share one machine; faults and «memory over rounds» may
+share it with each other, too."""
 FAULTS = """## Faults
 
 Each row is a test on a real Label Studio; `tests/images/` holds those of images. Where something fails
