@@ -121,6 +121,9 @@ def work(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
     # Read when torch is imported. Threads that spin while they wait for each other make a round many
     # times slower where Label Studio, on the same cores, keeps one of them from running.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from fishermask_backend import allocator
+
+    allocator.share_one_arena()
     from fishermask_backend import logs, priority
     from fishermask_backend.store import Store
     from fishermask_backend.worker import Worker

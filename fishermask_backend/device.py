@@ -1,8 +1,5 @@
 """The device that everything is computed on, chosen once, and its memory."""
 
-import ctypes
-from contextlib import suppress
-
 import torch
 
 from fishermask_backend.errors import FisherMaskError
@@ -27,12 +24,6 @@ def choose_device(name: str) -> torch.device:
             "backend; use DEVICE=auto or cpu, or give the container the GPU."
         )
     return device
-
-
-def release_memory() -> None:
-    """Give the system what was freed: glibc keeps the gaps that a round's matrices leave."""
-    with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def free_gpu_bytes(device: torch.device) -> int:

@@ -14,9 +14,10 @@ from typing import NoReturn
 
 from fishermask_backend import embedding, publishing
 from fishermask_backend.access import open_studio
+from fishermask_backend.allocator import release_memory
 from fishermask_backend.backbones import Backbone
 from fishermask_backend.connection import check_connection, discover
-from fishermask_backend.device import choose_device, gpu_bytes, release_memory
+from fishermask_backend.device import choose_device, gpu_bytes
 from fishermask_backend.errors import FisherMaskError, LabelStudioError, LeaseLost, ProjectGone
 from fishermask_backend.housekeeping import (
     forget_project,

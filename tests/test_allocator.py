@@ -8,7 +8,7 @@ import pytest
 FRAGMENTS = """
 import torch
 from pathlib import Path
-from fishermask_backend.device import release_memory
+from fishermask_backend.allocator import release_memory
 
 def resident():
     lines = Path("/proc/self/status").read_text().splitlines()
