@@ -141,8 +141,8 @@ class Studio:
         with _errors(f"shorten the events of project {studio_id}"):
             for hook in self._api.webhooks.list(project=studio_id):
                 if hook.url.rstrip("/") == url and hook.send_payload and hook.id is not None:
-                    headers = {**(hook.headers or {}), **headers}
-                    self._api.webhooks.update(hook.id, send_payload=False, headers=headers)
+                    own = {**(hook.headers or {}), **headers}
+                    self._api.webhooks.update(hook.id, send_payload=False, headers=own)
 
     def tasks_page(self, studio_id: int, page: int, *, annotated: bool = False) -> Page:
         """Return a page of 500 tasks by id; of all tasks, or of annotated (or skipped) ones."""
