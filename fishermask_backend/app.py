@@ -23,6 +23,7 @@ from fishermask_backend.url_prefix import UrlPrefix
 
 log = logging.getLogger(__name__)
 
+EVENT_BODY = 2**20  # bytes; a larger event is lost, and what it told is found within a minute
 OPEN_PATHS = frozenset({"/health", "/webhook"})  # Label Studio sends no credentials there
 SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell them, nothing can store them
 HTTP_STATUS = {BadRequest: 400, UnsupportedLabelConfig: 422}
@@ -90,6 +91,7 @@ def predict() -> Response:
 
 def webhook() -> tuple[Response, int]:
     """Take note of an event."""
+    request.max_content_length = min(EVENT_BODY, load_settings().max_body)  # anybody may send one
     body = _body()
     if "project" not in body and PROJECT_HEADER in request.headers:
         body = {**body, "project": _short_id(request.headers[PROJECT_HEADER])}

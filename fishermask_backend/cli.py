@@ -168,7 +168,7 @@ def add_to_project(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     from fishermask_backend.settings import load_settings
 
     settings = load_settings()
-    url = options.url.rstrip("/") + settings.url_prefix if options.url else settings.own_url
+    url = settings.below_prefix(options.url) or settings.own_url
     if not url:
         print("fishermask: name the backend's address: --url or BACKEND_URL.", file=sys.stderr)
         return 2

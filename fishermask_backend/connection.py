@@ -15,8 +15,10 @@ from fishermask_backend.workspace import Workspace
 log = logging.getLogger(__name__)
 
 
-def check_connection(work: Workspace) -> bool:
-    """Look, now and then, whether the project still has this backend; put its order back if not.
+def check_connection(work: Workspace, *, look: bool = False) -> bool:
+    """Look, before a full pass or if told to, whether the project still has this backend.
+
+    If not, its former order is put back.
 
     Label Studio tells a backend nothing when it is removed, and /setup can be called by anybody: a
     project's settings are touched only while its own list of backends names us.
@@ -26,7 +28,8 @@ def check_connection(work: Workspace) -> bool:
         LabelStudioError: Label Studio could not be asked.
     """
     project = work.project()
-    if project.connected and not pass_due(work.settings, project):
+    passing = pass_due(work.settings, project)
+    if project.connected and not passing and not look:
         return True
     backends = work.studio.own_backends(project.studio_id)
     connected = bool(backends)
@@ -38,8 +41,9 @@ def check_connection(work: Workspace) -> bool:
             row = projects.get(session, project.id)
             row.connected = connected
             row.pass_wanted |= connected  # after an absence everything may be different
-    for address in backends:
-        _shorten_events(work, project.studio_id, address)
+    if passing or not project.connected:
+        for address in backends:
+            _shorten_events(work, project.studio_id, address)
     return connected
 
 

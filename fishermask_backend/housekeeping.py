@@ -52,7 +52,7 @@ def remove_strays(settings: Settings) -> None:
                     path.unlink()
 
 
-def keep_cache_limit(settings: Settings, store: Store, at_work: int) -> None:
+def keep_cache_limit(settings: Settings, store: Store, at_work: int) -> int:
     """Drop rows of idle projects, the one not used for longest first, until `CACHE_LIMIT` holds.
 
     The rows are embedded again once somebody works there (`schedule.resting`). Projects that are in
@@ -62,10 +62,13 @@ def keep_cache_limit(settings: Settings, store: Store, at_work: int) -> None:
         settings: `CACHE_LIMIT`, 0 for none.
         store: The database.
         at_work: The project whose step this is; keeps its rows.
+
+    Returns:
+        Bytes that are left beyond the limit.
     """
     sizes = {p: p.stat().st_size for p in settings.model_dir.glob(f"projects/*/{INPUTS}")}
     if not settings.cache_limit or sum(sizes.values()) <= settings.cache_limit:
-        return
+        return 0
     with store.read() as session:
         idle = _idle(session, settings, at_work)
     for project in idle:
@@ -73,11 +76,8 @@ def keep_cache_limit(settings: Settings, store: Store, at_work: int) -> None:
         for path in dropped:
             sizes.pop(path, None)
         if sum(sizes.values()) <= settings.cache_limit:
-            return
-    log.warning(
-        "The rows of projects in use are %s bytes, more than CACHE_LIMIT=%s.",
-        sum(sizes.values()), settings.cache_limit,
-    )  # fmt: skip
+            return 0
+    return sum(sizes.values()) - settings.cache_limit
 
 
 def _idle(session: Session, settings: Settings, at_work: int) -> list[Project]:

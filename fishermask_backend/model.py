@@ -7,9 +7,7 @@ It answers from what the worker has stored and never computes: `fit` notes that 
 import inspect
 import logging
 import re
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -17,9 +15,10 @@ from label_studio_ml.model import LabelStudioMLBase
 
 from fishermask_backend.incoming import event_project, is_id, parse_project, task_id
 from fishermask_backend.labeling import LabelSpec, parse_label_config
+from fishermask_backend.lookup import look_up
 from fishermask_backend.settings import Settings, load_settings
-from fishermask_backend.store import DatabaseUnavailable, Store, pool, projects, queues, rounds
-from fishermask_backend.store.schema import Project, Round, Score, Task
+from fishermask_backend.store import Store, projects, queues, rounds
+from fishermask_backend.store.schema import Project, Round, Score
 from fishermask_backend.tokens import TokenBox
 from fishermask_backend.versions import NO_ROUND
 
@@ -38,7 +37,6 @@ ANNOTATION_EVENTS = frozenset(
 )
 GONE_EVENTS = frozenset({"TASKS_DELETED", "PROJECT_DELETED"})
 START_TRAINING = "START_TRAINING"
-POLL_SECONDS = 0.1
 TOKEN = re.compile(r"[!-~]{1,4096}")  # what can stand in a header; anything else opens nothing
 
 _IS_2X = "project_id" in inspect.signature(LabelStudioMLBase.__init__).parameters
@@ -139,11 +137,13 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         project = self._project_of(tasks)
         if project is None:
             return [{"result": [], "score": 1.0, "model_version": NO_ROUND} for _ in ids]
-        serving, scores, version = self._look_up(project, ids)
-        if serving is None:
-            return [{"result": [], "score": 1.0, "model_version": version} for _ in ids]
+        found = look_up(self.store, self.settings, project.id, ids)
+        if found.serving is None:
+            return [{"result": [], "score": 1.0, "model_version": found.version} for _ in ids]
         spec = parse_label_config(project.label_config, self.settings.control_name)
-        return [self._prediction(spec, serving, scores.get(i), version) for i in ids]
+        return [
+            self._prediction(spec, found.serving, found.scores.get(i), found.version) for i in ids
+        ]
 
     def fit(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Note an event; the worker does the rest. Takes milliseconds.
@@ -199,31 +199,6 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         with self.store.read() as session:
             return projects.find(session, self.settings.label_studio_url, studio_id, created)
 
-    def _look_up(
-        self, project: Project, ids: Sequence[int]
-    ) -> tuple[Round | None, dict[int, Score], str]:
-        """Return the serving round, its scores of these tasks, and its version.
-
-        Tasks that the round has not seen are asked of the worker, which gets a few seconds.
-        """
-        end = time.monotonic() + self.settings.predict_wait
-        asked = False
-        while True:
-            with self.store.read() as session:
-                serving = rounds.active(session, project.id)
-                version = queues.answered_version(session, project.id)
-                scores = rounds.scores_of(session, serving.id, ids) if serving else {}
-                tasks = pool.tasks_by_id(session, project.id, ids)
-            missing = [i for i in ids if i not in scores and not _failed(tasks.get(i))]
-            if serving is None or not missing or time.monotonic() >= end:
-                return serving, scores, version
-            if not asked:
-                asked = True
-                with suppress(DatabaseUnavailable), self.store.begin() as session:
-                    rounds.ask_scores(session, project.id, missing)
-                    projects.wake(session, project.id)
-            time.sleep(POLL_SECONDS)
-
     def _prediction(
         self, spec: LabelSpec, serving: Round, score: Score | None, version: str
     ) -> dict[str, Any]:
@@ -232,7 +207,3 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         known = rounds.class_probabilities(serving, score) if self.settings.prelabels else {}
         result = spec.prelabel(known)
         return {"result": result, "score": round(score.score, 6), "model_version": version}
-
-
-def _failed(task: Task | None) -> bool:
-    return task is not None and task.image_error is not None

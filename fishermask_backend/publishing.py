@@ -84,7 +84,7 @@ def activate(work: Workspace, queue: Queue) -> None:
             raise LabelStudioError(f"Label Studio did not keep the order {queue.version!r}.")
     with work.begin() as session:
         project = projects.get(session, work.project_id)
-        project.order_note, project.progress = note, None
+        project.order_note = note
         if project.former is not None and not note:
             project.former = {**project.former, "set": True}
         queues.activate(session, queue.id)
@@ -218,5 +218,4 @@ def _remember_former(work: Workspace, remote: StudioProject) -> None:
 def _activate_without_queue(work: Workspace, source: Round) -> None:
     with work.begin() as session:
         rounds.activate(session, source.id)
-        projects.get(session, work.project_id).progress = None
     log.info("%s: round %s leaves nothing to label", work.name, source.number)

@@ -14,7 +14,8 @@ log = logging.getLogger(__name__)
 def repeating(name: str, seconds: float, act: Callable[[], None]) -> Iterator[None]:
     """Call a function every so many seconds, in a thread of its own, as long as the block runs.
 
-    What fails is logged and tried again. A lost lease ends it: the step finds out at its next write.
+    What fails is logged and tried again, a bug of ours too: without its heartbeat a step would lose
+    its lease. A lost lease ends it: the step finds out at its next write.
     """
     over = threading.Event()
 
@@ -26,6 +27,8 @@ def repeating(name: str, seconds: float, act: Callable[[], None]) -> Iterator[No
                 return
             except FisherMaskError as error:
                 log.warning("%s: %s", name, error)
+            except Exception:
+                log.exception("%s", name)
 
     thread = threading.Thread(target=run, name=name, daemon=True)
     thread.start()

@@ -154,7 +154,8 @@ def _learn(
     )
     probs = probabilities(model, rows, spec.likelihood)
     watch.lap("train")
-    work.progress("Fisher information", 0, len(tasks))
+    expected = _as_last_time(work, ("mask", "select", "order"), len(tasks))
+    work.progress("Fisher information", 0, len(tasks), expected=expected)
     recipe = FactorRecipe.of(settings, spec)
     servable = _servable(work, tasks)
     if settings.fisher_processes > 1:
@@ -188,13 +189,22 @@ def _metadata(spec: LabelSpec, backbone: Backbone) -> dict[str, str]:
 
 
 def _cold_start(work: Workspace, tasks: Sequence[Task], rows: Tensor) -> list[Scored]:
-    work.progress("clustering", 0, len(tasks))
+    expected = _as_last_time(work, ("cluster",), len(tasks))
+    work.progress("clustering", 0, len(tasks), expected=expected)
     open_tasks = _servable(work, tasks)
     features = cold_start_features(rows[open_tasks])
     first = cluster_typical(features, work.settings.queue_size, seed=work.settings.seed)
     ranking = torch.nonzero(open_tasks).flatten()[typical_order(features, first)]
     order = placed(ranking, len(tasks), work.settings.queue_size)
     return _scored(tasks, order, None)
+
+
+def _as_last_time(work: Workspace, stages: Sequence[str], images: int) -> float | None:
+    """Return the seconds that stages will take if an image takes what it took in the last round."""
+    with work.store.read() as session:
+        last = rounds.latest(session, work.project_id)
+    seconds = [last.seconds[stage] for stage in stages if stage in last.seconds] if last else []
+    return sum(seconds) / last.pool * images if last and seconds and last.pool else None
 
 
 def _servable(work: Workspace, tasks: Sequence[Task]) -> Tensor:

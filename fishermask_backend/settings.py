@@ -237,7 +237,12 @@ class Settings(BaseSettings):
     @property
     def own_url(self) -> str:
         """The address that is pasted into Label Studio; empty if BACKEND_URL is."""
-        return self.backend_url.rstrip("/") + self.url_prefix if self.backend_url else ""
+        return self.below_prefix(self.backend_url)
+
+    def below_prefix(self, url: str) -> str:
+        """Return an address of this backend with URL_PREFIX, which need not be typed."""
+        url = url.rstrip("/")
+        return url if not url or url.endswith(self.url_prefix) else url + self.url_prefix
 
     @property
     def queue_size(self) -> int:

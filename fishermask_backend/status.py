@@ -1,5 +1,6 @@
 """What is told about projects, as JSON: the same for HTTP, the command line and the demo."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -67,12 +68,23 @@ def _short(
         "seconds": latest.seconds if latest else {},
         "learning": learning(agreed),
         "accuracy": _rounded(recent(agreed)[0].share),
-        "progress": project.progress,
+        "progress": _progress(project.progress),
         "order": project.order_note or "set by FisherMask",
         "error": project.error,
         "failures": project.failures,
         "next_try": project.retry_at if project.failures else None,
     }
+
+
+def _progress(stored: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return what a worker last said, with the time left counted from now."""
+    if stored is None:
+        return None
+    shown, eta = dict(stored), stored["eta_seconds"]
+    said_at = shown.pop("at", stored["started"])
+    if eta is not None:
+        shown["eta_seconds"] = round(max(0.0, eta - (time.time() - said_at)), 1)
+    return shown
 
 
 def _round(r: Round, later: Agreement) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The queue does not run dry while a round computes: labels are read and tasks are added meanwhile."""
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from fishermask_backend import publishing
 from fishermask_backend.labeling import LabelSpec
@@ -19,7 +20,8 @@ def topping_up(work: Workspace, spec: LabelSpec) -> AbstractContextManager[None]
     It works under the step's lease.
     """
     name = f"{work.name}, while a round computes"
-    return repeating(name, LOOK_SECONDS, lambda: _top_up(work, spec))
+    beside = replace(work, silent=True)
+    return repeating(name, LOOK_SECONDS, lambda: _top_up(beside, spec))
 
 
 def _top_up(work: Workspace, spec: LabelSpec) -> None:

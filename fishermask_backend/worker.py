@@ -6,6 +6,7 @@ database, so a worker that dies loses nothing but time.
 """
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, suppress
@@ -51,6 +52,7 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.3
 SEARCH_SECONDS = 600.0
+CONNECTION_SECONDS = 60.0  # between looks whether a project still has this backend
 LONGEST_PAUSE = 60.0  # between tries while the database does not work
 
 
@@ -65,8 +67,10 @@ class Worker:
             raise StateUnusable(settings.model_dir, error) from error
         self.name = self.lifeline.name
         self._search: Iterator[int] = iter(())  # for connected projects that we do not know
-        self._searched_at = float("-inf")
+        self._searched_at = -math.inf
         self._tidied: set[int] = set()
+        self._looked_at: dict[int, float] = {}  # when each project was last seen to be connected
+        self._over_limit = False
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -158,7 +162,7 @@ class Worker:
         if work.project_id not in self._tidied:
             remove_leftovers(work)
             self._tidied.add(work.project_id)
-        if not check_connection(work):
+        if not self._connected(work):
             return next_look(work)
         before = work.project().pass_finished_at
         spec = sync(work)
@@ -167,11 +171,24 @@ class Worker:
             _keep_queue(work, spec)
         else:
             more = self._learn(work, spec)
-            keep_cache_limit(self.settings, self.store, work.project_id)
+            self._keep_cache_limit(work)
         if work.project().pass_finished_at != before:
             publishing.reassert(work)
             publishing.tidy(work)
         return time.time() if more else next_look(work)
+
+    def _connected(self, work: Workspace) -> bool:
+        now = time.monotonic()
+        look = now - self._looked_at.get(work.project_id, -math.inf) > CONNECTION_SECONDS
+        if look:
+            self._looked_at[work.project_id] = now
+        return check_connection(work, look=look)
+
+    def _keep_cache_limit(self, work: Workspace) -> None:
+        over = keep_cache_limit(self.settings, self.store, work.project_id)
+        if over and not self._over_limit:  # said once, until it holds again
+            log.warning("Images of projects in use are %s bytes above CACHE_LIMIT.", over)
+        self._over_limit = bool(over)
 
     def _learn(self, work: Workspace, spec: LabelSpec) -> bool:
         """Embed, compute and publish a round where one is due, score what came since.

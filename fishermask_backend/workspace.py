@@ -27,6 +27,7 @@ class Workspace:
     studio: Studio
     lease: Lease
     began: float = field(default_factory=time.time)
+    silent: bool = False  # beside a round, whose progress is the one to show
     _progress_at: float = 0.0
 
     @property
@@ -60,22 +61,30 @@ class Workspace:
         with self.store.read() as session:
             return projects.get(session, self.project_id)
 
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Show in the status how far the work is: once a second, and at a stage's ends."""
+    def progress(self, stage: str, done: int, total: int, *, expected: float | None = None) -> None:
+        """Show in the status how far the work is: once a second, and at a stage's ends.
+
+        Args:
+            stage: Its name.
+            done: Of `total`.
+            total: In the unit of `done`.
+            expected: Seconds that the stage will take, for one that does not count as it goes.
+        """
         now = time.time()
-        if done not in (0, total) and now - self._progress_at < PROGRESS_SECONDS:
+        if self.silent or (done not in (0, total) and now - self._progress_at < PROGRESS_SECONDS):
             return
         self._progress_at = now
         with self.begin() as session:
             project = projects.get(session, self.project_id)
             before = project.progress or {}
             started = before["started"] if before.get("stage") == stage else now
-            eta = (now - started) / done * (total - done) if done else None
+            eta = (now - started) / done * (total - done) if done else expected
             project.progress = {
                 "stage": stage,
                 "done": done,
                 "total": total,
                 "started": started,
+                "at": now,
                 "eta_seconds": None if eta is None else round(eta, 1),
             }
 

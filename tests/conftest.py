@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -173,6 +173,19 @@ def first_release(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settin
         monkeypatch.setenv(name, value)
     load_settings.cache_clear()
     return load_settings()
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Settings]:
+    """Makes another folder MODEL_DIR, as a process started then sees it."""
+
+    def move(name: str = "elsewhere") -> Settings:
+        monkeypatch.setenv("MODEL_DIR", str(tmp_path / name))
+        load_settings.cache_clear()
+        model.open_store.cache_clear()
+        return load_settings()
+
+    return move
 
 
 @pytest.fixture

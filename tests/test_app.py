@@ -1,5 +1,6 @@
 """The web application: routes, refusals and who may call."""
 
+import io
 import json
 import sqlite3
 from contextlib import closing
@@ -170,6 +171,18 @@ def test_too_large_a_body(client, monkeypatch):
     answer = create_app().test_client().post("/predict", data=body)
     assert answer.status_code == 413
     assert answer.is_json
+
+
+def test_an_event_may_be_a_mebibyte(client, store, served):
+    event = {"action": "ANNOTATION_CREATED", "project": {"id": 7}, "task": "x" * 1_000_000}
+    assert client.post("/webhook", json=event).status_code == 201
+    event["task"] *= 2
+    assert client.post("/webhook", json=event).status_code == 413
+    body = io.BytesIO(json.dumps(event).encode())
+    chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    answer = client.post("/webhook", input_stream=body, environ_overrides=chunked)
+    assert answer.status_code == 400  # what is read of it is no JSON
+    assert body.tell() < 1_100_000
 
 
 def test_locked_database_costs_what_must_be_written_only(store, served, monkeypatch):

@@ -143,7 +143,7 @@ def test_the_one_not_used_for_longest_goes_first(store, embedded, limit):
 @pytest.mark.parametrize(
     "use", ["this step's", "another worker's", "labelled", "embedded", "a round"]
 )
-def test_rows_in_use_stay_though_they_are_more_than_the_limit(store, embedded, limit, caplog, use):
+def test_rows_in_use_stay_though_they_are_more_than_the_limit(store, embedded, limit, use):
     project_id = embedded(7, 5)
     age(project_id, 5)
     now = time.time()
@@ -158,9 +158,9 @@ def test_rows_in_use_stay_though_they_are_more_than_the_limit(store, embedded, l
     if use == "embedded":
         age(project_id, 0)
     tight = limit(1, project_id).model_copy(update={"cache_limit": 1000})
-    keep_cache_limit(tight, store, project_id if use == "this step's" else 0)
+    over = keep_cache_limit(tight, store, project_id if use == "this step's" else 0)
     assert embedded_count(store, project_id) == TASKS
-    assert "more than CACHE_LIMIT=1000" in caplog.text
+    assert over > 0
 
 
 def test_there_is_no_limit_at_first(store, embedded, settings):

@@ -1,6 +1,7 @@
 """A round over made-up features: what it trains on, what it stores, and that it is repeatable."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from fishermask_backend.inputs import RowStore
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.round import run_round
 from fishermask_backend.settings import load_settings
+from fishermask_backend.status import project_status
 from fishermask_backend.store import leases, pool, projects, rounds
 from fishermask_backend.workspace import Workspace
 from tests.conftest import CONFIG
@@ -106,6 +108,32 @@ def test_round_learns_and_orders(work, inputs, backbone):
     assert (work.settings.model_dir / made.scorer).exists()
     with work.store.read() as session:
         assert pool.counts(session, work.project_id).pending == 0
+
+
+def test_seconds_left_are_counted_as_the_last_round_took(work, inputs, backbone, monkeypatch):
+    label(work, {1: ["cat"], 2: ["dog"]})
+    shown, real = [], Workspace.progress
+
+    def progress(self, stage, done, total, **more):
+        real(self, stage, done, total, **more)
+        if stage == "Fisher information":
+            shown.append(project_status(7)["progress"]["eta_seconds"])
+
+    monkeypatch.setattr(Workspace, "progress", progress)
+    first = run_round(work, SPEC, backbone, inputs)
+    with work.store.begin() as session:
+        row = rounds.latest(session, work.project_id)
+        row.seconds = {**first.seconds, "mask": 10.0, "select": 20.0, "order": 10.0}
+        row.pool = POOL // 2
+    run_round(work, SPEC, backbone, inputs)
+    assert shown[0] is None
+    assert shown[1] == pytest.approx(80.0, abs=5.0)
+
+
+def test_what_works_beside_a_round_leaves_its_progress_alone(work):
+    work.progress("training", 1, 2)
+    replace(work, silent=True).progress("publishing", 0, 1)
+    assert work.project().progress["stage"] == "training"
 
 
 def test_same_labels_same_order(work, inputs, backbone):

@@ -32,7 +32,7 @@ def examine(project: int | None = None, url: str = "") -> Iterator[Finding]:
     yield ok(
         "settings", "valid, of the environment" + (" and .env" if Path(".env").exists() else "")
     )
-    for finding in _examine(settings, project, url):
+    for finding in _examine(settings, project, settings.below_prefix(url)):
         yield finding.without(settings.url_prefix)
 
 

@@ -10,7 +10,7 @@ from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.labeling import LabelSpec, parse_label_config
 from fishermask_backend.model import open_store
 from fishermask_backend.settings import Settings
-from fishermask_backend.store import projects
+from fishermask_backend.store import images, pool, projects
 from fishermask_backend.studio import Studio
 
 IMAGES = 3  # of a page, evenly spaced
@@ -34,13 +34,18 @@ def check_project(settings: Settings, studio: Studio, studio_id: int) -> Iterato
 def _last_step(settings: Settings, studio_id: int, what: str) -> Iterator[Finding]:
     with open_store().read() as session:
         project = projects.find(session, settings.label_studio_url, studio_id, None)
-    if project is None:
-        return
+        if project is None:
+            return
+        counts = pool.counts(session, project.id)
+        reasons = images.errors(session, project.id, limit=1)
     if project.error:
         ago = time.time() - project.error_at
         yield failed(what, f"{project.error} ({project.failures} times, last {ago:.0f} s ago)")
     if project.order_note:
         yield warning(what, project.order_note)
+    for reason in reasons.values():
+        of = f"{counts.failed_images} of {counts.tasks}"
+        yield warning(what, f"{of} images cannot be used, one of them so: {reason}")
 
 
 def _images(

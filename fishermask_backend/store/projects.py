@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import case, delete, literal, or_, select, update
 from sqlalchemy.orm import Session
 
+from fishermask_backend.store.inserting import insert_missing
 from fishermask_backend.store.schema import (
     Annotation,
     Project,
@@ -43,14 +44,9 @@ def listing(session: Session, address: str) -> Sequence[Project]:
 
 def register(session: Session, address: str, studio_id: int, created: int) -> Project:
     """Return the project, made if it is new; a new one is due at once."""
-    project = find(session, address, studio_id, created)
-    if project is None:
-        project = Project(
-            address=address, studio_id=studio_id, created=created, registered_at=time.time()
-        )
-        session.add(project)
-        session.flush()
-    return project
+    identity = {"address": address, "studio_id": studio_id, "created": created}
+    insert_missing(session, Project, [{**identity, "registered_at": time.time()}])
+    return session.scalars(select(Project).filter_by(**identity)).one()
 
 
 def tell(
@@ -78,8 +74,8 @@ def tell(
             events=Project.events + 1,
             last_event_at=now if label or train else Project.last_event_at,
             due_at=case((Project.due_at > now, now), else_=Project.due_at),
-            # After a person's own act a back-off would only look broken.
-            retry_at=Project.retry_at if label else 0.0,
+            # After a change of settings or a person's own wish a back-off would only look broken.
+            retry_at=Project.retry_at if label or full else 0.0,
             train_asked_at=now if train else Project.train_asked_at,
             pass_wanted=or_(Project.pass_wanted, literal(full)),
         )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from fishermask_backend.store.inserting import insert_missing
 from fishermask_backend.store.pool import CHUNK
 from fishermask_backend.store.schema import Round, Score, ScoreRequest, Task
 from fishermask_backend.versions import number_of
@@ -158,17 +159,15 @@ def lose_files(session: Session, round_id: int, note: str) -> None:
 
 def ask_scores(session: Session, project_id: int, task_ids: Sequence[int]) -> None:
     """Ask the worker to score tasks that no round has seen."""
-    asked = set(
-        session.scalars(select(ScoreRequest.task_id).where(ScoreRequest.project_id == project_id))
-    )
     now = time.time()
     rows = [
         {"project_id": project_id, "task_id": task_id, "requested_at": now}
-        for task_id in dict.fromkeys(task_ids)
-        if task_id not in asked
+        for task_id in sorted(
+            set(task_ids)
+        )  # in one order: two who ask must not wait for each other
     ]
     if rows:
-        session.execute(insert(ScoreRequest), rows)
+        insert_missing(session, ScoreRequest, rows)
 
 
 def answer_requests(session: Session, project_id: int) -> None:

@@ -5,8 +5,7 @@ say what Label Studio answered. The key goes to `LABEL_STUDIO_URL` only: redirec
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -15,8 +14,7 @@ import httpx
 from label_studio_sdk import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
-from fishermask_backend.errors import LabelStudioError, ProjectGone
-from fishermask_backend.studio.http import http_client, unanswered
+from fishermask_backend.studio.http import http_client
 from fishermask_backend.studio.records import (
     Page,
     StudioProject,
@@ -24,7 +22,7 @@ from fishermask_backend.studio.records import (
     read_project,
     read_task,
 )
-from fishermask_backend.studio.refusals import reason, retry_after
+from fishermask_backend.studio.refusals import told
 from fishermask_backend.versions import is_ours
 
 PAGE = 500  # of 1,000 uploads Label Studio makes a query that SQLite finds too deep: a 500
@@ -65,13 +63,15 @@ class Studio:
 
     def __init__(self, address: str, key: str, *, timeout: float = 60.0) -> None:
         self._address, self._http = address, http_client(timeout)
-        with _errors("log in"):
+        with told("log in"):
             # Retries are the worker's: here they would keep other projects waiting.
             self._api = LabelStudio(
                 base_url=address, api_key=key, httpx_client=self._http, max_retries=0
             )
         # The SDK has no call for a project's own model versions; this is what its calls use.
         self._raw = self._api._client_wrapper
+        # Without the slash a personal token would be sent to the host, not below the address's path.
+        self._raw._tokens_client._base_url = f"{address}/"
 
     def __enter__(self) -> Self:
         return self
@@ -90,7 +90,7 @@ class Studio:
 
     def authorization(self) -> dict[str, str]:
         """Return the header that opens Label Studio's own files; refreshed when it expires."""
-        with _errors("refresh the access token"):
+        with told("refresh the access token"):
             return {"Authorization": self._raw.get_headers()["Authorization"]}
 
     def api(self) -> httpx.Client:
@@ -103,17 +103,17 @@ class Studio:
 
     def user(self) -> str:
         """Return the e-mail address of the key's user."""
-        with _errors("ask whose key it is"):
+        with told("ask whose key it is"):
             return str(self._api.users.whoami().email)
 
     def projects(self) -> list[StudioProject]:
         """Return every project the key can read."""
-        with _errors("list projects"):
+        with told("list projects"):
             return [read_project(p) for p in self._api.projects.list()]
 
     def project(self, studio_id: int) -> StudioProject:
         """Return one project."""
-        with _errors(f"read project {studio_id}", project=studio_id):
+        with told(f"read project {studio_id}", project=studio_id):
             return read_project(self._api.projects.get(studio_id))
 
     def own_backends(self, studio_id: int) -> dict[str, str]:
@@ -121,7 +121,7 @@ class Studio:
 
         It is known by its answer to /setup, which Label Studio keeps: a version of ours.
         """
-        with _errors(f"list the ML backends of project {studio_id}", project=studio_id):
+        with told(f"list the ML backends of project {studio_id}", project=studio_id):
             backends = self._api.ml.list(project=studio_id)
         ours = [b for b in backends if is_ours(b.model_version)]
         return {(b.url or "").rstrip("/"): b.title or "" for b in ours}
@@ -138,7 +138,7 @@ class Studio:
             url: Where its webhook sends them; others are left alone.
             headers: What each event carries instead.
         """
-        with _errors(f"shorten the events of project {studio_id}"):
+        with told(f"shorten the events of project {studio_id}"):
             for hook in self._api.webhooks.list(project=studio_id):
                 if hook.url.rstrip("/") == url and hook.send_payload and hook.id is not None:
                     own = {**(hook.headers or {}), **headers}
@@ -186,7 +186,7 @@ class Studio:
 
     def model_versions(self, studio_id: int) -> list[str]:
         """Return the versions of the project's predictions."""
-        with _errors(f"read the model versions of project {studio_id}"):
+        with told(f"read the model versions of project {studio_id}"):
             answer = self._send("GET", f"api/projects/{studio_id}/model-versions/")
         return list(answer) if isinstance(answer, dict) else []
 
@@ -196,20 +196,20 @@ class Studio:
         Returns:
             How many Label Studio says it created.
         """
-        with _errors(f"import {len(predictions)} predictions into project {studio_id}"):
+        with told(f"import {len(predictions)} predictions into project {studio_id}"):
             answer = self._api.projects.import_predictions(studio_id, request=predictions)
         return int(answer.created or 0)
 
     def delete_version(self, studio_id: int, version: str) -> None:
         """Delete the predictions of one version."""
-        with _errors(f"delete the predictions {version!r} of project {studio_id}"):
+        with told(f"delete the predictions {version!r} of project {studio_id}"):
             self._send(
                 "DELETE", f"api/projects/{studio_id}/model-versions/", {"model_version": version}
             )
 
     def set_order(self, studio_id: int, *, sampling: str, model_version: str) -> StudioProject:
         """Set what decides a project's next task, and return the project as it then is."""
-        with _errors(f"set sampling and model version of project {studio_id}"):
+        with told(f"set sampling and model version of project {studio_id}"):
             self._api.projects.update(studio_id, sampling=sampling, model_version=model_version)
         return self.project(studio_id)
 
@@ -229,7 +229,7 @@ class Studio:
         size: int = PAGE,
         with_annotations: bool = False,
     ) -> Page:
-        with _errors(f"list the tasks of project {studio_id}"):
+        with told(f"list the tasks of project {studio_id}"):
             answer = self._api.tasks.list(
                 project=studio_id,
                 page=page,
@@ -239,21 +239,3 @@ class Studio:
             )
             total = answer.response.total if answer.response else 0
             return Page([read_task(t) for t in answer.items or []], int(total or 0))
-
-
-@contextmanager
-def _errors(doing: str, *, project: int | None = None) -> Iterator[None]:
-    try:
-        yield
-    except ApiError as error:
-        status = error.status_code
-        # In its own words, that is: a proxy's 404 page says nothing about a project.
-        if project is not None and status == 404 and isinstance(error.body, dict):
-            raise ProjectGone(f"Project {project} was deleted.") from error
-        raise LabelStudioError(
-            f"Cannot {doing}: {reason(status, error.body)}",
-            status,
-            retry_after(error.headers or {}),
-        ) from error
-    except httpx.HTTPError as error:
-        raise LabelStudioError(f"Cannot {doing}: {unanswered(error)}") from error

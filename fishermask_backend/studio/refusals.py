@@ -1,9 +1,17 @@
 """What Label Studio's refusals mean, as sentences, and how long it asks to be left alone."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+
+import httpx
+from label_studio_sdk.core.api_error import ApiError
+
+from fishermask_backend.errors import LabelStudioError, ProjectGone
+from fishermask_backend.studio.http import unanswered
 
 ADVICE = {
     401: "Set LABEL_STUDIO_API_KEY to a token from Account & Settings in Label Studio, and restart.",
@@ -12,6 +20,33 @@ ADVICE = {
     429: "It is asked too often: FETCH_CONCURRENCY=1 asks less.",
 }
 FAILED = "Its own log says why."  # 500 and above
+
+
+@contextmanager
+def told(doing: str, *, project: int | None = None) -> Iterator[None]:
+    """Turn what goes wrong in the SDK's calls into `LabelStudioError`.
+
+    Args:
+        doing: What the block does, for «Cannot …».
+        project: The project it asks for: raises `ProjectGone` if Label Studio has none of that id.
+    """
+    try:
+        yield
+    except ApiError as error:
+        status = error.status_code
+        # In its own words, that is: a proxy's 404 page says nothing about a project.
+        if project is not None and status == 404 and isinstance(error.body, dict):
+            raise ProjectGone(f"Project {project} was deleted.") from error
+        raise LabelStudioError(
+            f"Cannot {doing}: {reason(status, error.body)}",
+            status,
+            retry_after(error.headers or {}),
+        ) from error
+    except json.JSONDecodeError as error:  # a proxy's page where the SDK renews a personal token
+        text = f"Label Studio's answer is a page: {_short(error.doc, 300)} {ADVICE[404]}"
+        raise LabelStudioError(f"Cannot {doing}: {text}") from error
+    except httpx.HTTPError as error:
+        raise LabelStudioError(f"Cannot {doing}: {unanswered(error)}") from error
 
 
 def reason(status: int | None, body: Any) -> str:

@@ -81,9 +81,10 @@ def test_not_connected(doctor: Doctor, backend: Backend, project: Project):
     assert (code, levels(lines, "connection")) == (1, ["FAILED"])
     assert "Connect Model" in lines["connection"][0]["fix"]
     assert "address guard" not in lines
-    code, lines = doctor(backend, "--project", project.id, "--url", backend.url + "/s3cr3t")
+    code, lines = doctor(backend, "--project", project.id, "--url", backend.url)
     assert (code, levels(lines, "connection")) == (1, ["FAILED"])
     assert levels(lines, "address guard") == ["ok", "ok"]
+    assert f"{backend.url}/<URL_PREFIX>" in lines["address guard"][0]["how"]
     assert project.backends() == []  # asking has connected nothing
     assert project.owner.call("GET", "/api/webhooks/", params={"project": project.id}) == []
 
@@ -114,7 +115,13 @@ def test_private_image_host_is_named(
     project.connect(f"{backend.url}/s3cr3t")
     code, lines = doctor(backend, "--project", project.id)
     assert (code, levels(lines, "image")) == (1, ["FAILED"])
-    assert f"add {image_host.address} to ALLOWED_IMAGE_HOSTS" in lines["image"][0]["how"]
+    advice = f"add {image_host.address} to ALLOWED_IMAGE_HOSTS"
+    assert advice in lines["image"][0]["how"]
+    backend.until(project, lambda status: status.get("failed_images"), "tried")
+    _, lines = doctor(backend, "--project", project.id)
+    tried = lines[f"project {project.id}"][-1]["how"]
+    assert tried.startswith("1 of 1 images cannot be used")
+    assert advice in tried
 
 
 def test_key_that_is_refused(doctor: Doctor, backend: Backend, connected: Project):

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from sqlalchemy import update
 
 from fishermask_backend import round as round_module
 from fishermask_backend.connection import discover
@@ -260,19 +259,3 @@ def test_files_of_a_round_are_damaged(damaged: str, machine: Machine, project: P
     assert machine.predict(project, new) < [1.0]
     check_serving(machine, project, machine.queue(project))
     told(f"a round's files are damaged ({damaged})", note, since)
-
-
-@pytest.mark.parametrize("jump", [86400.0, -86400.0], ids=["put back", "put forward"])
-def test_clock_is_put(jump: float, machine: Machine, project: Project, told: Told):
-    """A clock put back by a day makes all that is stored lie a day ahead."""
-    times = (
-        "last_event_at", "due_at", "retry_at", "lease_until", "pass_finished_at", "registered_at",
-    )  # fmt: skip
-    queue = machine.queue(project)
-    with machine.store.begin() as session:
-        moved = {name: getattr(ProjectRow, name) + jump for name in times}
-        session.execute(update(ProjectRow).values(moved))
-    since = time.monotonic()
-    project.label(5)
-    recovers(machine, project, queue)
-    told(f"the clock is put {'back' if jump > 0 else 'forward'} by a day", "nothing", since)

@@ -120,7 +120,7 @@ def test_token_that_setup_brings(
     body = {
         "project": str(project.id),
         "schema": project["label_config"],
-        "access_token": f"{expired}.x",
+        "access_token": f"{expired}.c2lnbmVk",
     }
     assert backend.client.post("/setup", json=body).is_success
     project.label(5, owner)

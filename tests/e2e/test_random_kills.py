@@ -35,7 +35,7 @@ def test_nothing_is_lost_or_left_behind(
     other = database == "postgresql"
     more = {"DATABASE_URL": request.getfixturevalue("postgresql")} if other else {}
     soak = Soak(label_studio, owner, tmp_path, seed=2, **more)
-    found = soak.run(kills=3, rounds=2, outages=False)
+    found = soak.run(kills=3, rounds=2, outages=not other)
     assert flaws(found) == {}
     assert len(found["kills"]) == 3
     assert found["rounds"] >= 2

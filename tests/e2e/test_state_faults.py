@@ -1,5 +1,7 @@
-"""A full disk, a locked database, a revoked token: the two processes as a user starts them."""
+"""A full disk, a locked database, a revoked token, a clock that jumps: the two processes as a user
+starts them."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -9,10 +11,41 @@ import pytest
 
 from fishermask_backend.demo.server import LabelStudioServer
 from tests.conftest import fill, mounted
-from tests.e2e.backends import Backend, wait_for
+from tests.e2e.backends import ROOT, Backend, wait_for
 from tests.e2e.conftest import Told
 from tests.e2e.people import Person, sign_up
 from tests.e2e.projects import Project, as_json, digits, label_config
+
+CLOCK = """
+import time
+
+real = time.time
+
+def shifted():
+    with open({off!r}) as file:
+        return real() + int(file.read())
+
+time.time = shifted
+"""
+
+
+class Clock:
+    """The wall clock of Python processes started with these settings; monotonic time goes on.
+
+    Args:
+        folder: For what Python imports as it starts, and for how many seconds the clock is off.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.off = folder / "off"
+        self.put(0)
+        (folder / "sitecustomize.py").write_text(CLOCK.format(off=str(self.off)))
+        self.settings = {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+
+    def put(self, seconds: int) -> None:
+        written = self.off.with_suffix(".new")
+        written.write_text(str(seconds))
+        written.replace(self.off)
 
 
 @pytest.fixture
@@ -119,6 +152,26 @@ def test_database_is_locked_for_20_seconds(
     assert "Traceback" not in backend.worker.log_file.read_text()
     assert "Traceback" not in backend.web.log_file.read_text()
     told("the database is locked for 20 s", seen, since)
+    project.delete()
+
+
+@pytest.mark.parametrize("jump", [-86400, 86400], ids=["put back", "put forward"])
+def test_clock_is_put(
+    jump: int, start_backend: Callable[..., Backend], owner: Person, tmp_path: Path, told: Told
+):
+    clock = Clock(tmp_path)
+    backend = start_backend(QUIET_SECONDS="2", **clock.settings)
+    project = served(backend, owner)
+    version = project["model_version"]
+    clock.put(jump)
+    since = time.monotonic()
+    project.label(5)
+    recovers(backend, project, version)
+    made = backend.rounds(project)[-1]["started"] - time.time()
+    assert abs(made - jump) < 600  # it did jump
+    for process in (backend.web, backend.worker):
+        assert "Traceback" not in process.log_file.read_text()
+    told(f"the clock is put {'back' if jump < 0 else 'forward'} by a day", "nothing", since)
     project.delete()
 
 

@@ -19,6 +19,10 @@ def png(colour="red", size=(20, 10)):
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
     def do_GET(self):
         self.server.seen.append((self.path, dict(self.headers)))
         route = self.server.routes.get(self.path.partition("?")[0], (404, {}, b"not here"))

@@ -11,6 +11,7 @@ import argparse
 import statistics
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,11 @@ def many_people(
     number, images = crowded_project(client, folder, "crowd", count, minutes)
     connect_backend(client, number, backend.url)
     until(lambda: len(backend.finished_rounds(number)) > 0)
-    found = labelled_together(client, number, images, count, minutes)
+
+    def left() -> int:
+        return int(backend.project(number)["queue_left"])
+
+    found = labelled_together(client, number, images, count, minutes, left)
     return found | {"rounds": len(backend.finished_rounds(number))}
 
 
@@ -115,8 +120,8 @@ def without_backend(
 ) -> dict[str, Any]:
     """The same in a project that no backend orders."""
     number, images = crowded_project(client, folder, "crowd alone", count, minutes)
-    found = labelled_together(client, number, images, count, minutes)
-    del found["of_no_queue"]
+    found = labelled_together(client, number, images, count, minutes, lambda: 0)
+    del found["of_no_queue"], found["dry"]
     return found
 
 
@@ -131,12 +136,22 @@ def crowded_project(
 
 
 def labelled_together(
-    client: httpx.Client, number: int, images: DemoImages, count: int, minutes: float
+    client: httpx.Client,
+    number: int,
+    images: DemoImages,
+    count: int,
+    minutes: float,
+    left: Callable[[], int],
 ) -> dict[str, Any]:
-    """Tasks served twice, without a lock, or of no queue, and how long people waited for them."""
+    """Tasks served twice, without a lock, or of no queue, and how long people waited for them.
+
+    A task is of no queue if another one became active while Label Studio served it, or if the queue is
+    dry: it has no task `left` but those that people hold.
+    """
     people = [sign_up(Person(client)) for _ in range(count)]
     served: list[dict[str, Any]] = []
     waits: list[float] = []
+    left_then: list[int] = []  # in the queue, whenever a task was of none
     refused: Counter[str] = Counter()
     end = time.monotonic() + 60 * minutes
 
@@ -151,6 +166,8 @@ def labelled_together(
             task = answer.json()
             waits.append(time.perf_counter() - start)
             served.append(task)
+            if round_of(shown_version(task)) is None:
+                left_then.append(left())
             person.submit(task, truth(images, task))
             time.sleep(max(0.0, PACE - (time.perf_counter() - start)))
 
@@ -164,7 +181,8 @@ def labelled_together(
         "served": len(served),
         "twice": sum(n - 1 for n in times.values()),
         "without_a_lock": sum(task["unique_lock_id"] is None for task in served),
-        "of_no_queue": sum(round_of(shown_version(task)) is None for task in served),
+        "of_no_queue": len(left_then),
+        "dry": sum(n < count for n in left_then),
         "refused": dict(refused),
         "next_median_ms": 1000 * statistics.median(waits),
         "next_p99_ms": 1000 * sorted(waits)[int(len(waits) * 0.99)],

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from fishermask_backend import incoming, model
+from fishermask_backend import incoming, lookup, model
 from fishermask_backend.app import create_app
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import Store
@@ -201,7 +201,7 @@ def prepare(patch: pytest.MonkeyPatch, folder: Path) -> Fuzz:
     patch.chdir(folder)  # where no .env is
     for name, value in {"MODEL_DIR": folder, "PREDICT_WAIT": 0.002, "MAX_BODY": MAX_BODY}.items():
         patch.setenv(name, str(value))
-    patch.setattr(model, "POLL_SECONDS", 0.001)
+    patch.setattr(lookup, "POLL_SECONDS", 0.001)
     load_settings.cache_clear()
     model.open_store.cache_clear()
     store = model.open_store()

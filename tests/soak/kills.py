@@ -38,6 +38,7 @@ BY_PROGRESS = {  # what the project's progress says: the stage
     "Fisher information": "selecting",
     "publishing": "importing",
 }
+MEAN_DELAY = 0.15  # seconds into a stage; now and then far more
 LONGEST_WAIT = 25.0  # for a stage to come; then the kill hits what there is
 QUIET = 240.0
 WORKING = "SELECT lease_owner, CAST(progress AS TEXT) FROM projects"
@@ -58,7 +59,7 @@ def moments(seed: int, kills: int) -> list[Moment]:
     rng = random.Random(seed)
     stages = [STAGES[i % len(STAGES)] for i in range(kills)]
     rng.shuffle(stages)
-    return [Moment(stage, rng.uniform(0, 0.15), rng.choice(VICTIMS)) for stage in stages]
+    return [Moment(stage, rng.expovariate(1 / MEAN_DELAY), rng.choice(VICTIMS)) for stage in stages]
 
 
 class Watch:

@@ -4,6 +4,7 @@
 
 The web server and the worker as a user starts them, a real Label Studio, 1,000 tasks; a second process
 sends Label Studio's calls at 20 a second. «Training»: a round is asked for whenever none is under way.
+A person's clicks are timed in turns, without a backend at the beginning and at the end.
 Half as many go to label-studio-ml 1.0.9's own server with a sample model, in the same run.
 """
 
@@ -23,6 +24,7 @@ from typing import Any
 import httpx
 
 from fishermask_backend.demo.annotator import Annotator
+from fishermask_backend.demo.backend import Backend
 from fishermask_backend.demo.folder import LOOPBACK, free_port
 from fishermask_backend.demo.images import write_images
 from fishermask_backend.demo.processes import ChildProcess
@@ -34,6 +36,7 @@ from .scene import LABEL_STUDIO, ROOT, Scene, answers, keep, scene, until
 
 TASKS, RATE, SUBMITS = 1000, 20, 60
 BEGIN_SECONDS = 2.0  # from the asking to the beginning, at most
+COMPUTING = ("clustering", "training", "Fisher information")  # stages that take every core
 
 
 def main() -> None:
@@ -52,7 +55,7 @@ def measure(count: int, tasks: int, here: Scene) -> dict[str, Any]:
     number = create_project(client, "latency", images.classes)
     upload_images(client, number, images.files(images.tasks))
     annotator = Annotator(client, number, images.tasks, pace=0.0)
-    submits = {"no backend": submitted(annotator)}
+    clicks = {"no backend": submitted(annotator)}
     made = client.get(f"/api/projects/{number}").json()
     created = int(datetime.fromisoformat(made["created_at"]).timestamp())
     project = {"id": number, "created": created, "label_config": made["label_config"]}
@@ -62,23 +65,25 @@ def measure(count: int, tasks: int, here: Scene) -> dict[str, Any]:
     with here.backend_running() as backend:
         connect_backend(client, number, backend.url)
         until(lambda: backend.project(number).get("embedded"))
-        submits["backend fetching images"] = submitted(annotator)
+        clicks["backend fetching images"] = submitted(annotator)
         until(lambda: backend.project(number).get("embedded") == tasks)
         until(lambda: any(r["weights"] for r in backend.finished_rounds(number)))
         until(lambda: not backend.project(number)["progress"])
         requests["idle"] = from_another_process(url=backend.url, count=count // 2, **plan)
-        submits["backend idle"] = submitted(annotator)
-        with training(
-            backend.url, project, lambda: bool(backend.project(number)["progress"])
-        ) as busy:
+        clicks["backend idle"] = submitted(annotator)
+        with training(backend.url, project, lambda: stage_of(backend, number)) as busy:
             requests["training"] = from_another_process(url=backend.url, count=count, **plan)
-            submits["backend training"] = submitted(annotator)
+            clicks["backend training"] = submitted(annotator)
+        disconnect(client, number)
+        clicks["no backend"] += submitted(annotator)
+    submits = {when: summary(times) for when, times in clicks.items()}
     print(json.dumps({"requests": requests, "submits": submits}), flush=True)
     plan["without"] = ["/webhook"]  # it starts a process for each of them: see sample_server.py
     with sample_server(folder) as url:
         httpx.post(f"{url}/setup", json={"project": "1.1", "schema": "", "model_version": None})
         requests["sample idle"] = from_another_process(url=url, count=count // 4, **plan)
-        with training(url, project, (folder / "sample" / "at work").exists) as _:
+        at_work = folder / "sample" / "at work"
+        with training(url, project, lambda: "training" if at_work.exists() else "") as _:
             requests["sample training"] = from_another_process(url=url, count=count // 2, **plan)
     return {
         "tasks": tasks,
@@ -89,8 +94,22 @@ def measure(count: int, tasks: int, here: Scene) -> dict[str, Any]:
     }
 
 
-def submitted(annotator: Annotator) -> dict[str, float]:
-    """Milliseconds an annotator's click on «Submit» takes."""
+def stage_of(backend: Backend, number: int) -> str:
+    """What the worker is at; empty if it rests."""
+    return str((backend.project(number)["progress"] or {}).get("stage", ""))
+
+
+def disconnect(client: httpx.Client, number: int) -> None:
+    """Take the project's backend and webhook away."""
+    query = {"project": number}
+    for backend in client.get("/api/ml", params=query).json():
+        client.delete(f"/api/ml/{backend['id']}").raise_for_status()
+    for hook in client.get("/api/webhooks/", params=query).json():
+        client.delete(f"/api/webhooks/{hook['id']}/").raise_for_status()
+
+
+def submitted(annotator: Annotator) -> list[float]:
+    """Milliseconds that each of an annotator's clicks on «Submit» takes."""
     times = []
     for _ in range(SUBMITS):
         task = annotator.open_next()
@@ -98,21 +117,25 @@ def submitted(annotator: Annotator) -> dict[str, float]:
         start = time.perf_counter()
         annotator.submit(task)
         times.append(1000 * (time.perf_counter() - start))
+    return times
+
+
+def summary(times: list[float]) -> dict[str, float]:
     return {"median": statistics.median(times), "greatest": max(times), "clicks": len(times)}
 
 
 @contextmanager
-def training(url: str, project: dict[str, Any], busy: Callable[[], bool]) -> Iterator[list[bool]]:
-    """Keep it training: ask for a round when none is under way; how often one was."""
+def training(url: str, project: dict[str, Any], stage: Callable[[], str]) -> Iterator[list[bool]]:
+    """Keep it training: ask for a round when none is under way; how often one computed."""
     over = threading.Event()
     seen: list[bool] = []
 
     def ask() -> None:
         asked_at = 0.0
         while not over.wait(0.5):
-            at_work = busy()
-            seen.append(at_work)
-            if not at_work and time.monotonic() - asked_at > BEGIN_SECONDS:
+            now = stage()
+            seen.append(now in COMPUTING)
+            if not now and time.monotonic() - asked_at > BEGIN_SECONDS:
                 asked_at = time.monotonic()
                 event = {"action": "START_TRAINING", "project": {"id": project["id"]}}
                 httpx.post(f"{url}/webhook", json=event, timeout=60, trust_env=False)

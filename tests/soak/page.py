@@ -1,269 +1,38 @@
-"""docs/reliability.md, from what the soaks measured last.
+"""docs/reliability.md, from what the soaks measured last; fails where a promise is not kept.
 
     .venv/bin/python -m tests.soak.page
 
 A section for every file in .benchmarks/reliability; a soak that has not run here has none.
 """
 
-import json
-import re
-from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
+import sys
 
 from tests.tables import table
 
-from .aftermath import flaws
-from .kills import STAGES
 from .scene import RESULTS, ROOT
+from .sections import SECTIONS, yes
 
 PAGE = ROOT / "docs/reliability.md"
-Measured = dict[str, Any]
-
 INTRODUCTION = """# Reliability
 
-Made by the parts of `make soak`: the last run of each, with its command, date and machine. Label Studio
-1.23.2, web server and worker are real, and share one machine; faults and «memory over rounds» may
-share it with each other, too."""
-FAULTS = """## Faults
-
-Each row is a test on a real Label Studio; `tests/images/` holds those of images. Where something fails
-they check that the earlier order goes on serving people and `/predict`. What failed is tried again
-after 1 s, 2 s, 4 s … up to 5 minutes, or when Label Studio's `Retry-After` says. «Recovered»: seconds
-from the end of the fault to a new order that knows every label, the wait between tries and the round
-itself among them (for a round's damaged files: from the task that needed them)."""
-ELSEWHERE = (
-    ("project deleted", "log: «was deleted»; it is forgotten",
-     "e2e/test_respect.py::test_deleted_project_is_forgotten"),
-    ("tasks deleted while they are queued or imported", "nothing",
-     "e2e/test_connecting.py::test_task_deleted_while_it_is_queued, "
-     "e2e/test_interrupted.py::test_queued_task_deleted_before_the_import"),
-    ("a publishing cut off at each of its steps", "nothing",
-     "e2e/test_interrupted.py::test_publish_cut_off_and_repeated"),
-    ("events lost", "nothing", "e2e/test_respect.py::test_lost_events_are_made_up_for"),
-    ("database damaged", "«The database … does not work (…). Labels are in Label Studio: …»",
-     "store/test_database.py::test_damaged_database_is_a_sentence"),
-    ("cache of inputs damaged", "log: «its images have to be read again»",
-     "test_inputs.py::test_a_truncated_file_is_told_apart_from_a_whole_one"),
-)  # fmt: skip
+Made by the parts of `make soak`: the last run of each, with its command, date, commit and machine.
+Label Studio 1.23.2, web server and worker are real, and share one machine; faults and «memory over
+rounds» may share it with each other, too. `make soak` fails where one of these is not kept:"""
 
 
-def main() -> None:
-    parts = [INTRODUCTION]
-    for name, write in SECTIONS.items():
-        path = RESULTS / name
-        if path.exists():
-            parts.append(write(path))
-    PAGE.write_text("\n\n".join(parts) + "\n")
+def main() -> int:
+    ran = {RESULTS / name: part for name, part in SECTIONS.items() if (RESULTS / name).exists()}
+    promises = [promise for path, part in ran.items() for promise in part.promises(path)]
+    rows = [(each.text, each.measured, yes(each.kept)) for each in promises]
+    overview = table(["promise", "measured", "kept"], rows)
+    parts = [part.write(path) for path, part in ran.items()]
+    PAGE.write_text("\n\n".join([INTRODUCTION, overview, *parts]) + "\n")
     print(PAGE.read_text())
-
-
-def kills(path: Path) -> str:
-    found = read(path)
-    command = f"kills --seed {found['seed']} --kills {len(found['kills'])}"
-    hit = Counter((each["reached"], each["victim"]) for each in found["kills"])
-    stages = [*STAGES, "at rest"]
-    victims = ["worker", "web", "both"]
-    rows = [[stage, *(str(hit[stage, v] or "") for v in victims)] for stage in stages]
-    total = ["all", *(str(sum(hit[s, v] for s in stages)) for v in victims)]
-    lost = len(found["lost"]) + len(found["annotations_lost"])
-    doubled = len(found["invented"]) + len(found["annotations_doubled"]) + sum(
-        found[f"{what}_doubled"] for what in ("rounds", "rows", "predictions")
-    )  # fmt: skip
-    summary = [
-        ("moments", len(found["kills"])),
-        ("rounds", found["rounds"]),
-        ("labels submitted meanwhile", found["labels"]),
-        ("lost: labels not learnt, annotations not stored", lost),
-        ("doubled: labels, annotations, rounds, rows, predictions", doubled),
-        ("rounds and queues that serve", f"{found['active_rounds']} and {found['active_queues']}"),
-        ("scores stored = scores in Label Studio, in order", yes(found["scores_match"])),
-        ("files left behind", len(found["orphans"])),
-        ("submits that Label Studio refused", len(found["refused"])),
-        ("stack traces in the logs", len(found["tracebacks"])),
-        ("all as it should be", yes(not flaws(found))),
-    ]
-    return "\n\n".join(
-        [
-            "## Nothing is lost",
-            "Somebody labels, skips, changes and deletes without pause while processes are killed "
-            "(`kill -9`) at moments drawn from a seed, and started again. Half-way Label Studio is "
-            "restarted; for twenty seconds it has no webhook. Then all of it is compared with Label "
-            "Studio. " + made_by(found, command),
-            table(["stage hit", *victims], [*rows, total]),
-            table(["after quiet", ""], summary),
-        ]
-    )
-
-
-def faults(path: Path) -> str:
-    suite = next(ElementTree.parse(path).iter("testsuite"))
-    rows = []
-    for case in suite.iter("testcase"):
-        said = {p.get("name"): p.get("value") for p in case.iter("property")}
-        failed = case.find("failure") is not None or case.find("error") is not None
-        if "fault" in said or failed:
-            test = case.get("name", "")
-            seen = cell(said.get("seen"))
-            back = "**test failed**" if failed else f"{said['recovered']} s"
-            rows.append([said.get("fault", "?"), seen, back, f"`{test}`"])
-    rows += [[what, seen, "", f"`{test}`"] for what, seen, test in ELSEWHERE]
-    shown = next(p.get("value") or "" for p in suite.iter("property") if p.get("name") == "machine")
-    found = {"machine": json.loads(shown), "date": suite.get("timestamp", "")[:10]}
-    made = made_by(
-        found,
-        "pytest -m 'soak or not soak' tests/e2e/test_faults.py tests/e2e/test_state_faults.py",
-    )
-    columns = ["fault", "what the user sees", "recovered", "test"]
-    return "\n\n".join([FAULTS, made, table(columns, rows)])
-
-
-def fuzz(path: Path) -> str:
-    found = read(path)
-    routes: dict[str, Counter[str]] = {}
-    for name, count in found["answers"].items():
-        route, status = name.rsplit(" ", 1)
-        routes.setdefault(route, Counter())[status] += count
-    codes = sorted({code for counts in routes.values() for code in counts})
-    rows = [
-        [route, *(str(counts[code] or "") for code in codes)] for route, counts in routes.items()
-    ]
-    bad = sum(c for counts in routes.values() for code, c in counts.items() if code >= "500")
-    return "\n\n".join(
-        [
-            "## Bad requests",
-            f"{found['requests']} requests to every route of the real application: wrong types, "
-            "missing fields, unknown projects, 10,000 tasks, NaN, numbers beyond every column, half "
-            f"characters, deep JSON, bodies above `MAX_BODY`. {bad} answers of 500 and above; nothing "
-            "stored for unknown projects. " + made_by(found, "fuzz"),
-            table(["route", *codes], rows),
-        ]
-    )
-
-
-def latency(path: Path) -> str:
-    found = read(path)
-    rows = [
-        [f"{route}, {when}", *(f"{timed[key]:.0f}" for key in ("median", "p99", "greatest")),
-         timed["requests"], timed["failures"]]
-        for when, routes in found["requests"].items()
-        for route, timed in routes.items()
-    ]  # fmt: skip
-    clicks = [
-        [when, f"{timed['median']:.0f}", f"{timed['greatest']:.0f}", timed["clicks"]]
-        for when, timed in found["submits"].items()
-    ]
-    return "\n\n".join(
-        [
-            "## Waiting for the backend",
-            f"{found['rate']} requests a second from a second process, {found['tasks']} tasks; a round "
-            f"was under way {found['busy']:.0%} of the time called «training». «sample»: "
-            "label-studio-ml 1.0.9's own server with a sample model, and without events: it starts a "
-            "process for each, and five a second filled 23 GB with 260 processes. Milliseconds. "
-            + made_by(found, "latency"),
-            table(["route", "median", "p99", "greatest", "requests", "failures"], rows),
-            "An annotator's click on «Submit» in Label Studio, milliseconds:",
-            table(["", "median", "greatest", "clicks"], clicks),
-        ]
-    )
-
-
-def memory(path: Path) -> str:
-    found = read(path)
-    rows = [
-        [
-            name,
-            *(f"{held:.0f}" for held in found[name]["tenths"]),
-            f"{found[name]['mb_a_round']:.3f}",
-        ]
-        for name in ("worker", "web")
-    ]
-    tenths = [f"{10 * i} – {10 * i + 10} %" for i in range(10)]
-    return "\n\n".join(
-        [
-            "## Memory over rounds",
-            f"{found['rounds']} rounds of {found['projects']} projects of {found['tasks']} tasks. "
-            "Measured whenever each project has had one more and `/predict` was asked for all tasks. "
-            "MB, the median of each tenth; «growth» is that of a round in the second half. "
-            + made_by(found, "memory"),
-            table(["process", *tenths, "growth"], rows),
-        ]
-    )
-
-
-def crowd(path: Path) -> str:
-    found = read(path)
-    many, ordered, alone = found["projects"], found["people"], found["people without a backend"]
-    rows = [
-        ("tasks served", *(f"{p['served']} in {p['minutes']:g} minutes" for p in (ordered, alone))),
-        ("served a second time", *(share(p, "twice") for p in (ordered, alone))),
-        ("served without a lock", *(share(p, "without_a_lock") for p in (ordered, alone))),
-        ("served from no queue", share(ordered, "of_no_queue"), ""),
-        ("next task, median", *(f"{p['next_median_ms']:.0f} ms" for p in (ordered, alone))),
-        ("next task, p99", *(f"{p['next_p99_ms']:.0f} ms" for p in (ordered, alone))),
-        ("rounds", ordered["rounds"], ""),
-    ]
-    return "\n\n".join(
-        [
-            "## Many projects, many annotators",
-            f"{many['count']} projects of {many['tasks']} tasks connected at once have their first "
-            f"queue after {many['first_queue_median']:.0f} s in the median, the last after "
-            f"{many['first_queue_last']:.0f} s. Then each gets 20 labels, one project after the "
-            f"other; {many['round_last']:.1f} s after the last label all have their new order.",
-            f"{ordered['people']} people label one project together, each a label every three "
-            "seconds. Label Studio looks for a task and locks it in two steps, so that people who "
-            "ask at the same moment get the same one, with a backend or without. "
-            + made_by(found, "crowd"),
-            table(["", "with the backend", "without one"], rows),
-        ]
-    )
-
-
-def share(found: Measured, name: str) -> str:
-    return f"{found[name]} ({found[name] / found['served']:.1%})"
-
-
-SECTIONS: dict[str, Callable[[Path], str]] = {
-    "latency.json": latency,
-    "kills.json": kills,
-    "faults.xml": faults,
-    "fuzz.json": fuzz,
-    "crowd.json": crowd,
-    "memory.json": memory,
-}
-
-
-def read(path: Path) -> Measured:
-    return dict(json.loads(path.read_text()))
-
-
-def made_by(found: Measured, command: str) -> str:
-    machine = found["machine"]
-    took = f", {found['seconds'] / 60:.0f} minutes" if "seconds" in found else ""
-    gpu = machine["cuda"] or "no GPU"
-    command = command if command.startswith("pytest") else f"python -m tests.soak.{command}"
-    return (
-        f"(`{command}`, {found['date']}{took}; {machine['cores']} cores "
-        f"{machine['processor']}, {machine['memory_gb']:.0f} GB, {gpu})"
-    )
-
-
-def cell(text: str | None) -> str:
-    """A sentence as it fits a table: one line, without the test's own folder and the log's time."""
-    line = " ".join((text or "").replace("|", "\\|").split())
-    line = re.sub(r"^\S+ \S+ (?:ERROR|WARNING) \S+ ", "log: ", line)
-    return re.sub(r"/[^\s=()]*?pytest-of-[^/\s]+/pytest-\d+/[^/\s]+", "…", line)
-
-
-def number(value: Any) -> str:
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
-
-
-def yes(true: bool) -> str:
-    return "yes" if true else "**no**"
+    broken = [promise for promise in promises if not promise.kept]
+    for promise in broken:
+        print(f"NOT KEPT: {promise.text}: {promise.measured}", file=sys.stderr)
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -64,13 +65,19 @@ def empty_studio(label_studio: Path) -> Path:
 
 
 def keep(name: str, measured: dict[str, Any]) -> None:
-    """Write what a soak measured, with machine and date, for `tests.soak.page`; print it too."""
-    text = json.dumps(
-        {**measured, "machine": machine(), "date": date.today().isoformat()}, indent=1
-    )
+    """Write what a soak measured, of what, when and where, for `tests.soak.page`; print it too."""
+    about = {"machine": machine(), "date": date.today().isoformat(), "commit": commit()}
+    text = json.dumps({**measured, **about}, indent=1)
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.json").write_text(text)
     print(text)
+
+
+def commit() -> str:
+    """The commit of this checkout, `-dirty` if it is changed; empty where there is no Git."""
+    command = ["git", "describe", "--always", "--dirty"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return said.stdout.strip()
 
 
 def answers(url: str) -> bool:

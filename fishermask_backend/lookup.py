@@ -1,0 +1,82 @@
+"""What is known of the tasks that /predict asks about; for new ones the worker gets some seconds."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+
+from fishermask_backend.settings import Settings
+from fishermask_backend.store import DatabaseUnavailable, Store, pool, projects, queues, rounds
+from fishermask_backend.store.schema import Round, Score, Task
+
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is known of some tasks.
+
+    Attributes:
+        serving: The round whose scores these are; None before the first.
+        version: What its predictions are called.
+        scores: By task.
+        missing: Tasks that have no score and may get one.
+    """
+
+    serving: Round | None
+    version: str
+    scores: Mapping[int, Score]
+    missing: Sequence[int]
+
+
+def look_up(store: Store, settings: Settings, project_id: int, ids: Sequence[int]) -> Found:
+    """Return what is known of tasks; the worker is asked for scores that a serving round lacks.
+
+    At most half of the process's threads wait for it: Label Studio gives /health and events a second.
+
+    Args:
+        store: The database.
+        settings: `PREDICT_WAIT`, `THREADS`.
+        project_id: In the database.
+        ids: The tasks.
+    """
+    found = _known(store, project_id, ids)
+    if not found.missing:
+        return found
+    with suppress(DatabaseUnavailable), store.begin() as session:
+        rounds.ask_scores(session, project_id, found.missing)
+        projects.wake(session, project_id)
+    waiting = _waiting(settings.threads)
+    if not waiting.acquire(blocking=False):
+        return found
+    try:
+        end = time.monotonic() + settings.predict_wait
+        while found.missing and time.monotonic() < end:
+            time.sleep(POLL_SECONDS)
+            found = _known(store, project_id, ids)
+    finally:
+        waiting.release()
+    return found
+
+
+def _known(store: Store, project_id: int, ids: Sequence[int]) -> Found:
+    with store.read() as session:
+        serving = rounds.active(session, project_id)
+        version = queues.answered_version(session, project_id)
+        if serving is None:
+            return Found(None, version, {}, [])
+        scores = rounds.scores_of(session, serving.id, ids)
+        tasks = pool.tasks_by_id(session, project_id, ids)
+    missing = [i for i in ids if i not in scores and not _failed(tasks.get(i))]
+    return Found(serving, version, scores, missing)
+
+
+def _failed(task: Task | None) -> bool:
+    return task is not None and task.image_error is not None
+
+
+@cache
+def _waiting(threads: int) -> threading.BoundedSemaphore:
+    return threading.BoundedSemaphore(max(1, threads // 2))

@@ -1,0 +1,108 @@
+"""What the soaks have to show, held against what they measured."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .aftermath import flaws
+
+ROUTES = {"/health": 150, "/setup": 150, "/webhook": 150, "/predict": 300}  # p99, milliseconds
+SUBMIT = 50  # milliseconds more than without a backend, median
+GROWTH = 0.2  # MB a round: what a machine's noise makes of 200 rounds that hold the same
+REQUESTS, ROUNDS, MOMENTS = 10_000, 200, 30
+
+Measured = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One of them.
+
+    Attributes:
+        text: What is promised, with its bound.
+        measured: As text.
+        kept: Whether it holds.
+    """
+
+    text: str
+    measured: str
+    kept: bool
+
+
+def latency(found: Measured) -> Iterator[Promise]:
+    """Nobody waits for a backend that trains."""
+    training, submits = found["requests"]["training"], found["submits"]
+    sent = sum(timed["requests"] for timed in training.values())
+    failures = sum(timed["failures"] for timed in training.values())
+    yield Promise(
+        "2,000 requests while it trains, none fails",
+        f"{sent}, {failures} failed",
+        sent >= 2000 and not failures,
+    )
+    for route, most in ROUTES.items():
+        p99 = training[route]["p99"]
+        yield Promise(f"{route} while it trains: p99 below {most} ms", f"{p99:.0f} ms", p99 < most)
+    alone = submits["no backend"]["median"]
+    for when in ("fetching images", "idle", "training"):
+        more = submits[f"backend {when}"]["median"] - alone
+        yield Promise(
+            f"«Submit», backend {when}: less than {SUBMIT} ms slower than without, median",
+            f"{more:+.0f} ms",
+            more < SUBMIT,
+        )
+
+
+def kills(found: Measured) -> Iterator[Promise]:
+    """Nothing is lost."""
+    moments, rounds, wrong = len(found["kills"]), found["rounds"], flaws(found)
+    yield Promise(
+        f"{MOMENTS} kills over 10 rounds: nothing lost, doubled or left behind",
+        f"{moments} kills, {rounds} rounds, {', '.join(wrong) or 'nothing'}",
+        moments >= MOMENTS and rounds >= 10 and not wrong,
+    )
+
+
+def faults(tests: int, bad: int) -> Iterator[Promise]:
+    """What breaks is told, and mends itself."""
+    yield Promise(
+        "every fault is told and recovered from",
+        f"{tests} tests, {bad} failed or skipped",
+        tests > 0 and not bad,
+    )
+
+
+def fuzz(found: Measured) -> Iterator[Promise]:
+    """Bad requests are refused."""
+    bad = sum(n for name, n in found["answers"].items() if int(name.rpartition(" ")[2]) >= 500)
+    yield Promise(
+        f"{REQUESTS:,} bad requests: no answer of 500 and above",
+        f"{found['requests']:,}, {bad}",
+        found["requests"] >= REQUESTS and not bad,
+    )
+
+
+def crowd(found: Measured) -> Iterator[Promise]:
+    """Many people and projects."""
+    ordered, alone = found["people"], found["people without a backend"]
+    twice, before = (p["twice"] / p["served"] for p in (ordered, alone))
+    yield Promise(
+        f"{ordered['people']} people: no more tasks served twice than Label Studio does alone",
+        f"{twice:.1%}, {before:.1%} alone",
+        twice <= before,
+    )
+    yield Promise(
+        "a queue that does not run dry",
+        f"dry for {ordered['dry']} of {ordered['served']} tasks",
+        not ordered["dry"],
+    )
+
+
+def memory(found: Measured) -> Iterator[Promise]:
+    """Flat over rounds."""
+    for process in ("worker", "web"):
+        growth = found[process]["mb_a_round"]
+        yield Promise(
+            f"{process}: less than {GROWTH} MB more a round, of {ROUNDS}",
+            f"{growth:+.3f} MB",
+            growth < GROWTH and found["rounds"] >= ROUNDS,
+        )

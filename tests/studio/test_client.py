@@ -1,0 +1,71 @@
+"""The way to Label Studio's API: a personal token's renewal, and to whom keys go."""
+
+import base64
+import json
+import time
+
+import pytest
+
+from fishermask_backend.errors import LabelStudioError
+from fishermask_backend.studio import Studio
+from tests.images.image_server import Server, serving
+
+JSON = {"Content-Type": "application/json"}
+
+
+def token(kind):
+    """A token of the form that Label Studio's personal tokens have."""
+    parts = ({"alg": "none", "typ": "JWT"}, {"exp": time.time() + 60, "token_type": kind})
+    coded = (base64.urlsafe_b64encode(json.dumps(part).encode()) for part in parts)
+    return ".".join(part.decode().rstrip("=") for part in coded) + ".c2lnbmVk"  # «signed»
+
+
+PERSONAL, ACCESS = token("refresh"), token("access")
+
+
+@pytest.fixture
+def server():
+    with serving(Server()) as started:
+        yield started
+
+
+def user(address, key=PERSONAL):
+    with Studio(address, key) as studio:
+        return studio.user()
+
+
+def test_personal_token_is_renewed_below_the_address_s_path(server):
+    renewed = json.dumps({"access": ACCESS}).encode()
+    server.routes["/labels/api/token/refresh/"] = (200, JSON, renewed)
+    whoami = json.dumps({"id": 1, "email": "ada@example.com"}).encode()
+    server.routes["/labels/api/current-user/whoami"] = (200, JSON, whoami)
+    assert user(server.url + "/labels") == "ada@example.com"
+    assert server.paths() == ["/labels/api/token/refresh/", "/labels/api/current-user/whoami"]
+    assert server.keys_seen() == [None, f"Bearer {ACCESS}"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((502, {}, b"<html>Bad Gateway</html>"), "Bad Gateway"),
+        ((200, {}, b"<html>Log in</html>"), "Log in"),
+        ((401, JSON, b'{"detail": "Token is blacklisted"}'), "LABEL_STUDIO_API_KEY"),
+    ],
+)
+def test_personal_token_that_cannot_be_renewed_is_told(server, answer, said):
+    server.routes["/api/token/refresh/"] = answer
+    with pytest.raises(LabelStudioError, match=rf"Cannot .*{said}") as raised:
+        user(server.url)
+    assert PERSONAL not in str(raised.value)
+
+
+@pytest.mark.parametrize("key", [PERSONAL, "0123456789abcdef"])
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_no_key_follows_a_redirect(server, key, status):
+    with serving(Server()) as elsewhere:
+        for path in ("/api/token/refresh/", "/api/current-user/whoami"):
+            server.routes[path] = (status, {"Location": elsewhere.url + path}, b"")
+        with pytest.raises(LabelStudioError):
+            user(server.url, key)
+        assert server.seen
+        assert elsewhere.seen == []

@@ -1,0 +1,47 @@
+"""What a step does again and again beside its work."""
+
+import threading
+
+import pytest
+
+from fishermask_backend.errors import FisherMaskError, LeaseLost
+from fishermask_backend.repeating import repeating
+
+
+@pytest.mark.parametrize("error", [FisherMaskError("full disk"), ZeroDivisionError("a bug")])
+def test_what_fails_is_told_and_tried_again(caplog, error):
+    done, calls = threading.Event(), []
+
+    def act():
+        calls.append(1)
+        if len(calls) == 1:
+            raise error
+        done.set()
+
+    with repeating("heartbeat", 0.001, act):
+        assert done.wait(10)
+    assert "heartbeat" in caplog.text
+    assert str(error) in caplog.text
+
+
+def test_a_lost_lease_ends_it():
+    calls = []
+
+    def act():
+        calls.append(threading.current_thread())
+        raise LeaseLost("another worker has it")
+
+    with repeating("heartbeat", 0.001, act):
+        while not calls:
+            pass
+        calls[0].join(10)
+        assert not calls[0].is_alive()
+    assert len(calls) == 1
+
+
+def test_it_ends_with_the_block():
+    calls = []
+    with repeating("heartbeat", 0.001, lambda: calls.append(threading.current_thread())):
+        while not calls:
+            pass
+    assert not calls[0].is_alive()
