@@ -6,6 +6,7 @@ second try is a queue of its own, under a version of its own.
 """
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +20,8 @@ from fishermask_backend.versions import is_ours
 from fishermask_backend.workspace import Workspace
 
 log = logging.getLogger(__name__)
+
+TOP_UP_SECONDS = 6.0  # from a look at the queue until more tasks are in it, with some to spare
 
 
 def candidates(work: Workspace, source: Round) -> list[int]:
@@ -35,6 +38,17 @@ def candidates(work: Workspace, source: Round) -> list[int]:
     ]
 
 
+def least_left(work: Workspace) -> int:
+    """Return how many tasks a queue must have left, or it may be dry before more are added.
+
+    What people have open is locked for the others, and Label Studio tells whoever finds nothing else
+    in the queue that the project is done.
+    """
+    with work.store.read() as session:
+        people, pace = queues.pace(session, work.project_id)
+    return max(work.settings.batch_size, people + math.ceil(pace * TOP_UP_SECONDS))
+
+
 def publish(work: Workspace, spec: LabelSpec, source: Round) -> None:
     """Import the next queue of a round and make Label Studio serve it.
 
@@ -46,7 +60,8 @@ def publish(work: Workspace, spec: LabelSpec, source: Round) -> None:
     Raises:
         LabelStudioError: A step failed; what was reached stays, and the next call goes on from there.
     """
-    wanted = candidates(work, source)[: work.settings.queue_size]
+    size = max(work.settings.queue_size, 2 * least_left(work))
+    wanted = candidates(work, source)[:size]
     studio_id = work.project().studio_id
     existing = {task.task_id for task in work.studio.tasks_by_id(studio_id, wanted)}
     task_ids = [task_id for task_id in wanted if task_id in existing]

@@ -62,13 +62,13 @@ def round_reason(work: Workspace, spec: LabelSpec, inputs_key: str) -> str:
 
 
 def running_low(work: Workspace) -> bool:
-    """Say whether the active queue has less than a batch left while other tasks wait."""
+    """Say whether the active queue may soon be dry while other tasks wait."""
     with work.store.read() as session:
         serving = rounds.active(session, work.project_id)
         if serving is None:
             return False
         left = queues.left(session, projects.get(session, work.project_id))
-    if len(left) >= work.settings.batch_size:
+    if len(left) >= publishing.least_left(work):
         return False
     return not left.issuperset(publishing.candidates(work, serving))
 

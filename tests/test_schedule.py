@@ -1,14 +1,17 @@
 """When a round is due, and when to look again."""
 
 import json
+import random
 import time
 
 import pytest
 
 from fishermask_backend.labeling import parse_label_config
+from fishermask_backend.publishing import least_left
 from fishermask_backend.schedule import next_look, round_reason, running_low
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import images, leases, pool, projects, rounds
+from fishermask_backend.store.schema import Annotation
 from fishermask_backend.workspace import Workspace
 from tests.conftest import CONFIG, publish_round
 
@@ -156,6 +159,35 @@ def test_queue_runs_low_while_others_wait(work, store, project):
     assert running_low(work)
     label(work, 3)  # nothing is left but what is queued
     assert not running_low(work)
+
+
+def test_queue_runs_low_sooner_where_many_label(work, store, project):
+    ids = list(range(1, 41))
+    with store.begin() as session:
+        row = projects.get(session, project.id)
+        pool.put_tasks(session, row, [(i, f"/{i}.png") for i in ids], random.Random(0))
+    publish_round(store, project, ids[:30], [rounds.Scored(i, 0.75, 0.1, None) for i in ids[30:]])
+    assert not running_low(work)
+    annotate(work, {i: i % 4 for i in ids[:10]}, seconds_ago=60)
+    assert not running_low(work)  # 20 are left, and nobody is at work any more
+    annotate(work, {i: i % 4 for i in ids[:10]})
+    assert least_left(work) == 4 + 2  # four people, a task every three seconds
+    annotate(work, {i: i % 4 for i in ids[:24]})
+    assert least_left(work) == 4 + 5
+    assert running_low(work)  # 6 are left, 4 of them open
+
+
+def annotate(work, who, seconds_ago=0):
+    """Let people annotate tasks, each at the same moment."""
+    at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - seconds_ago))
+    with work.store.begin() as session:
+        for i, task in pool.tasks_by_id(session, work.project_id, list(who)).items():
+            task.annotated = True
+            made = Annotation(
+                project_id=work.project_id, annotation_id=i, task_id=i, result=[], skipped=False,
+                ground_truth=False, annotator=who[i], updated_at=at,
+            )  # fmt: skip
+            session.merge(made)
 
 
 def test_nothing_is_queued_before_a_round(work):

@@ -7,8 +7,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from fishermask_backend.store import pool, rounds
-from fishermask_backend.store.schema import Project, Queue, Round
+from fishermask_backend.store.schema import Annotation, Project, Queue, Round
 from fishermask_backend.versions import NO_ROUND, nth_of, version
+
+PACE_SECONDS = 30.0
+PACE_LABELS = 1000  # looked at; more in that time count as so many
 
 
 def active(session: Session, project_id: int) -> Queue | None:
@@ -23,6 +26,19 @@ def left(session: Session, project: Project) -> set[int]:
     annotators = pool.recent_annotators(session, project.id)
     tasks = pool.tasks_by_id(session, project.id, queue.task_ids if queue else [])
     return {i for i, t in tasks.items() if pool.servable(t, project.skip_queue, annotators)}
+
+
+def pace(session: Session, project_id: int) -> tuple[int, float]:
+    """Return how many people have annotated or skipped in the last half minute, and tasks a second."""
+    since = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - PACE_SECONDS))
+    newest = (
+        select(Annotation.annotator, Annotation.updated_at)
+        .where(Annotation.project_id == project_id)
+        .order_by(Annotation.annotation_id.desc())
+        .limit(PACE_LABELS)
+    )
+    people = [row.annotator for row in session.execute(newest) if row.updated_at >= since]
+    return len(set(people)), len(people) / PACE_SECONDS
 
 
 def answered_version(session: Session, project_id: int) -> str:

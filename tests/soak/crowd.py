@@ -160,8 +160,8 @@ def labelled_together(
             start = time.perf_counter()
             try:
                 answer = person.client.get(f"/api/projects/{number}/next").raise_for_status()
-            except httpx.HTTPError as error:
-                refused[type(error).__name__] += 1
+            except httpx.HTTPStatusError as error:  # 404: a page that says that nothing is left
+                refused[str(error.response.status_code)] += 1
                 continue
             task = answer.json()
             waits.append(time.perf_counter() - start)

@@ -90,10 +90,11 @@ def crowd(found: Measured) -> Iterator[Promise]:
         f"{twice:.1%}, {before:.1%} alone",
         twice <= before,
     )
+    refused = sum(ordered["refused"].values())
     yield Promise(
-        "a queue that does not run dry",
-        f"dry for {ordered['dry']} of {ordered['served']} tasks",
-        not ordered["dry"],
+        "a queue that does not run dry, and nobody is told that the project is done",
+        f"dry for {ordered['dry']} of {ordered['served']} tasks, {refused} told so",
+        not ordered["dry"] and not refused,
     )
 
 

@@ -195,6 +195,7 @@ def crowd(path: Path) -> str:
         ("served without a lock", *(share(p, "without_a_lock") for p in (ordered, alone))),
         ("served from no queue", share(ordered, "of_no_queue"), ""),
         ("of these as the queue was dry", share(ordered, "dry"), ""),
+        ("told that nothing is left", *(sum(p["refused"].values()) for p in (ordered, alone))),
         ("next task, median", *(f"{p['next_median_ms']:.0f} ms" for p in (ordered, alone))),
         ("next task, p99", *(f"{p['next_p99_ms']:.0f} ms" for p in (ordered, alone))),
         ("rounds", ordered["rounds"], ""),
