@@ -21,7 +21,7 @@ from fishermask_backend.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-TOP_UP_SECONDS = 6.0  # from a look at the queue until more tasks are in it, with some to spare
+TOP_UP_SECONDS = 10.0  # from a look at the queue until more tasks are in it, with some to spare
 
 
 def candidates(work: Workspace, source: Round) -> list[int]:

@@ -171,9 +171,9 @@ def test_queue_runs_low_sooner_where_many_label(work, store, project):
     annotate(work, {i: i % 4 for i in ids[:10]}, seconds_ago=60)
     assert not running_low(work)  # 20 are left, and nobody is at work any more
     annotate(work, {i: i % 4 for i in ids[:10]})
-    assert least_left(work) == 4 + 2  # four people, a task every three seconds
+    assert least_left(work) == 4 + 4  # four people, a task every three seconds
     annotate(work, {i: i % 4 for i in ids[:24]})
-    assert least_left(work) == 4 + 5
+    assert least_left(work) == 4 + 8
     assert running_low(work)  # 6 are left, 4 of them open
 
 
