@@ -39,14 +39,19 @@ def candidates(work: Workspace, source: Round) -> list[int]:
 
 
 def least_left(work: Workspace) -> int:
-    """Return how many tasks a queue must have left, or it may be dry before more are added.
+    """Return how many tasks a queue must have left, or it may be dry before more are added."""
+    return max(work.settings.batch_size, _taken_meanwhile(work))
 
-    What people have open is locked for the others, and Label Studio tells whoever finds nothing else
-    in the queue that the project is done.
+
+def _taken_meanwhile(work: Workspace) -> int:
+    """Return how many tasks several people take before more can be added; 0 for one person alone.
+
+    What they have open is locked for each other, and Label Studio tells whoever finds nothing else in
+    the queue that the project is done.
     """
     with work.store.read() as session:
         people, pace = queues.pace(session, work.project_id)
-    return max(work.settings.batch_size, people + math.ceil(pace * TOP_UP_SECONDS))
+    return people + math.ceil(pace * TOP_UP_SECONDS) if people > 1 else 0
 
 
 def publish(work: Workspace, spec: LabelSpec, source: Round) -> None:
@@ -60,7 +65,7 @@ def publish(work: Workspace, spec: LabelSpec, source: Round) -> None:
     Raises:
         LabelStudioError: A step failed; what was reached stays, and the next call goes on from there.
     """
-    size = max(work.settings.queue_size, 2 * least_left(work))
+    size = max(work.settings.queue_size, 2 * _taken_meanwhile(work))
     wanted = candidates(work, source)[:size]
     studio_id = work.project().studio_id
     existing = {task.task_id for task in work.studio.tasks_by_id(studio_id, wanted)}

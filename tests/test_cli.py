@@ -85,13 +85,16 @@ def test_worker_gives_way_and_stops_when_told(settings):
         text=True,
         start_new_session=True,
     )
-    for line in worker.stderr:
-        if "worker " in line:
-            break
-    time.sleep(0.5)
-    assert os.getpriority(os.PRIO_PROCESS, worker.pid) == NICE
-    if (shares := Path(f"/proc/{worker.pid}/autogroup")).exists():
-        assert shares.read_text().split()[-1] == str(NICE)
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=30) == 0
-    worker.stderr.close()
+    try:
+        for line in worker.stderr:
+            if "worker " in line:
+                break
+        time.sleep(0.5)
+        assert os.getpriority(os.PRIO_PROCESS, worker.pid) == NICE
+        if (shares := Path(f"/proc/{worker.pid}/autogroup")).exists():
+            assert shares.read_text().split()[-1] == str(NICE)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(timeout=30) == 0
+    finally:
+        worker.kill()
+        worker.stderr.close()

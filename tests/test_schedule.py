@@ -170,6 +170,8 @@ def test_queue_runs_low_sooner_where_many_label(work, store, project):
     assert not running_low(work)
     annotate(work, {i: i % 4 for i in ids[:10]}, seconds_ago=60)
     assert not running_low(work)  # 20 are left, and nobody is at work any more
+    annotate(work, dict.fromkeys(ids[:10], 1))
+    assert least_left(work) == 2  # one person alone
     annotate(work, {i: i % 4 for i in ids[:10]})
     assert least_left(work) == 4 + 4  # four people, a task every three seconds
     annotate(work, {i: i % 4 for i in ids[:24]})

@@ -15,7 +15,7 @@ JSON = {"Content-Type": "application/json"}
 
 def token(kind):
     """A token of the form that Label Studio's personal tokens have."""
-    parts = ({"alg": "none", "typ": "JWT"}, {"exp": time.time() + 60, "token_type": kind})
+    parts = ({"alg": "none", "typ": "JWT"}, {"exp": time.time() + 86400, "token_type": kind})
     coded = (base64.urlsafe_b64encode(json.dumps(part).encode()) for part in parts)
     return ".".join(part.decode().rstrip("=") for part in coded) + ".c2lnbmVk"  # «signed»
 
