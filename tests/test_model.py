@@ -1,10 +1,8 @@
 """The model under both releases of label-studio-ml."""
 
 import importlib.util
-import threading
 import time
 
-import numpy as np
 import pytest
 from label_studio_ml import api as server_1x
 from label_studio_ml import model as library
@@ -15,28 +13,18 @@ from fishermask_backend.errors import BadRequest, UnsupportedLabelConfig
 from fishermask_backend.incoming import parse_project
 from fishermask_backend.model import FisherMaskBackend
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import leases, pool, projects, rounds
-from fishermask_backend.store.rounds import Scored
+from fishermask_backend.store import leases, projects
 from fishermask_backend.store.schema import Base
-from tests.conftest import CONFIG
+from tests.conftest import CONFIG, tasks
 
 BOTH_DATABASES = True
 
 TEXT = '<View><Text name="t" value="$t"/><TextArea name="a" toName="t"/></View>'
 
 
-def tasks(*ids):
-    return [{"id": i, "project": 7, "data": {"image": f"/{i}.png"}} for i in ids]
-
-
 def stored(store, studio_id=7):
     with store.read() as session:
         return projects.find(session, load_settings().label_studio_url, studio_id, None)
-
-
-def asked(store, project):
-    with store.read() as session:
-        return rounds.requested(session, project.id)
 
 
 # setup
@@ -99,40 +87,6 @@ def test_predict_answers_each_task_in_order(served):
     assert {a["model_version"] for a in answers} == {"fishermask-1"}
     assert answers[1]["result"][0]["value"] == {"choices": ["cat"]}
     assert answers[1]["result"][0]["score"] == pytest.approx(0.9)
-
-
-def test_predict_of_a_task_not_seen_asks_the_worker_and_answers_last(store, served):
-    (answer,) = FisherMaskBackend("7.1000").predict(tasks(4))
-    assert answer == {"result": [], "score": 1.0, "model_version": "fishermask-1"}
-    assert asked(store, served)
-
-
-def test_predict_waits_for_the_worker(store, served, monkeypatch):
-    monkeypatch.setenv("PREDICT_WAIT", "30")
-    load_settings.cache_clear()
-
-    def answer_when_asked():
-        while not asked(store, served):
-            time.sleep(0.01)
-        with store.begin() as session:
-            source = rounds.active(session, served.id)
-            rounds.put_scores(session, source.id, [Scored(4, 0.6, 0.2, np.array([0.2, 0.8]))])
-
-    worker = threading.Thread(target=answer_when_asked)
-    worker.start()
-    answers = FisherMaskBackend("7.1000").predict(tasks(4, 2))
-    worker.join()
-    assert [a["score"] for a in answers] == [0.6, 0.0]
-    assert answers[0]["result"][0]["value"] == {"choices": ["dog"]}
-
-
-def test_predict_does_not_ask_for_images_that_failed(store, served):
-    with store.begin() as session:
-        task = pool.tasks_by_id(session, served.id, [4])[4]
-        task.row, task.image_error = None, "Task 4, image /4.png: gone."
-    (answer,) = FisherMaskBackend("7.1000").predict(tasks(4))
-    assert (answer["result"], answer["score"]) == ([], 1.0)
-    assert not asked(store, served)
 
 
 def test_predict_before_the_first_round_or_look_is_empty(store, project):

@@ -25,23 +25,27 @@ def test_what_fails_is_told_and_tried_again(caplog, error):
 
 
 def test_a_lost_lease_ends_it():
-    calls = []
+    called, calls = threading.Event(), []
 
     def act():
         calls.append(threading.current_thread())
+        called.set()
         raise LeaseLost("another worker has it")
 
     with repeating("heartbeat", 0.001, act):
-        while not calls:
-            pass
+        assert called.wait(10)
         calls[0].join(10)
         assert not calls[0].is_alive()
     assert len(calls) == 1
 
 
 def test_it_ends_with_the_block():
-    calls = []
-    with repeating("heartbeat", 0.001, lambda: calls.append(threading.current_thread())):
-        while not calls:
-            pass
+    called, calls = threading.Event(), []
+
+    def act():
+        calls.append(threading.current_thread())
+        called.set()
+
+    with repeating("heartbeat", 0.001, act):
+        assert called.wait(10)
     assert not calls[0].is_alive()

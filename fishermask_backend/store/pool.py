@@ -205,7 +205,7 @@ def annotated(session: Session, project_id: int) -> list[tuple[Task, list[Annota
 
 def recent_annotators(session: Session, project_id: int) -> frozenset[int]:
     """Return who annotated or skipped anything here in the last week."""
-    since = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - RECENT_SECONDS))
+    since = seconds_ago(RECENT_SECONDS)
     return frozenset(
         session.scalars(
             select(Annotation.annotator)
@@ -213,6 +213,11 @@ def recent_annotators(session: Session, project_id: int) -> frozenset[int]:
             .distinct()
         )
     )
+
+
+def seconds_ago(seconds: float) -> str:
+    """Return a moment as Label Studio writes it, to compare with `Annotation.updated_at`."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - seconds))
 
 
 def servable(task: Task, skip_queue: str, annotators: Iterable[int]) -> bool:

@@ -30,7 +30,7 @@ def left(session: Session, project: Project) -> set[int]:
 
 def pace(session: Session, project_id: int) -> tuple[int, float]:
     """Return how many people have annotated or skipped in the last half minute, and tasks a second."""
-    since = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - PACE_SECONDS))
+    since = pool.seconds_ago(PACE_SECONDS)
     newest = (
         select(Annotation.annotator, Annotation.updated_at)
         .where(Annotation.project_id == project_id)

@@ -1,7 +1,5 @@
 """Keys: a personal access token, the legacy token, none; and the password of the backend itself."""
 
-import base64
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from fishermask_backend.demo.server import LabelStudioServer
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person
 from tests.e2e.projects import MakeProject, Project
+from tests.jwt import token
 
 AUTH = {"basic_auth_user": "label-studio", "basic_auth_pass": "a password"}
 
@@ -113,14 +112,10 @@ def test_token_that_setup_brings(
     )
 
     # What somebody else brings takes nothing away, a token that has expired included.
-    parts = ({"alg": "none", "typ": "JWT"}, {"exp": 1, "token_type": "refresh"})
-    expired = ".".join(
-        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts
-    )
     body = {
         "project": str(project.id),
         "schema": project["label_config"],
-        "access_token": f"{expired}.c2lnbmVk",
+        "access_token": token("refresh", expires=1),
     }
     assert backend.client.post("/setup", json=body).is_success
     project.label(5, owner)

@@ -162,6 +162,7 @@ def labelled_together(
                 answer = person.client.get(f"/api/projects/{number}/next").raise_for_status()
             except httpx.HTTPStatusError as error:  # 404: a page that says that nothing is left
                 refused[str(error.response.status_code)] += 1
+                time.sleep(PACE)
                 continue
             task = answer.json()
             waits.append(time.perf_counter() - start)

@@ -73,12 +73,17 @@ def faults(tests: int, bad: int) -> Iterator[Promise]:
 
 def fuzz(found: Measured) -> Iterator[Promise]:
     """Bad requests are refused."""
-    bad = sum(n for name, n in found["answers"].items() if int(name.rpartition(" ")[2]) >= 500)
+    bad = server_errors(found)
     yield Promise(
         f"{REQUESTS:,} bad requests: no answer of 500 and above",
         f"{found['requests']:,}, {bad}",
         found["requests"] >= REQUESTS and not bad,
     )
+
+
+def server_errors(found: Measured) -> int:
+    """How many bad requests were answered by 500 and above."""
+    return sum(n for name, n in found["answers"].items() if int(name.rpartition(" ")[2]) >= 500)
 
 
 def crowd(found: Measured) -> Iterator[Promise]:

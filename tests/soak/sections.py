@@ -122,7 +122,7 @@ def fuzz(path: Path) -> str:
     rows = [
         [route, *(str(counts[code] or "") for code in codes)] for route, counts in routes.items()
     ]
-    bad = sum(c for counts in routes.values() for code, c in counts.items() if code >= "500")
+    bad = promises.server_errors(found)
     return "\n\n".join(
         [
             "## Bad requests",

@@ -1,6 +1,5 @@
 """The way to Label Studio's API: a personal token's renewal, and to whom keys go."""
 
-import base64
 import json
 import time
 
@@ -9,18 +8,13 @@ import pytest
 from fishermask_backend.errors import LabelStudioError
 from fishermask_backend.studio import Studio
 from tests.images.image_server import Server, serving
+from tests.jwt import token
 
 JSON = {"Content-Type": "application/json"}
 
 
-def token(kind):
-    """A token of the form that Label Studio's personal tokens have."""
-    parts = ({"alg": "none", "typ": "JWT"}, {"exp": time.time() + 86400, "token_type": kind})
-    coded = (base64.urlsafe_b64encode(json.dumps(part).encode()) for part in parts)
-    return ".".join(part.decode().rstrip("=") for part in coded) + ".c2lnbmVk"  # «signed»
-
-
-PERSONAL, ACCESS = token("refresh"), token("access")
+TOMORROW = time.time() + 86400
+PERSONAL, ACCESS = token("refresh", TOMORROW), token("access", TOMORROW)
 
 
 @pytest.fixture
