@@ -2,6 +2,7 @@
 
 import os
 import ssl
+from functools import lru_cache
 from pathlib import Path
 
 import httpx
@@ -19,15 +20,23 @@ class CertificatesUnusable(FisherMaskError):
 def tls_context() -> ssl.SSLContext:
     """Return what checks the certificates of servers, for Label Studio and image hosts alike.
 
+    Files are read once: others in their place count from the next start.
+
     Raises:
         CertificatesUnusable: One of the variables names something else.
     """
-    given = [name for name in VARIABLES if os.environ.get(name)]
+    return _context(tuple((name, os.environ[name]) for name in VARIABLES if os.environ.get(name)))
+
+
+@lru_cache(
+    maxsize=1
+)  # reading the authorities takes a tenth of a second, more than all else of a look
+def _context(given: tuple[tuple[str, str], ...]) -> ssl.SSLContext:
     if not given:
         return httpx.create_ssl_context()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    for name in given:
-        path = Path(os.environ[name])
+    for name, value in given:
+        path = Path(value)
         try:
             if path.is_dir():
                 context.load_verify_locations(capath=path)

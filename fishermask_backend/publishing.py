@@ -21,7 +21,9 @@ from fishermask_backend.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-TOP_UP_SECONDS = 10.0  # from a look at the queue until more tasks are in it, with some to spare
+# From a look at the queue until more tasks are in it, on a quiet machine and on a busy one.
+TOP_UP_SECONDS, LONGEST_TOP_UP_SECONDS = 20.0, 120.0
+LONGEST_QUEUE = 1000  # what the settings allow for, too
 
 
 def candidates(work: Workspace, source: Round) -> list[int]:
@@ -47,11 +49,14 @@ def _taken_meanwhile(work: Workspace) -> int:
     """Return how many tasks several people take before more can be added; 0 for one person alone.
 
     What they have open is locked for each other, and Label Studio tells whoever finds nothing else in
-    the queue that the project is done.
+    the queue that the project is done. A worker that is slow to make rounds, for the machine or for
+    other projects' turns, is as slow to add tasks.
     """
     with work.store.read() as session:
         people, pace = queues.pace(session, work.project_id)
-    return people + math.ceil(pace * TOP_UP_SECONDS) if people > 1 else 0
+        turn = rounds.serving_seconds(session, work.project_id)
+    seconds = min(max(turn, TOP_UP_SECONDS), LONGEST_TOP_UP_SECONDS)
+    return people + math.ceil(pace * seconds) if people > 1 else 0
 
 
 def publish(work: Workspace, spec: LabelSpec, source: Round) -> None:
@@ -65,11 +70,10 @@ def publish(work: Workspace, spec: LabelSpec, source: Round) -> None:
     Raises:
         LabelStudioError: A step failed; what was reached stays, and the next call goes on from there.
     """
-    size = max(work.settings.queue_size, 2 * _taken_meanwhile(work))
+    size = max(work.settings.queue_size, min(2 * _taken_meanwhile(work), LONGEST_QUEUE))
     wanted = candidates(work, source)[:size]
     studio_id = work.project().studio_id
-    existing = {task.task_id for task in work.studio.tasks_by_id(studio_id, wanted)}
-    task_ids = [task_id for task_id in wanted if task_id in existing]
+    task_ids = work.studio.existing_tasks(studio_id, wanted)
     if not task_ids:
         _activate_without_queue(work, source)
         return

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 SLICE_SECONDS = 10.0  # reading pages, before images get their turn
 UNTOLD_SECONDS = 5.0  # a change with no event for so long was not told of
 OVERLAP_SECONDS = 5.0  # changes committed late, with an earlier time
+LATE_SECONDS = 150.0  # after an event or a pass: at least two looks
 
 
 def sync(work: Workspace) -> LabelSpec:
@@ -151,7 +152,7 @@ def read_changes(work: Workspace, spec: LabelSpec) -> None:
         LabelStudioError: Label Studio could not be read.
     """
     project = work.project()
-    since = max(0.0, project.cursor - OVERLAP_SECONDS)
+    since = max(0.0, project.cursor - _overlap(project))
     changed = work.studio.changed_tasks(project.studio_id, since)
     if not changed.tasks:
         return
@@ -169,6 +170,17 @@ def read_changes(work: Workspace, spec: LabelSpec) -> None:
             project.last_event_at = time.time()  # no event told: the quiet time starts here
         if whole:
             project.cursor = max(project.cursor, newest)
+
+
+def _overlap(project: Project) -> float:
+    """Return the seconds before the cursor in which changes may have come since the last look.
+
+    0 where it is quiet: the newest change there is an import, and at every look all its tasks would be
+    read again.
+    """
+    last = max(project.last_event_at, project.pass_finished_at)
+    quiet = project.plan is None and abs(time.time() - last) > LATE_SECONDS
+    return 0.0 if quiet else OVERLAP_SECONDS
 
 
 def _put(

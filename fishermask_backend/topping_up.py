@@ -1,5 +1,6 @@
-"""The queue does not run dry while a round computes: labels are read and tasks are added meanwhile."""
+"""The queue does not run dry while a step computes: labels are read and tasks are added meanwhile."""
 
+import time
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -12,20 +13,29 @@ from fishermask_backend.sync import read_changes
 from fishermask_backend.workspace import Workspace
 
 LOOK_SECONDS = 3.0
+UNTOLD_SECONDS = 30.0  # between readings of changes that no event told of
 
 
 def topping_up(work: Workspace, spec: LabelSpec) -> AbstractContextManager[None]:
     """Keep the serving round's queue filled by a thread of its own, as long as the block runs.
 
-    It works under the step's lease.
+    It works under the step's lease. Label Studio is asked only where something was told or long not.
     """
-    name = f"{work.name}, while a round computes"
     beside = replace(work, silent=True)
-    return repeating(name, LOOK_SECONDS, lambda: _top_up(beside, spec))
+    events, read_at = work.lease.events, time.monotonic()
+
+    def look() -> None:
+        nonlocal events, read_at
+        told = work.project().events
+        if told != events or time.monotonic() - read_at > UNTOLD_SECONDS:
+            read_changes(beside, spec)
+            events, read_at = told, time.monotonic()
+        _top_up(beside, spec)
+
+    return repeating(f"{work.name}, meanwhile", LOOK_SECONDS, look)
 
 
 def _top_up(work: Workspace, spec: LabelSpec) -> None:
-    read_changes(work, spec)
     with work.store.read() as session:
         serving = rounds.active(session, work.project_id)
     if serving is not None and running_low(work):

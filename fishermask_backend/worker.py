@@ -53,6 +53,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.3
 SEARCH_SECONDS = 600.0
 CONNECTION_SECONDS = 60.0  # between looks whether a project still has this backend
+OTHERS_SECONDS = 10.0  # for projects where all is quiet, before those where people work come again
 LONGEST_PAUSE = 60.0  # between tries while the database does not work
 
 
@@ -71,6 +72,7 @@ class Worker:
         self._tidied: set[int] = set()
         self._looked_at: dict[int, float] = {}  # when each project was last seen to be connected
         self._over_limit = False
+        self._others_until = -math.inf
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -110,7 +112,10 @@ class Worker:
         """
         self._take_over()
         with self.store.begin() as session:
-            lease = leases.claim(session, self.settings.label_studio_url, self.name)
+            told_first = time.monotonic() > self._others_until
+            lease = leases.claim(
+                session, self.settings.label_studio_url, self.name, told_first=told_first
+            )
         if lease is None:
             return False
         try:
@@ -140,6 +145,9 @@ class Worker:
             if not told:
                 log.exception("project %s", lease.studio_id)
             self._failed(lease, told or f"Unexpected {type(error).__name__}: {error}")
+        finally:
+            if told_first:
+                self._others_until = time.monotonic() + OTHERS_SECONDS
         return True
 
     def _take_over(self) -> None:
@@ -197,7 +205,8 @@ class Worker:
             Whether more is to be scored.
         """
         with closing(embedding.open_inputs(work, self.backbone)) as inputs:
-            with closing(embedding.open_loader(work.settings, work.studio)) as loader:
+            loaded = closing(embedding.open_loader(work.settings, work.studio))
+            with topping_up(work, spec), loaded as loader:
                 embedding.embed(work, self.backbone, inputs, loader)
             reason = round_reason(work, spec, self.backbone.key)
             if reason:

@@ -173,10 +173,25 @@ def test_queue_runs_low_sooner_where_many_label(work, store, project):
     annotate(work, dict.fromkeys(ids[:10], 1))
     assert least_left(work) == 2  # one person alone
     annotate(work, {i: i % 4 for i in ids[:10]})
-    assert least_left(work) == 4 + 4  # four people, a task every three seconds
-    annotate(work, {i: i % 4 for i in ids[:24]})
-    assert least_left(work) == 4 + 8
-    assert running_low(work)  # 6 are left, 4 of them open
+    assert least_left(work) == 4 + 20  # four people, a task a second
+    assert running_low(work)  # 20 are left, 4 of them open
+    annotate(work, {i: i % 4 for i in ids[:15]}, seconds_ago=20)
+    assert least_left(work) == 4 + 10  # a task in two seconds
+
+
+def test_queue_lasts_as_long_as_a_round_serves(work, store, project):
+    publish_round(store, project, [1, 2])
+    annotate(work, {1: 1, 2: 2})
+    assert least_left(work) == 2 + 4  # two people, a task in five seconds: twenty seconds of it
+
+    def serving(seconds):
+        with store.begin() as session:
+            rounds.active(session, project.id).active_at = time.time() - seconds
+
+    serving(59)
+    assert least_left(work) == 2 + 12
+    serving(86400)  # all night
+    assert least_left(work) == 2 + 24
 
 
 def annotate(work, who, seconds_ago=0):

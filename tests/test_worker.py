@@ -125,6 +125,29 @@ def test_what_is_told_during_a_step_is_looked_at_soon(store, worker, waiting, mo
     assert stored(store, waiting[0]).due_at < time.time() + 2
 
 
+def test_quiet_projects_keep_one_where_people_work_waiting_for_seconds_only(
+    store, worker, waiting, monkeypatch
+):
+    done = []
+
+    def step(self, work):
+        done.append(work.project_id)
+        return 0.0 if work.project_id == quiet else time.time() - 1  # due for longer
+
+    quiet, active = waiting
+    monkeypatch.setattr(Worker, "_step", step)
+    with store.begin() as session:
+        projects.get(session, active).last_event_at = time.time()
+    for _ in range(3):
+        assert worker.work_once()
+    assert done == [active, quiet, quiet]
+    monkeypatch.setattr(worker_module, "OTHERS_SECONDS", 0.0)
+    worker._others_until = time.monotonic()
+    assert worker.work_once()
+    assert worker.work_once()
+    assert done[3:] == [active, active]
+
+
 def test_step_of_a_lost_claim_keeps_nothing(store, worker, waiting, monkeypatch):
     def step(self, work):
         with store.begin() as session:  # another worker, after a long stall of this one

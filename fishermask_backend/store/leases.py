@@ -15,6 +15,7 @@ LEASE_SECONDS = 60.0
 LONGEST_WAIT = 300.0  # between two tries of what fails
 FARTHEST_SECONDS = 3600.0  # what is put off longer is from before a clock's jump
 KEPT_ERRORS = 5
+TOLD_SECONDS = 60.0  # after its last event people may still be at work in a project
 COALESCE_SECONDS = 0.7  # labels that come faster share one look at Label Studio
 
 
@@ -29,8 +30,10 @@ class Lease:
     events: int
 
 
-def claim(session: Session, address: str, owner: str) -> Lease | None:
+def claim(session: Session, address: str, owner: str, *, told_first: bool = False) -> Lease | None:
     """Claim the project that has been due longest, if any.
+
+    Those in which something happened within the last minute come first with `told_first`.
 
     What the owner itself still holds is free: it works on one project at a time, so that is a step
     whose end could not be written.
@@ -48,10 +51,11 @@ def claim(session: Session, address: str, owner: str) -> Lease | None:
         ),
         or_(Project.retry_at <= now, Project.retry_at > now + FARTHEST_SECONDS),
     )
+    quiet = Project.last_event_at < now - TOLD_SECONDS
     found = session.scalars(
         select(Project)
         .where(Project.address == address, free, due)
-        .order_by(Project.due_at)
+        .order_by(*([quiet] if told_first else []), Project.due_at)
         .limit(1)
         .with_for_update(skip_locked=True)
     ).first()

@@ -7,6 +7,7 @@ superseded → deleted. Each step is one transaction and safe to repeat.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +101,21 @@ def history(session: Session, project_id: int) -> Sequence[Round]:
     """Return all rounds, oldest first."""
     query = select(Round).where(Round.project_id == project_id, Round.state != "storing")
     return session.scalars(query.order_by(Round.number)).all()
+
+
+def serving_seconds(session: Session, project_id: int) -> float:
+    """Return how long the serving round has served, or the one before it did, whichever is longer.
+
+    0 before there is one.
+    """
+    began = (
+        select(Round.active_at)
+        .where(Round.project_id == project_id, Round.active_at.is_not(None))
+        .order_by(Round.number.desc())
+        .limit(2)
+    )
+    moments = [time.time(), *session.scalars(began)]
+    return max((end - begin for end, begin in pairwise(moments)), default=0.0)
 
 
 def activate(session: Session, round_id: int) -> None:

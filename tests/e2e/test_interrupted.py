@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fishermask_backend import embedding
 from fishermask_backend import round as round_module
 from fishermask_backend.store import queues, rounds
 from fishermask_backend.store.schema import Queue
@@ -40,7 +41,7 @@ def project(machine: Machine, owner: Person) -> Iterator[Project]:
     [
         (rounds, "open_round", cut_after, "{}"),
         (rounds, "finish_round", cut_before, "{}"),
-        (Studio, "tasks_by_id", cut_before, "{}"),
+        (Studio, "existing_tasks", cut_before, "{}"),
         (Studio, "import_predictions", cut_before, "{}.2"),
         (Studio, "import_predictions", cut_after, "{}.2"),
         (Studio, "set_order", cut_before, "{}"),
@@ -125,7 +126,7 @@ def test_import_that_arrives_late_changes_nothing(
 
 @pytest.mark.parametrize(
     ("step", "version"),
-    [("tasks_by_id", "fishermask-{}"), ("import_predictions", "fishermask-{}.2")],
+    [("existing_tasks", "fishermask-{}"), ("import_predictions", "fishermask-{}.2")],
 )
 def test_queued_task_deleted_before_the_import(
     step: str,
@@ -180,8 +181,19 @@ def test_training_asked_for_during_a_round_makes_one_more(
     assert len(machine.rounds(project)) == len(done) + 2
 
 
-def test_queue_is_topped_up_while_a_round_computes(
-    machine: Machine, project: Project, owner: Person, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("place", "name", "untrained"),
+    [(embedding, "embed", 0), (round_module, "fit_classifier", 6)],
+    ids=["images", "round"],
+)
+def test_queue_is_topped_up_while_a_step_computes(
+    place: Any,
+    name: str,
+    untrained: int,
+    machine: Machine,
+    project: Project,
+    owner: Person,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     machine.rest()
     before = machine.queue(project)
@@ -198,11 +210,11 @@ def test_queue_is_topped_up_while_a_round_computes(
         return real(*args, **more)
 
     project.start_training()
-    once(monkeypatch, round_module, "fit_classifier", label_meanwhile)
+    once(monkeypatch, place, name, label_meanwhile)
     machine.work(lambda: len(machine.rounds(project)) > number and not machine.worker.work_once())
     assert met[0].startswith(f"fishermask-{number}.")
     check_order(project, f"fishermask-{number + 1}")
-    assert machine.rounds(project)[-1].labels + 6 == len(project.answers())
+    assert machine.rounds(project)[-1].labels + untrained == len(project.answers())
 
 
 def test_late_request_that_sets_an_older_queue_is_undone(machine: Machine, project: Project):

@@ -4,6 +4,7 @@ import pytest
 
 from fishermask_backend import sync
 from fishermask_backend.store import pool, projects
+from fishermask_backend.studio import Page, Studio
 from tests.e2e.machine import Machine
 from tests.e2e.people import Person, result
 from tests.e2e.projects import Project, digits, label_config
@@ -29,6 +30,40 @@ def test_a_label_withdrawn_while_nobody_looked_is_found_by_a_pass(
     monkeypatch.setattr(sync, "OVERLAP_SECONDS", -1.0)  # the change itself is past
     machine.look_at_everything(project)
     assert labelled(machine, project) == 0
+    project.delete()
+
+
+def test_where_it_is_quiet_nothing_is_read_again(
+    machine: Machine, owner: Person, monkeypatch: pytest.MonkeyPatch
+):
+    project = Project(owner, "quiet", label_config())
+    project.upload(digits()[:20])
+    project.connect(machine.url)
+    machine.work(lambda: machine.queue(project) is not None)
+    machine.rest()
+    read: list[int] = []
+    changed_tasks = Studio.changed_tasks
+
+    def counted(studio: Studio, studio_id: int, since: float) -> Page:
+        page = changed_tasks(studio, studio_id, since)
+        read.append(len(page.tasks))
+        return page
+
+    def look() -> int:
+        with machine.store.begin() as session:
+            projects.get(session, machine.row(project).id).due_at = 0.0
+        machine.rest()
+        return read[-1]
+
+    monkeypatch.setattr(Studio, "changed_tasks", counted)
+    assert look() == 20  # one of them may have been committed late
+    with machine.store.begin() as session:
+        row = projects.get(session, machine.row(project).id)
+        row.last_event_at -= 200
+        row.pass_finished_at -= 200
+    assert look() == 0
+    owner.submit(owner.open_next(project.id), "one")  # its event may be lost
+    machine.work(lambda: labelled(machine, project) == 1)
     project.delete()
 
 

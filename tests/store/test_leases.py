@@ -90,6 +90,27 @@ def test_killed_workers_are_taken_over_from_at_once(store, project_id):
         leases.renew(session, dead)
 
 
+def test_projects_where_people_work_come_first_if_told_so(store, project_id):
+    with store.begin() as session:
+        active = projects.register(session, HERE, 2, 1000).id
+        projects.get(session, active).due_at = time.time() - 1  # the other one for longer
+    tell(store, active, label=True)
+
+    def first(**more):
+        with store.begin() as session:
+            lease = leases.claim(session, HERE, "w", **more)
+        release(store, lease, time.time() - 1)
+        return lease.project_id
+
+    assert first() == project_id
+    with store.begin() as session:
+        projects.get(session, project_id).due_at = 0.0
+    assert first(told_first=True) == active
+    with store.begin() as session:
+        projects.get(session, active).last_event_at -= 61
+    assert first(told_first=True) == project_id
+
+
 def test_own_lease_whose_end_could_not_be_written_is_claimed_again(store, project_id):
     first = claim(store, "worker")
     assert claim(store, "worker").fence == first.fence + 1

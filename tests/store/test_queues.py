@@ -1,7 +1,7 @@
 import time
 
 from fishermask_backend.store import queues, rounds
-from fishermask_backend.store.schema import Queue
+from fishermask_backend.store.schema import Annotation, Queue
 
 from .stored import publish, put
 
@@ -65,3 +65,28 @@ def test_queues_are_outdated_only_once_superseded_long_ago(store, project_id):
         assert [q.version for q in queues.outdated(session, project_id, time.time() - 60)] == [
             "fishermask-1"
         ]
+
+
+def test_pace_is_that_of_the_half_minute_or_of_who_has_just_begun(store, project_id):
+    def annotate(first, last, who, seconds_ago):
+        at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - seconds_ago))
+        with store.begin() as session:
+            for i in range(first, last):
+                session.add(
+                    Annotation(
+                        project_id=project_id, annotation_id=i, task_id=i, result=[], skipped=False,
+                        ground_truth=False, annotator=who, updated_at=at,
+                    )
+                )  # fmt: skip
+
+    def pace():
+        with store.read() as session:
+            return queues.pace(session, project_id)
+
+    assert pace() == (0, 0.0)
+    annotate(1, 10, who=1, seconds_ago=40)
+    assert pace() == (0, 0.0)
+    annotate(10, 16, who=1, seconds_ago=20)
+    assert pace() == (1, 6 / 30)
+    annotate(16, 20, who=2, seconds_ago=3)
+    assert pace() == (2, 4 / 10)  # 10 / 30 is less

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 
 from fishermask_backend.store import rounds
@@ -65,3 +67,20 @@ def test_requests_are_asked_once(store, project_id):
         assert rounds.requested(session, project_id)
         rounds.answer_requests(session, project_id)
         assert not rounds.requested(session, project_id)
+
+
+def test_how_long_rounds_serve(store, project_id):
+    def seconds():
+        with store.read() as session:
+            return round(rounds.serving_seconds(session, project_id))
+
+    now = time.time()
+    assert seconds() == 0
+    put(store, project_id, 1, active_at=now - 100)
+    assert seconds() == 100
+    put(store, project_id, 2, active_at=now - 30)
+    assert seconds() == 70  # the one before
+    put(store, project_id, 3)  # not served yet
+    assert seconds() == 70
+    put(store, project_id, 4, active_at=now - 20)
+    assert seconds() == 20
