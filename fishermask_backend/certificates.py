@@ -28,9 +28,8 @@ def tls_context() -> ssl.SSLContext:
     return _context(tuple((name, os.environ[name]) for name in VARIABLES if os.environ.get(name)))
 
 
-@lru_cache(
-    maxsize=1
-)  # reading the authorities takes a tenth of a second, more than all else of a look
+# Reading the authorities takes a tenth of a second, more than all else that a look computes.
+@lru_cache(maxsize=1)
 def _context(given: tuple[tuple[str, str], ...]) -> ssl.SSLContext:
     if not given:
         return httpx.create_ssl_context()

@@ -17,7 +17,7 @@ from fishermask_backend.labeling import LabelSpec, parse_label_config
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import pool, projects
 from fishermask_backend.store.schema import Project
-from fishermask_backend.studio import PAGE, StudioProject, StudioTask
+from fishermask_backend.studio import PAGE, Page, StudioProject, StudioTask
 from fishermask_backend.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 SLICE_SECONDS = 10.0  # reading pages, before images get their turn
 UNTOLD_SECONDS = 5.0  # a change with no event for so long was not told of
 OVERLAP_SECONDS = 5.0  # changes committed late, with an earlier time
+FEW = 100  # changes since the last look, as a rule; before them there may be an import of thousands
 LATE_SECONDS = 150.0  # after an event or a pass: at least two looks
 
 
@@ -153,12 +154,12 @@ def read_changes(work: Workspace, spec: LabelSpec) -> None:
     """
     project = work.project()
     since = max(0.0, project.cursor - _overlap(project))
-    changed = work.studio.changed_tasks(project.studio_id, since)
+    changed = work.studio.changed_tasks(project.studio_id, since, FEW)
+    if not _whole(changed, project.cursor):
+        changed = work.studio.changed_tasks(project.studio_id, since)
     if not changed.tasks:
         return
-    # The newest come first: after a large import all that is new may be on this page, or not.
-    oldest = min(task.updated_at for task in changed.tasks)
-    whole = changed.total <= len(changed.tasks) or oldest <= project.cursor
+    whole = _whole(changed, project.cursor)
     if not whole and project.plan is None:
         _begin_pass(work, project)
         return
@@ -170,6 +171,11 @@ def read_changes(work: Workspace, spec: LabelSpec) -> None:
             project.last_event_at = time.time()  # no event told: the quiet time starts here
         if whole:
             project.cursor = max(project.cursor, newest)
+
+
+def _whole(changed: Page, cursor: float) -> bool:
+    """Say whether all that is newer than the cursor is on a page, which begins with the newest."""
+    return changed.total <= len(changed.tasks) or changed.tasks[-1].updated_at <= cursor
 
 
 def _overlap(project: Project) -> float:

@@ -153,10 +153,10 @@ class Studio:
         query = _ANNOTATED if annotated else None
         return self._page(studio_id, query, size=1).total
 
-    def changed_tasks(self, studio_id: int, since: float) -> Page:
-        """Return up to 500 tasks changed after a time (Label Studio's clock), with annotations.
+    def changed_tasks(self, studio_id: int, since: float, at_most: int = PAGE) -> Page:
+        """Return tasks changed after a time (Label Studio's clock), with annotations.
 
-        The newest change comes first.
+        The newest change comes first. At most 500, which takes Label Studio three seconds.
         """
         changed = {
             "filter": "filter:tasks:updated_at",
@@ -166,7 +166,7 @@ class Studio:
         }
         filters = {"conjunction": "and", "items": [changed]}
         query = {"filters": filters, "ordering": ["-tasks:updated_at"]}
-        return self._page(studio_id, query, with_annotations=True)
+        return self._page(studio_id, query, size=at_most, with_annotations=True)
 
     def newest_change(self, studio_id: int) -> float:
         """Return when a task last changed (Label Studio's clock); 0 without tasks."""

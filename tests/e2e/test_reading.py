@@ -1,5 +1,7 @@
 """Reading Label Studio: what passes find, and when they are not needed."""
 
+from typing import Any
+
 import pytest
 
 from fishermask_backend import sync
@@ -44,8 +46,8 @@ def test_where_it_is_quiet_nothing_is_read_again(
     read: list[int] = []
     changed_tasks = Studio.changed_tasks
 
-    def counted(studio: Studio, studio_id: int, since: float) -> Page:
-        page = changed_tasks(studio, studio_id, since)
+    def counted(studio: Studio, studio_id: int, *more: Any) -> Page:
+        page = changed_tasks(studio, studio_id, *more)
         read.append(len(page.tasks))
         return page
 
