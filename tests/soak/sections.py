@@ -208,10 +208,9 @@ def crowd(path: Path) -> str:
             f"{many['first_queue_last']:.0f} s. Then each gets 20 labels, one project after the "
             f"other; {many['round_last']:.1f} s after the last label all have their new order.",
             f"{ordered['people']} people label one project together, each a label every "
-            f"{ordered['seconds_a_label']:.0f} seconds. Label Studio looks for a task and locks it "
-            "in two steps, so that people who "
-            "ask at the same moment get the same one, with a backend or without. "
-            + made_by(found, "crowd"),
+            f"{ordered['seconds_a_label']:.0f} seconds on average. Label Studio looks for a "
+            "task and locks it in two steps, so that people who ask at the same moment get the same "
+            "one, with a backend or without. " + made_by(found, "crowd"),
             table(["", "with the backend", "without one"], rows),
         ]
     )
