@@ -103,7 +103,7 @@ def test_all_kept(results, capsys):
         ("fuzz", ["requests"], 9999, "bad requests"),
         ("memory", ["worker", "mb_a_round"], 0.3, "worker"),
         ("memory", ["rounds"], 199, "worker"),
-        ("crowd", ["people", "twice"], 151, "served twice"),
+        ("crowd", ["people", "twice"], 190, "served twice"),
         ("crowd", ["people", "dry"], 1, "run dry"),
         ("crowd", ["people", "refused"], {"404": 1}, "run dry"),
     ],
