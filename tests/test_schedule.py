@@ -11,9 +11,9 @@ from fishermask_backend.publishing import least_left
 from fishermask_backend.schedule import next_look, round_reason, running_low
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import images, leases, pool, projects, rounds
-from fishermask_backend.store.schema import Annotation
 from fishermask_backend.workspace import Workspace
 from tests.conftest import CONFIG, publish_round
+from tests.store.stored import annotation
 
 BOTH_DATABASES = True
 
@@ -195,16 +195,11 @@ def test_queue_lasts_as_long_as_a_round_serves(work, store, project):
 
 
 def annotate(work, who, seconds_ago=0):
-    """Let people annotate tasks, each at the same moment."""
-    at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - seconds_ago))
+    """Let people annotate tasks: who each of them."""
     with work.store.begin() as session:
         for i, task in pool.tasks_by_id(session, work.project_id, list(who)).items():
             task.annotated = True
-            made = Annotation(
-                project_id=work.project_id, annotation_id=i, task_id=i, result=[], skipped=False,
-                ground_truth=False, annotator=who[i], updated_at=at,
-            )  # fmt: skip
-            session.merge(made)
+            session.merge(annotation(work.project_id, i, who[i], seconds_ago=seconds_ago))
 
 
 def test_nothing_is_queued_before_a_round(work):

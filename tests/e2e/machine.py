@@ -50,6 +50,11 @@ class Machine:
         while self.worker.work_once():
             time.sleep(1)  # what was told meanwhile is due after less than a second
 
+    def connect(self, project: Project) -> None:
+        """Connect a project, and do steps until it has its first queue."""
+        project.connect(self.url)
+        self.work(lambda: self.queue(project) is not None)
+
     def train(self, project: Project) -> None:
         """Make one more round serve."""
         before = self.queue(project)

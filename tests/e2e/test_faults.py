@@ -54,8 +54,7 @@ def project(machine: Machine, owner: Person) -> Iterator[Project]:
     made = Project(owner, "faults", label_config())
     for start in (0, 75):  # Label Studio takes 100 files at a time
         made.upload(digits()[start : start + 75])
-    made.connect(machine.url)
-    machine.work(lambda: machine.queue(made) is not None)
+    machine.connect(made)
     made.label(3)
     machine.train(made)
     yield made

@@ -9,7 +9,7 @@ from fishermask_backend.store import pool, projects
 from fishermask_backend.studio import Page, Studio
 from tests.e2e.machine import Machine
 from tests.e2e.people import Person, result
-from tests.e2e.projects import Project, digits, label_config
+from tests.e2e.projects import MakeProject, Project
 
 
 def labelled(machine: Machine, project: Project) -> int:
@@ -17,13 +17,17 @@ def labelled(machine: Machine, project: Project) -> int:
         return pool.counts(session, machine.row(project).id).labelled
 
 
+@pytest.fixture
+def project(machine: Machine, make_project: MakeProject) -> Project:
+    """A project of twenty digits with its first queue."""
+    made = make_project(20)
+    machine.connect(made)
+    return made
+
+
 def test_a_label_withdrawn_while_nobody_looked_is_found_by_a_pass(
-    machine: Machine, owner: Person, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, project: Project, owner: Person, monkeypatch: pytest.MonkeyPatch
 ):
-    project = Project(owner, "withdrawn", label_config())
-    project.upload(digits()[:20])
-    project.connect(machine.url)
-    machine.work(lambda: machine.queue(project) is not None)
     task = owner.open_next(project.id)
     annotation = owner.submit(task, project.truth[task["id"]])
     machine.work(lambda: labelled(machine, project) == 1)
@@ -32,16 +36,11 @@ def test_a_label_withdrawn_while_nobody_looked_is_found_by_a_pass(
     monkeypatch.setattr(sync, "OVERLAP_SECONDS", -1.0)  # the change itself is past
     machine.look_at_everything(project)
     assert labelled(machine, project) == 0
-    project.delete()
 
 
 def test_where_it_is_quiet_nothing_is_read_again(
-    machine: Machine, owner: Person, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, project: Project, owner: Person, monkeypatch: pytest.MonkeyPatch
 ):
-    project = Project(owner, "quiet", label_config())
-    project.upload(digits()[:20])
-    project.connect(machine.url)
-    machine.work(lambda: machine.queue(project) is not None)
     machine.rest()
     read: list[int] = []
     changed_tasks = Studio.changed_tasks
@@ -66,11 +65,12 @@ def test_where_it_is_quiet_nothing_is_read_again(
     assert look() == 0
     owner.submit(owner.open_next(project.id), "one")  # its event may be lost
     machine.work(lambda: labelled(machine, project) == 1)
-    project.delete()
 
 
-def test_a_large_import_is_read_once_and_labels_in_it_at_once(machine: Machine, owner: Person):
-    project = Project(owner, "large", label_config())
+def test_a_large_import_is_read_once_and_labels_in_it_at_once(
+    machine: Machine, make_project: MakeProject, owner: Person
+):
+    project = make_project(0)
     tasks = project.add(*(f"http://127.0.0.1:9/{i}.png" for i in range(620)))
     project.connect(machine.url)
     machine.work(lambda: machine.row(project).pass_finished_at > 0)
@@ -83,4 +83,3 @@ def test_a_large_import_is_read_once_and_labels_in_it_at_once(machine: Machine, 
     machine.work(lambda: labelled(machine, project) == 1)
     machine.rest()
     assert machine.row(project).pass_number == passes
-    project.delete()

@@ -16,8 +16,8 @@ from fishermask_backend.export import ExportImpossible, export
 from fishermask_backend.inputs import RowStore
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import Store, pool
-from fishermask_backend.store.schema import Annotation
 from tests.conftest import FIRST, publish_round
+from tests.store.stored import annotation
 
 ROOT = Path(__file__).parents[2]
 
@@ -149,10 +149,3 @@ def test_several_labels_and_none_are_told_apart(store, project, settings, tmp_pa
         "",
         "",
     ]
-
-
-def annotation(project_id, task_id, skipped):
-    return Annotation(
-        project_id=project_id, annotation_id=task_id, task_id=task_id, result=[], skipped=skipped,
-        ground_truth=False, annotator=1, updated_at="2026-11-24T12:00:00Z",
-    )  # fmt: skip

@@ -4,7 +4,8 @@
 
 The web server and the worker as a user starts them, a real Label Studio, 1,000 tasks; a second process
 sends Label Studio's calls at 20 a second. «Training»: a round is asked for whenever none is under way.
-A person's clicks are timed in turns, without a backend at the beginning and at the end.
+A person's clicks are timed in two turns each, some minutes apart, since a machine may have a bad half
+minute: without a backend at the beginning and at the end, with it before and after the requests.
 Half as many go to label-studio-ml 1.0.9's own server with a sample model, in the same run.
 """
 
@@ -69,11 +70,14 @@ def measure(count: int, tasks: int, here: Scene) -> dict[str, Any]:
         until(lambda: backend.project(number).get("embedded") == tasks)
         until(lambda: any(r["weights"] for r in backend.finished_rounds(number)))
         until(lambda: not backend.project(number)["progress"])
-        requests["idle"] = from_another_process(url=backend.url, count=count // 2, **plan)
         clicks["backend idle"] = submitted(annotator)
+        until(lambda: not backend.project(number)["progress"])
+        requests["idle"] = from_another_process(url=backend.url, count=count // 2, **plan)
+        clicks["backend idle"] += submitted(annotator)
         with training(backend.url, project, lambda: stage_of(backend, number)) as busy:
-            requests["training"] = from_another_process(url=backend.url, count=count, **plan)
             clicks["backend training"] = submitted(annotator)
+            requests["training"] = from_another_process(url=backend.url, count=count, **plan)
+            clicks["backend training"] += submitted(annotator)
         disconnect(client, number)
         clicks["no backend"] += submitted(annotator)
     submits = {when: summary(times) for when, times in clicks.items()}

@@ -3,7 +3,7 @@
 import time
 
 from fishermask_backend.store import queues, rounds
-from fishermask_backend.store.schema import Round
+from fishermask_backend.store.schema import Annotation, Round
 
 
 def new_round(project_id, number=1, **more):
@@ -42,3 +42,11 @@ def publish(store, source, tasks=(3, 1, 2)):
         queues.mark_imported(session, queue.id)
         queues.activate(session, queue.id)
         return queue.version
+
+
+def annotation(project_id, task_id, annotator=1, *, seconds_ago=0.0, skipped=False):
+    at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - seconds_ago))
+    return Annotation(
+        project_id=project_id, annotation_id=task_id, task_id=task_id, result=[], skipped=skipped,
+        ground_truth=False, annotator=annotator, updated_at=at,
+    )  # fmt: skip

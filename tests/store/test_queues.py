@@ -1,9 +1,9 @@
 import time
 
 from fishermask_backend.store import queues, rounds
-from fishermask_backend.store.schema import Annotation, Queue
+from fishermask_backend.store.schema import Queue
 
-from .stored import publish, put
+from .stored import annotation, publish, put
 
 BOTH_DATABASES = True
 
@@ -69,15 +69,10 @@ def test_queues_are_outdated_only_once_superseded_long_ago(store, project_id):
 
 def test_pace_is_that_of_the_half_minute_or_of_who_has_just_begun(store, project_id):
     def annotate(first, last, who, seconds_ago):
-        at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - seconds_ago))
         with store.begin() as session:
-            for i in range(first, last):
-                session.add(
-                    Annotation(
-                        project_id=project_id, annotation_id=i, task_id=i, result=[], skipped=False,
-                        ground_truth=False, annotator=who, updated_at=at,
-                    )
-                )  # fmt: skip
+            session.add_all(
+                annotation(project_id, i, who, seconds_ago=seconds_ago) for i in range(first, last)
+            )
 
     def pace():
         with store.read() as session:
