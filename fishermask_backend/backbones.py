@@ -5,6 +5,7 @@ and only a small head is trained on it; with a network trained whole it is the p
 Nothing else in the program asks which of the two it has.
 """
 
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -19,6 +20,7 @@ from efficientnet_lite_pytorch import EfficientNet
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fishermask_backend.certificates import tls_context
 from fishermask_backend.errors import BackboneUnavailable
 from fishermask_backend.networks import (
     DROPOUT,
@@ -209,6 +211,9 @@ def _network_named(name: str, image_size: int) -> tuple[Build, Scale, Callable[[
 
 
 def _download(name: str, weights: Any) -> State:
+    # torch.hub asks by urllib, which would trust other authorities than all the rest does.
+    handler = urllib.request.HTTPSHandler(context=tls_context())
+    urllib.request.install_opener(urllib.request.build_opener(handler))
     try:
         return dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
     except (OSError, RuntimeError) as error:  # no route, HTTP error, no space; a wrong hash

@@ -25,6 +25,8 @@ SLICE_SECONDS = 20.0  # fetching and embedding, before labels are looked at agai
 CHUNK = 64
 RETRY_SECONDS = 30.0  # doubled with each try
 
+Outcome = NDArray[np.uint8] | ImageUnavailable  # pixels, or why there are none
+
 
 def open_inputs(work: Workspace, backbone: Backbone) -> RowStore:
     """Open the project's inputs file; another backbone or image size begins a new one."""
@@ -74,13 +76,15 @@ def open_loader(settings: Settings, studio: Studio) -> ImageLoader:
 def embed(work: Workspace, backbone: Backbone, inputs: RowStore, loader: ImageLoader) -> None:
     """Embed images for at most about twenty seconds, and no longer while /predict waits.
 
-    Images asked for come first, then labelled ones, then the rest in random order.
+    Images asked for come first, then labelled ones, then the rest in random order. What has begun by
+    then is waited for, `IMAGE_TIMEOUT` at most: that is all a host that hardly answers costs others.
     """
     began, done, failed = time.monotonic(), 0, 0
+    end = began + SLICE_SECONDS
     threads = work.settings.fetch_concurrency
     fetchers = ThreadPoolExecutor(threads, thread_name_prefix="fetch")
     try:
-        while time.monotonic() < began + SLICE_SECONDS:
+        while time.monotonic() < end:
             with work.store.read() as session:
                 tasks = images.next_to_embed(session, work.project_id, CHUNK)
                 counts = pool.counts(session, work.project_id)
@@ -88,10 +92,12 @@ def embed(work: Workspace, backbone: Backbone, inputs: RowStore, loader: ImageLo
             if not tasks:
                 return
             work.progress("embedding images", counts.embedded, counts.tasks)
-            outcomes = list(fetchers.map(lambda task: _load(loader, task), tasks))
-            _keep(work, backbone, inputs, tasks, outcomes)
-            done += len(tasks)
-            failed += sum(isinstance(outcome, ImageUnavailable) for outcome in outcomes)
+            loaded = fetchers.map(lambda task: _load(loader, task, end), tasks)
+            pairs = zip(tasks, loaded, strict=True)
+            outcomes = [(task, found) for task, found in pairs if found is not None]
+            _keep(work, backbone, inputs, outcomes)
+            done += len(outcomes)
+            failed += sum(isinstance(found, ImageUnavailable) for _, found in outcomes)
             if asked:
                 return
     finally:
@@ -103,7 +109,10 @@ def embed(work: Workspace, backbone: Backbone, inputs: RowStore, loader: ImageLo
         fetchers.shutdown(wait=False, cancel_futures=True)  # a stop does not wait for downloads
 
 
-def _load(loader: ImageLoader, task: Task) -> NDArray[np.uint8] | ImageUnavailable:
+def _load(loader: ImageLoader, task: Task, end: float) -> Outcome | None:
+    """Load a task's image; None if its turn comes after the end, by the monotonic clock."""
+    if time.monotonic() > end:
+        return None
     try:
         return loader.load(task.image, task_id=task.task_id)
     except ImageUnavailable as error:
@@ -114,12 +123,11 @@ def _keep(
     work: Workspace,
     backbone: Backbone,
     inputs: RowStore,
-    tasks: Sequence[Task],
-    outcomes: Sequence[NDArray[np.uint8] | ImageUnavailable],
+    outcomes: Sequence[tuple[Task, Outcome]],
 ) -> None:
     pixels = {
         task.task_id: outcome
-        for task, outcome in zip(tasks, outcomes, strict=True)
+        for task, outcome in outcomes
         if not isinstance(outcome, ImageUnavailable)
     }
     # Rows first, then the database: a row no task points at is free to be written again.
@@ -130,8 +138,8 @@ def _keep(
         numbers = dict(zip(pixels, inputs.append(start, rows), strict=True))
     with work.begin() as session:
         projects.get(session, work.project_id).next_row = start + len(numbers)
-        current = pool.tasks_by_id(session, work.project_id, [t.task_id for t in tasks])
-        for task, outcome in zip(tasks, outcomes, strict=True):
+        current = pool.tasks_by_id(session, work.project_id, [t.task_id for t, _ in outcomes])
+        for task, outcome in outcomes:
             now = current.get(task.task_id)
             if now is None or now.image != task.image:
                 continue  # deleted, or changed while it was fetched

@@ -118,9 +118,12 @@ def remove_abandoned(model_dir: Path) -> None:
 
 def _run(folder: Path, settings: Settings) -> None:
     count = settings.fisher_processes
+    # They meet in files: torchrun's usual store is a port that anybody may reach, without a password.
     command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--max-restarts=0",
-        f"--nproc-per-node={count}", "-m", "fishermask_backend.fisher_job", str(folder), WATCH,
+        sys.executable, "-m", "torch.distributed.run", "--max-restarts=0",
+        "--rdzv-backend=c10d", f"--rdzv-endpoint={folder / 'meeting'}", "--rdzv-conf=store_type=file",
+        f"--rdzv-id={folder.name}", f"--nproc-per-node={count}",
+        "-m", "fishermask_backend.fisher_job", str(folder), WATCH,
     ]  # fmt: skip
     importable = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
     env = {
@@ -128,6 +131,7 @@ def _run(folder: Path, settings: Settings) -> None:
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // count)),
         "GLOO_SOCKET_IFNAME": "lo",  # on one machine nothing needs to be reachable from outside
         "NCCL_SOCKET_IFNAME": "lo",
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # no port for what they meet in either
     }
     with (folder / "log").open("w+") as output:
         process = subprocess.Popen(
@@ -159,7 +163,14 @@ def main(folder: Path) -> None:
     device = (
         torch.device("cuda", local) if enough and settings.device != "cpu" else torch.device("cpu")
     )
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=SILENCE)
+    world = int(os.environ["WORLD_SIZE"])
+    dist.init_process_group(
+        "nccl" if device.type == "cuda" else "gloo",
+        timeout=SILENCE,
+        store=dist.FileStore(str(folder / "store"), world),  # type: ignore[attr-defined]
+        rank=rank,
+        world_size=world,
+    )
     log.info("process %d of %d computes on %s", rank + 1, dist.get_world_size(), device)
     backbone = open_backbone(settings, device)
     pool, metadata = load_tensors(folder / "pool.safetensors")

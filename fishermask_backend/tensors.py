@@ -1,15 +1,19 @@
 """Named tensors in a safetensors file, written whole or not at all."""
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from fishermask_backend.errors import FisherMaskError
+
+_DIGEST = "sha256"  # among the metadata; files of versions before it have none
 
 
 class TensorsUnusable(FisherMaskError):
@@ -35,7 +39,7 @@ def save_tensors(
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     stored = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     try:
-        _write(stored, draft, dict(metadata or {}))
+        _write(stored, draft, dict(metadata or {}) | {_DIGEST: _digest(stored)})
         _sync(draft)
         draft.replace(path)
     finally:
@@ -71,8 +75,22 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, file.metadata() or {}
+            metadata = dict(file.metadata() or {})
     except (OSError, SafetensorError) as error:
         raise TensorsUnusable(
             f"{path} cannot be read ({error}); the next round writes a new one."
         ) from error
+    if metadata.pop(_DIGEST, None) not in (None, _digest(tensors)):
+        raise TensorsUnusable(
+            f"{path} cannot be read (bytes in it have changed); the next round writes a new one."
+        )
+    return tensors, metadata
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return 64 hex digits of names, types, shapes and bytes, whose changes safetensors overlooks."""
+    sha = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return sha.hexdigest()

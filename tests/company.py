@@ -5,6 +5,7 @@ import http.client
 import http.server
 import select
 import socket
+import ssl
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -81,3 +82,12 @@ def certificate(name, folder):
     files[0].write_bytes(signed.public_bytes(pem))
     files[1].write_bytes(secret)
     return files
+
+
+def over_https(server, files):
+    """Let a server speak https with the files of a certificate for `localhost`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*files)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.url = f"https://localhost:{server.server_port}"
+    return server

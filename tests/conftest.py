@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -23,8 +23,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker does, befor
 from fishermask_backend import model
 from fishermask_backend.settings import Settings, load_settings
 from fishermask_backend.store import Store, pool, projects, queues, rounds
+from fishermask_backend.store.leases import Lease
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Project, Round
+from fishermask_backend.studio import Studio
+from fishermask_backend.workspace import Workspace
 from tests.company import Proxy
 
 FIRST = Path(__file__).parent / "data" / "first_schema"  # made by make_first_schema.py beside it
@@ -196,6 +199,12 @@ def proxy() -> Iterator[Proxy]:
     yield server
     server.shutdown()
     server.server_close()
+
+
+def workspace(store: Store, project_id: int) -> Workspace:
+    """A step's surroundings where nobody else works."""
+    lease = Lease(project_id, studio_id=0, owner="", fence=0, events=0)
+    return Workspace(load_settings(), store, cast("Studio", None), lease)
 
 
 def publish_round(

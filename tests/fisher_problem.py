@@ -61,7 +61,7 @@ def ranks(state: Path) -> list[int]:
         if (
             job
             and b"fishermask_backend.fisher_job" in arguments
-            and b"--standalone" not in arguments
+            and b"torch.distributed.run" not in arguments
         ):
             found.append(int(path.parent.name))
     return found

@@ -1,5 +1,6 @@
 """The web application: routes, refusals and who may call."""
 
+import hmac
 import io
 import json
 import sqlite3
@@ -235,6 +236,20 @@ def test_basic_auth_guards(guarded, method, path, auth):
     answer = guarded.open(path, method=method, json={}, auth=auth)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Basic")
+
+
+@pytest.mark.parametrize("auth", [None, ("nobody", "pass:word"), ("björn", "wrong")])
+def test_basic_auth_compares_both_always_in_constant_time(guarded, monkeypatch, auth):
+    compared = []
+
+    def compare(given, wanted):
+        compared.append(wanted.decode())
+        return compare_digest(given, wanted)
+
+    compare_digest = hmac.compare_digest
+    monkeypatch.setattr(application.hmac, "compare_digest", compare)
+    assert guarded.get("/projects", auth=auth).status_code == 401
+    assert compared == ["björn", "pass:word"]
 
 
 def test_basic_auth_lets_in(guarded):

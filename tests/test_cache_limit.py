@@ -3,7 +3,6 @@
 import os
 import random
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,8 +15,8 @@ from fishermask_backend.model import FisherMaskBackend
 from fishermask_backend.schedule import next_look, resting
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import pool, projects, rounds
-from fishermask_backend.workspace import Workspace, project_folder
-from tests.conftest import CONFIG, publish_round
+from fishermask_backend.workspace import project_folder
+from tests.conftest import CONFIG, publish_round, workspace
 
 BOTH_DATABASES = True
 BACKBONE = load_backbone(
@@ -53,11 +52,6 @@ def embedded(store, settings):
         return made.id
 
     return make
-
-
-def workspace(store, project_id):
-    lease = SimpleNamespace(project_id=project_id, studio_id=0, fence=0)
-    return Workspace(load_settings(), store, None, lease)
 
 
 def fill(work):

@@ -1,8 +1,12 @@
 """The Fisher computation of a round in several real processes."""
 
+import ipaddress
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -72,6 +76,41 @@ def test_a_process_with_a_gpu_of_its_own(problem):
     torch.testing.assert_close(
         on_gpu.selection.remaining, alone.selection.remaining, rtol=1e-3, atol=1e-9
     )
+
+
+def test_nobody_else_can_reach_them(problem):
+    model, backbone, pool, settings = problem(FISHER_PROCESSES="2")
+    with ThreadPoolExecutor(1) as alone:
+        job = alone.submit(acquire_in_processes, model, backbone, *pool, settings)
+        heard = set()
+        while not job.done():
+            heard |= set(listening(settings.model_dir))
+            time.sleep(0.02)
+        job.result()
+    assert heard  # that is where they send each other their parts
+    assert {address for address in heard if not address.is_loopback} == set()
+
+
+def listening(folder):
+    """The addresses at which processes of the job in a folder are listening."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has just ended
+            if str(folder) not in (process / "cmdline").read_text():
+                continue
+            own = {str(file.readlink()) for file in (process / "fd").iterdir()}
+            for table in ("tcp", "tcp6"):
+                for line in (process / "net" / table).read_text().splitlines()[1:]:
+                    _, local, _, state, *_, inode = line.split()[:10]
+                    if state == "0A" and f"socket:[{inode}]" in own:
+                        yield address_of(local.partition(":")[0])
+
+
+def address_of(digits):
+    """An address as the kernel writes it: words of four bytes, each in the machine's order."""
+    words = [
+        int(digits[i : i + 8], 16).to_bytes(4, sys.byteorder) for i in range(0, len(digits), 8)
+    ]
+    return ipaddress.ip_address(b"".join(words))
 
 
 def test_a_process_that_dies_fails_the_round_in_a_sentence(problem, monkeypatch, caplog):

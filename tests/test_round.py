@@ -1,6 +1,7 @@
 """A round over made-up features: what it trains on, what it stores, and that it is repeatable."""
 
 import json
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -108,6 +109,15 @@ def test_round_learns_and_orders(work, inputs, backbone):
     assert (work.settings.model_dir / made.scorer).exists()
     with work.store.read() as session:
         assert pool.counts(session, work.project_id).pending == 0
+
+
+def test_each_stage_is_a_line_in_the_log(work, inputs, backbone, caplog):
+    caplog.set_level(logging.INFO)
+    label(work, {1: ["cat"], 2: ["dog"]})
+    made = run_round(work, SPEC, backbone, inputs)
+    told = {line.stage: line.seconds for line in caplog.records if hasattr(line, "stage")}
+    assert told == made.seconds
+    assert told.keys() == {"read", "train", "mask", "select", "order", "save"}
 
 
 def test_seconds_left_are_counted_as_the_last_round_took(work, inputs, backbone, monkeypatch):

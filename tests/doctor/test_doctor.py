@@ -97,6 +97,12 @@ def test_model_dir_that_cannot_be_written(with_settings, tmp_path):
     assert "cannot be written" in lines["MODEL_DIR"].how
 
 
+def test_disk_that_is_nearly_full(with_settings, small_disk):
+    folder, *_ = check_machine(with_settings(MODEL_DIR=str(small_disk)))
+    assert (folder.level, folder.what) == ("warning", "MODEL_DIR")
+    assert "0.0 GiB free" in folder.how
+
+
 def test_database_that_is_none(with_settings):
     settings = with_settings()
     settings.model_dir.mkdir()

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
 from fishermask_backend.demo.server import LabelStudioServer
+from tests.benchmarks.engine.measure import commit
 from tests.benchmarks.engine.measure import machine as this_machine
 from tests.e2e.backends import ROOT, Backend
 from tests.e2e.machine import Machine, running
@@ -79,6 +81,18 @@ def bucket_host() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def bucket(bucket_host: str) -> dict[str, str]:
+    """A bucket there with twelve digits, as it is named to Label Studio."""
+    key = {"aws_access_key_id": "of-label-studio", "aws_secret_access_key": "secret"}
+    client = boto3.client("s3", endpoint_url=bucket_host, region_name="us-east-1", **key)
+    client.create_bucket(Bucket="digits")
+    for name, data in digits()[:12]:
+        client.put_object(Bucket="digits", Key=f"scans/{name}", Body=data)
+    where = {"s3_endpoint": bucket_host, "region_name": "us-east-1"}
+    return {"bucket": "digits", "prefix": "scans", **where, **key}
+
+
+@pytest.fixture(scope="session")
 def backend(
     label_studio: LabelStudioServer,
     image_host: Server,
@@ -114,6 +128,7 @@ def told(record_property: Callable[[str, object], None]) -> Told:
 
     def record(fault: str, seen: str, since: float) -> None:
         record_property("machine", json.dumps(this_machine()))
+        record_property("commit", commit())
         record_property("fault", fault)
         record_property("seen", seen)
         record_property("recovered", f"{time.monotonic() - since:.1f}")

@@ -89,6 +89,12 @@ class Project:
         )
         return list(answer["task_ids"])
 
+    def add_storage(self, kind: str, **fields: Any) -> None:
+        """Connect a storage in the project's settings and press «Sync»."""
+        body = {"project": self.id, "use_blob_urls": True, "regex_filter": r".*\.png", **fields}
+        storage = self.owner.call("POST", f"/api/storages/{kind}", json=body)
+        self.owner.call("POST", f"/api/storages/{kind}/{storage['id']}/sync")
+
     def tasks(self) -> dict[int, dict[str, Any]]:
         """Every task with its annotations."""
         query = {"project": self.id, "page_size": 1000, "fields": "all"}

@@ -124,6 +124,22 @@ def test_private_image_host_is_named(
     assert advice in tried
 
 
+def test_private_place_that_a_bucket_redirects_to_is_named(
+    doctor: Doctor,
+    backend: Backend,
+    make_project: MakeProject,
+    bucket: dict[str, str],
+    bucket_host: str,
+):
+    project = make_project(images=0)
+    project.add_storage("s3", presign=True, **bucket)
+    project.connect(f"{backend.url}/s3cr3t")
+    code, lines = doctor(backend, "--project", project.id)
+    assert (code, set(levels(lines, "image"))) == (1, {"FAILED"})
+    address = bucket_host.removeprefix("http://")
+    assert f"add {address} to ALLOWED_IMAGE_HOSTS" in lines["image"][0]["how"]
+
+
 def test_key_that_is_refused(doctor: Doctor, backend: Backend, connected: Project):
     code, lines = doctor(backend, "--project", connected.id, LABEL_STUDIO_API_KEY="0" * 40)
     assert (code, levels(lines, "key")) == (1, ["FAILED"])

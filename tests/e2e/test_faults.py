@@ -17,9 +17,11 @@ from fishermask_backend import round as round_module
 from fishermask_backend.connection import discover
 from fishermask_backend.demo.server import LabelStudioServer
 from fishermask_backend.settings import load_settings
+from fishermask_backend.store import pool
 from fishermask_backend.store.schema import Project as ProjectRow
 from fishermask_backend.store.schema import Queue
 from fishermask_backend.worker import Worker
+from fishermask_backend.workspace import INPUTS
 from tests.e2e.backends import wait_for
 from tests.e2e.conftest import Told
 from tests.e2e.faulty_proxy import FaultyProxy
@@ -241,14 +243,36 @@ def test_memory_runs_out_in_a_round(
     told("memory runs out in a round", row.error, since)
 
 
-@pytest.mark.parametrize("damaged", ["weights", "scorer", "missing"])
+def test_cache_of_inputs_is_damaged(
+    machine: Machine, project: Project, told: Told, caplog: pytest.LogCaptureFixture
+):
+    queue = machine.queue(project)
+    (path,) = (load_settings().model_dir / f"projects/{machine.row(project).id}").glob(INPUTS)
+    path.write_bytes(path.read_bytes()[:-100])
+    check_serving(machine, project, queue)
+    since = time.monotonic()
+    project.label(5)
+    recovers(machine, project, queue)
+    (seen,) = (text for text in caplog.messages if "have to be read again" in text)
+    with machine.store.read() as session:
+        counts = pool.counts(session, machine.row(project).id)
+    assert counts.embedded == counts.tasks
+    told("the cache of inputs is damaged", seen, since)
+
+
+@pytest.mark.parametrize("damaged", ["weights", "scorer", "flipped", "missing"])
 def test_files_of_a_round_are_damaged(damaged: str, machine: Machine, project: Project, told: Told):
     queue, last = machine.queue(project), machine.rounds(project)[-1]
     path = load_settings().model_dir / (last.scorer if damaged == "scorer" else last.weights)
     if damaged == "missing":
         path.unlink()
+    elif damaged == "flipped":
+        content = bytearray(path.read_bytes())
+        content[-100] ^= 1
+        path.write_bytes(content)
     else:
         path.write_bytes(path.read_bytes()[:-100])
+    check_serving(machine, project, queue)
     since = time.monotonic()
     (new,) = project.upload(digits()[150 + len(project.truth) % 300 :][:1])  # needs the files
     machine.work(lambda: machine.queue(project).version != queue.version)

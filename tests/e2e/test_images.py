@@ -1,6 +1,5 @@
 """Images, wherever Label Studio lets them lie; none of it with credentials of the backend's."""
 
-import boto3
 import pytest
 
 from fishermask_backend.demo.server import LabelStudioServer
@@ -10,30 +9,12 @@ from tests.e2e.projects import MakeProject, Project, digits
 from tests.images.image_server import Server
 
 IMAGES = digits()[:12]
-KEY = {"aws_access_key_id": "of-label-studio", "aws_secret_access_key": "secret"}
 
 
 @pytest.fixture
 def project(make_project: MakeProject) -> Project:
     """An empty project."""
     return make_project(images=0)
-
-
-@pytest.fixture(scope="module")
-def bucket(bucket_host: str) -> str:
-    """A bucket with the images in it."""
-    client = boto3.client("s3", endpoint_url=bucket_host, region_name="us-east-1", **KEY)
-    client.create_bucket(Bucket="digits")
-    for name, data in IMAGES:
-        client.put_object(Bucket="digits", Key=f"scans/{name}", Body=data)
-    return "digits"
-
-
-def add_storage(owner: Person, project: Project, kind: str, **fields) -> None:
-    """Connect a storage in the project's settings and press «Sync»."""
-    body = {"project": project.id, "use_blob_urls": True, "regex_filter": r".*\.png", **fields}
-    storage = owner.call("POST", f"/api/storages/{kind}", json=body)
-    owner.call("POST", f"/api/storages/{kind}/{storage['id']}/sync")
 
 
 def check_order(project: Project, backend: Backend, owner: Person, images: int = 12) -> None:
@@ -51,7 +32,7 @@ def test_local_files(
     folder.mkdir()
     for name, data in IMAGES:
         (folder / name).write_bytes(data)
-    add_storage(owner, project, "localfiles", path=str(folder))
+    project.add_storage("localfiles", path=str(folder))
     (address, *_) = [task["data"]["image"] for task in project.tasks().values()]
     assert address.startswith("/data/local-files/?d=")
     check_order(project, backend, owner)
@@ -59,12 +40,9 @@ def test_local_files(
 
 @pytest.mark.parametrize("presign", [True, False], ids=["presigned", "proxied"])
 def test_s3(
-    presign: bool, bucket: str, bucket_host: str, project: Project, backend: Backend, owner: Person
+    presign: bool, bucket: dict[str, str], project: Project, backend: Backend, owner: Person
 ):
-    add_storage(
-        owner, project, "s3", bucket=bucket, prefix="scans", presign=presign,
-        s3_endpoint=bucket_host, region_name="us-east-1", **KEY,
-    )  # fmt: skip
+    project.add_storage("s3", presign=presign, **bucket)
     check_order(project, backend, owner)
 
 

@@ -36,10 +36,21 @@ def allow_legacy_tokens(with_access_token: Person) -> Iterator[Callable[[bool], 
     allow(True)
 
 
+def check_not_told(backend: Backend, *secrets: str) -> None:
+    """No secret is in a log or in the process list."""
+    said = [process.log_file.read_text() for process in (backend.web, backend.worker)]
+    assert all(said)
+    commands = [path.read_bytes().decode() for path in Path("/proc").glob("[0-9]*/cmdline")]
+    assert any("fishermask_backend" in command for command in commands)
+    for secret in secrets:
+        assert not any(secret in text for text in said + commands)
+
+
 def test_personal_token_and_basic_auth(
     start_backend: Callable[..., Backend], personal_token: str, project: Project, owner: Person
 ):
     backend = start_backend(
+        LOG_LEVEL="DEBUG",
         LABEL_STUDIO_API_KEY=personal_token,
         BASIC_AUTH_USER=AUTH["basic_auth_user"],
         BASIC_AUTH_PASS=AUTH["basic_auth_pass"],
@@ -68,18 +79,17 @@ def test_personal_token_and_basic_auth(
     project.act("retrieve_tasks_predictions")
     assert len(project.predictions("fishermask-2")) == 40
 
-    said = [process.log_file.read_text() for process in (backend.web, backend.worker)]
-    commands = [path.read_bytes().decode() for path in Path("/proc").glob("[0-9]*/cmdline")]
-    assert any("fishermask_backend" in command for command in commands)
-    for secret in (personal_token, AUTH["basic_auth_pass"]):
-        assert not any(secret in text for text in said + commands)
+    check_not_told(backend, personal_token, AUTH["basic_auth_pass"])
 
 
 def test_secret_prefix(
-    start_backend: Callable[..., Backend], make_project: MakeProject, owner: Person
+    start_backend: Callable[..., Backend],
+    make_project: MakeProject,
+    owner: Person,
+    label_studio: LabelStudioServer,
 ):
     prefix = "/4f6b-hard.to~guess"
-    backend = start_backend(URL_PREFIX=prefix)
+    backend = start_backend(URL_PREFIX=prefix, LOG_LEVEL="DEBUG")
     project = make_project(20)
     refused = owner.client.post("/api/ml", json={"url": backend.url, "project": project.id})
     assert refused.status_code == 400
@@ -89,9 +99,8 @@ def test_secret_prefix(
     assert (shown["state"], shown["model_version"]) == ("CO", queue["version"])
     task = owner.open_next(project.id)
     owner.submit(task, project.truth[task["id"]])
-    said = [process.log_file.read_text() for process in (backend.web, backend.worker)]
-    assert "POST /webhook 201" in said[0]
-    assert not any(prefix in text for text in said)
+    assert "POST /webhook 201" in backend.web.log_file.read_text()
+    check_not_told(backend, prefix, label_studio.token)
 
 
 def test_token_that_setup_brings(
@@ -100,7 +109,7 @@ def test_token_that_setup_brings(
     owner: Person,
     label_studio: LabelStudioServer,
 ):
-    backend = start_backend(LABEL_STUDIO_API_KEY="")
+    backend = start_backend(LABEL_STUDIO_API_KEY="", LOG_LEVEL="DEBUG")
     project = make_project(20)
     project.connect(backend.url)
     queue = backend.queue(project)
@@ -120,6 +129,7 @@ def test_token_that_setup_brings(
     assert backend.client.post("/setup", json=body).is_success
     project.label(5, owner)
     backend.queue(project, after=queue["version"])
+    check_not_told(backend, label_studio.token)
 
 
 def test_token_that_setup_brings_is_refused(

@@ -121,11 +121,14 @@ def test_removed_backend_gives_way_to_the_other_model(
 
 
 def test_deleted_project_is_forgotten(project: Project, watchful: Backend):
+    others = set((watchful.state / "projects").glob("*"))
     project.connect(watchful.url)
     watchful.queue(project)
-    assert list((watchful.state / "projects").iterdir())
+    (folder,) = set((watchful.state / "projects").iterdir()) - others
     project.delete()
     watchful.until(project, lambda status: not status, "forgotten")
+    wait_for(lambda: not folder.exists())
+    assert f"Project {project.id} was deleted." in watchful.worker.log_file.read_text()
 
 
 def test_lost_events_are_made_up_for(project: Project, watchful: Backend, owner: Person):

@@ -148,7 +148,7 @@ def test_database_is_locked_for_20_seconds(
     since = time.monotonic()
     recovers(backend, project, version)
     lines = backend.worker.log_file.read_text().splitlines()
-    seen = next((line for line in lines if "Another program holds it" in line), "nothing")
+    seen = next(line for line in lines if "Another program holds it" in line)
     assert "Traceback" not in backend.worker.log_file.read_text()
     assert "Traceback" not in backend.web.log_file.read_text()
     told("the database is locked for 20 s", seen, since)
@@ -164,6 +164,7 @@ def test_clock_is_put(
     project = served(backend, owner)
     version = project["model_version"]
     clock.put(jump)
+    check_serving(backend, project, version)
     since = time.monotonic()
     project.label(5)
     recovers(backend, project, version)

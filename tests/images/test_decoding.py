@@ -3,6 +3,7 @@
 import io
 import struct
 import threading
+import time
 import zlib
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from fishermask_backend.errors import ImageUnavailable
+from fishermask_backend.images import decoding
 from fishermask_backend.images.decoding import decode
 from tests.images.image_server import png
 
@@ -313,8 +315,20 @@ def test_damaged_bytes_never_raise_anything_else():
     assert refused > 100
 
 
-def test_large_images_are_decoded_side_by_side_with_small_ones():
+def test_large_images_are_decoded_side_by_side_with_small_ones(monkeypatch):
     """Large ones wait for each other; nobody waits for ever."""
+    at_work, most = [], []
+    real = decoding._pixels
+
+    def watched(image, size):
+        if image.width > 1000:
+            at_work.append(image)
+            most.append(len(at_work))
+            time.sleep(0.2)  # others would come meanwhile
+            at_work.pop()
+        return real(image, size)
+
+    monkeypatch.setattr(decoding, "_pixels", watched)
     large, small = saved(Image.new("L", (5200, 5000), 9), "PNG"), png()
     results = []
     threads = [
@@ -326,3 +340,4 @@ def test_large_images_are_decoded_side_by_side_with_small_ones():
     for thread in threads:
         thread.join()
     assert sorted(results) == [9, 9, 85, 85]
+    assert most == [1, 1]

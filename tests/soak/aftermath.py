@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.store import Store, pool, queues, rounds
 from fishermask_backend.store import projects as store_projects
 from fishermask_backend.store.schema import Annotation
@@ -54,10 +55,18 @@ def aftermath(backend: Backend, project: Project) -> dict[str, Any]:
         assert serving is not None
         assert queue is not None
         order = [i for i in rounds.order(session, serving.id) if i in set(queue.task_ids)]
+        scores = rounds.scores_of(session, serving.id, order)
+        spec = parse_label_config(row.label_config)
+        thought = [rounds.class_probabilities(serving, scores[i]) for i in order]
+        expected = [
+            (task, place / len(order) / 2, spec.prelabel(thought[place]))
+            for place, task in enumerate(order)
+        ]
         kept = {name for r in history for name in (r.weights, r.scorer) if name}
         kept.add(f"projects/{row.id}/inputs-{row.inputs_key}.rows")
     made = Counter(a["id"] for task in tasks.values() for a in task["annotations"])
-    shown = [p["task"] for p in project.predictions(queue.version)]
+    published = project.predictions(queue.version)
+    shown = [p["task"] for p in published]
     return {
         "rounds": len(history),
         "lost": sorted(i for i, answer in truth.items() if learnt.get(i) != answer),
@@ -71,7 +80,9 @@ def aftermath(backend: Backend, project: Project) -> dict[str, Any]:
         "active_queues": states.count("active"),
         "served": (project["sampling"], project["model_version"])
         == ("Uncertainty sampling", queue.version),
-        "scores_match": shown == queue.task_ids == order and queue.round_id == serving.id,
+        "scores_match": order == queue.task_ids
+        and queue.round_id == serving.id
+        and expected == [(p["task"], p["score"], p["result"]) for p in published],
         "orphans": sorted(orphans(backend.state, kept)),
     }
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -56,7 +56,7 @@ def measure(count: int, tasks: int, here: Scene) -> dict[str, Any]:
     number = create_project(client, "latency", images.classes)
     upload_images(client, number, images.files(images.tasks))
     annotator = Annotator(client, number, images.tasks, pace=0.0)
-    clicks = {"no backend": submitted(annotator)}
+    clicks: dict[str, list[Click]] = {"no backend": submitted(annotator)}
     made = client.get(f"/api/projects/{number}").json()
     created = int(datetime.fromisoformat(made["created_at"]).timestamp())
     project = {"id": number, "created": created, "label_config": made["label_config"]}
@@ -66,7 +66,9 @@ def measure(count: int, tasks: int, here: Scene) -> dict[str, Any]:
     with here.backend_running() as backend:
         connect_backend(client, number, backend.url)
         until(lambda: backend.project(number).get("embedded"))
-        clicks["backend fetching images"] = submitted(annotator)
+        clicks["backend fetching images"] = submitted(
+            annotator, lambda: backend.project(number)["embedded"] < tasks
+        )
         until(lambda: backend.project(number).get("embedded") == tasks)
         until(lambda: any(r["weights"] for r in backend.finished_rounds(number)))
         until(lambda: not backend.project(number)["progress"])
@@ -80,7 +82,7 @@ def measure(count: int, tasks: int, here: Scene) -> dict[str, Any]:
             clicks["backend training"] += submitted(annotator)
         disconnect(client, number)
         clicks["no backend"] += submitted(annotator)
-    submits = {when: summary(times) for when, times in clicks.items()}
+    submits = {when: summary(timed) for when, timed in clicks.items()}
     print(json.dumps({"requests": requests, "submits": submits}), flush=True)
     plan["without"] = ["/webhook"]  # it starts a process for each of them: see sample_server.py
     with sample_server(folder) as url:
@@ -112,20 +114,33 @@ def disconnect(client: httpx.Client, number: int) -> None:
         client.delete(f"/api/webhooks/{hook['id']}/").raise_for_status()
 
 
-def submitted(annotator: Annotator) -> list[float]:
-    """Milliseconds that each of an annotator's clicks on «Submit» takes."""
-    times = []
-    for _ in range(SUBMITS):
+class Click(NamedTuple):
+    """Milliseconds that an annotator waits for the next task, and for «Submit»."""
+
+    opened: float
+    submitted: float
+
+
+def submitted(annotator: Annotator, going: Callable[[], bool] = lambda: True) -> list[Click]:
+    """Label some tasks one after the other, as long as something goes on beside it."""
+    clicks: list[Click] = []
+    while len(clicks) < SUBMITS and going():
+        began = time.perf_counter()
         task = annotator.open_next()
         assert task is not None
-        start = time.perf_counter()
+        opened = time.perf_counter()
         annotator.submit(task)
-        times.append(1000 * (time.perf_counter() - start))
-    return times
+        clicks.append(Click(1000 * (opened - began), 1000 * (time.perf_counter() - opened)))
+    return clicks
 
 
-def summary(times: list[float]) -> dict[str, float]:
-    return {"median": statistics.median(times), "greatest": max(times), "clicks": len(times)}
+def summary(clicks: list[Click]) -> dict[str, float]:
+    return {
+        "next_median": statistics.median(click.opened for click in clicks),
+        "median": statistics.median(click.submitted for click in clicks),
+        "greatest": max(click.submitted for click in clicks),
+        "clicks": len(clicks),
+    }
 
 
 @contextmanager

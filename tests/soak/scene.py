@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ import httpx
 from fishermask_backend.demo.backend import Backend
 from fishermask_backend.demo.folder import free_port
 from fishermask_backend.demo.server import LabelStudioServer
-from tests.benchmarks.engine.measure import ROOT, machine
+from tests.benchmarks.engine.measure import ROOT, commit, machine
 
 LABEL_STUDIO = ROOT / ".venv-label-studio/bin/label-studio"
 RESULTS = ROOT / ".benchmarks/reliability"
@@ -71,13 +70,6 @@ def keep(name: str, measured: dict[str, Any]) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.json").write_text(text)
     print(text)
-
-
-def commit() -> str:
-    """The commit of this checkout, `-dirty` if it is changed; empty where there is no Git."""
-    command = ["git", "describe", "--always", "--dirty"]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return said.stdout.strip()
 
 
 def answers(url: str) -> bool:

@@ -20,7 +20,8 @@ Measured = dict[str, Any]
 
 FAULTS = """## Faults
 
-Each row is a test on a real Label Studio; `tests/images/` holds those of images. Where something fails
+Each row is a test, and all but that of a damaged database run on a real Label Studio; `tests/images/`
+holds those of images. Where something fails
 they check that the earlier order goes on serving people and `/predict`. What failed is tried again
 after 1 s, 2 s, 4 s … up to 5 minutes, or when Label Studio's `Retry-After` says. «Recovered»: seconds
 from the end of the fault to a new order that knows every label, the wait between tries and the round
@@ -36,8 +37,6 @@ ELSEWHERE = (
     ("events lost", "nothing", "e2e/test_respect.py::test_lost_events_are_made_up_for"),
     ("database damaged", "«The database … does not work (…). Labels are in Label Studio: …»",
      "store/test_database.py::test_damaged_database_is_a_sentence"),
-    ("cache of inputs damaged", "log: «its images have to be read again»",
-     "test_inputs.py::test_a_truncated_file_is_told_apart_from_a_whole_one"),
 )  # fmt: skip
 
 
@@ -91,8 +90,12 @@ def faults(path: Path) -> str:
             back = "**test failed**" if failed else f"{said['recovered']} s"
             rows.append([said.get("fault", "?"), seen, back, f"`{test}`"])
     rows += [[what, seen, "", f"`{test}`"] for what, seen, test in ELSEWHERE]
-    shown = next(p.get("value") or "" for p in suite.iter("property") if p.get("name") == "machine")
-    found = {"machine": json.loads(shown), "date": suite.get("timestamp", "")[:10]}
+    about = {p.get("name"): p.get("value") or "" for p in suite.iter("property")}
+    found = {
+        "machine": json.loads(about["machine"]),
+        "date": suite.get("timestamp", "")[:10],
+        "commit": about.get("commit"),
+    }
     made = made_by(
         found,
         "pytest -m 'soak or not soak' tests/e2e/test_faults.py tests/e2e/test_state_faults.py",
@@ -144,7 +147,7 @@ def latency(path: Path) -> str:
         for route, timed in routes.items()
     ]  # fmt: skip
     clicks = [
-        [when, f"{timed['median']:.0f}", f"{timed['greatest']:.0f}", timed["clicks"]]
+        [when, *(f"{timed[key]:.0f}" for key in ("median", "greatest", "next_median", "clicks"))]
         for when, timed in found["submits"].items()
     ]
     return "\n\n".join(
@@ -157,8 +160,9 @@ def latency(path: Path) -> str:
             "process for each, and five a second filled 23 GB with 260 processes. Milliseconds. "
             + made_by(found, "latency"),
             table(["route", "median", "p99", "greatest", "requests", "failures"], rows),
-            "An annotator's click on «Submit» in Label Studio, milliseconds:",
-            table(["", "median", "greatest", "clicks"], clicks),
+            "An annotator's click on «Submit» in Label Studio, and the wait for the next task, "
+            "milliseconds:",
+            table(["", "median", "greatest", "next task, median", "clicks"], clicks),
         ]
     )
 

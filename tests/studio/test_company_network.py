@@ -1,7 +1,6 @@
 """Label Studio behind a company's proxy and under a company's certificate."""
 
 import json
-import ssl
 from contextlib import ExitStack
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from fishermask_backend.certificates import VARIABLES, CertificatesUnusable
 from fishermask_backend.errors import LabelStudioError
 from fishermask_backend.studio import Studio
-from tests.company import certificate
+from tests.company import certificate, over_https
 from tests.images.image_server import Server, serving
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -39,12 +38,7 @@ def label_studio():
             body = json.dumps(PROJECT).encode()
             server.routes["/api/projects/7/"] = (200, {"Content-Type": "application/json"}, body)
             server.url = f"http://localhost:{server.server_port}"
-            if files:
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                context.load_cert_chain(*files)
-                server.socket = context.wrap_socket(server.socket, server_side=True)
-                server.url = server.url.replace("http", "https")
-            return stack.enter_context(serving(server))
+            return stack.enter_context(serving(over_https(server, files) if files else server))
 
         yield start
 

@@ -100,3 +100,10 @@ def machine() -> dict[str, object]:
 def cpu_info() -> list[str]:
     path = Path("/proc/cpuinfo")
     return path.read_text().splitlines() if path.exists() else []
+
+
+def commit() -> str:
+    """The commit of this checkout, `-dirty` if it is changed; empty where there is no Git."""
+    command = ["git", "describe", "--always", "--dirty"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return said.stdout.strip()
