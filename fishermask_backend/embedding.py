@@ -65,6 +65,8 @@ def open_loader(settings: Settings, studio: Studio) -> ImageLoader:
     return ImageLoader(
         label_studio_url=settings.label_studio_url,
         authorization=studio.authorization,
+        # Its annotators wait for the same server; images elsewhere disturb nobody.
+        own_at_a_time=(settings.fetch_concurrency + 1) // 2,
         image_size=settings.image_size,
         allowed_hosts=settings.allowed_image_hosts,
         max_bytes=settings.max_image_bytes,

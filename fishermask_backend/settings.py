@@ -186,7 +186,9 @@ class Settings(BaseSettings):
 
     # Images
     fetch_concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
-        4, description="Images fetched at a time; Label Studio's annotators share its server."
+        4,
+        description="Images fetched at a time; from Label Studio, whose server annotators share, half "
+        "as many.",
     )
     allowed_image_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),

@@ -1,10 +1,11 @@
 """URL → bytes over HTTP, within bounds of time, size, redirects and addresses."""
 
 import email.utils
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import httpcore
 import httpx
@@ -49,6 +50,7 @@ class Downloader:
     Args:
         guard: Which hosts may be connected to.
         authorization: Headers with the API key for an address that may have it, None for others.
+        with_key: Requests with the key at a time, at most; others are as many as there are threads.
         max_bytes: Largest body, bytes.
         timeout: Seconds a fetch may take, from looking up the name to the last byte, redirects and
             a second attempt included.
@@ -59,11 +61,13 @@ class Downloader:
         *,
         guard: AddressGuard,
         authorization: Callable[[httpx.URL], Mapping[str, str] | None],
+        with_key: int,
         max_bytes: int,
         timeout: float,
     ) -> None:
         self._connections = Connections(guard)
         self._authorization = authorization
+        self._turns = threading.BoundedSemaphore(with_key)
         self._max_bytes = max_bytes
         self._timeout = timeout
 
@@ -112,7 +116,8 @@ class Downloader:
         for _ in range(_MAX_REDIRECTS + 1):
             key = self._authorization(url) if may_have_key else None
             may_have_key = key is not None
-            with self._answer(url, key or {}) as answer:
+            turn = self._turn() if may_have_key else nullcontext()
+            with turn, self._answer(url, key or {}) as answer:
                 if answer.status in _REDIRECTS:
                     url = _redirected(url, answer)
                 elif answer.status == 200:
@@ -120,6 +125,16 @@ class Downloader:
                 else:
                     raise _failure(url, answer)
         raise ImageUnavailable(f"more than {_MAX_REDIRECTS} redirects, the last to {origin(url)}")
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until fewer requests with the key are under way, within the fetch's time."""
+        if not self._turns.acquire(timeout=time_left()):
+            raise httpcore.PoolTimeout
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     @contextmanager
     def _answer(self, url: httpx.URL, key: Mapping[str, str]) -> Iterator[httpcore.Response]:

@@ -45,6 +45,7 @@ class ImageLoader:
         label_studio_url: Label Studio's address as this backend reaches it.
         authorization: Gives the headers that carry the API key; called for each request to Label
             Studio, and its errors pass through `load`.
+        own_at_a_time: Files fetched from Label Studio at a time, whatever number of threads load.
         image_size: S, the side of the square that images are resized to, pixels.
         allowed_hosts: Hosts, `host:port`, `*.domain` or networks that images may come from
             although their addresses are private.
@@ -61,6 +62,7 @@ class ImageLoader:
         *,
         label_studio_url: str,
         authorization: Callable[[], Mapping[str, str]],
+        own_at_a_time: int = 2,
         image_size: int,
         allowed_hosts: Sequence[str] = (),
         max_bytes: int = 50 * 2**20,
@@ -75,6 +77,7 @@ class ImageLoader:
         self._downloader = Downloader(
             guard=self._guard,
             authorization=lambda url: authorization() if self._files.holds(url) else None,
+            with_key=own_at_a_time,
             max_bytes=max_bytes,
             timeout=timeout,
         )

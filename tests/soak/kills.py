@@ -41,6 +41,7 @@ BY_PROGRESS = {  # what the project's progress says: the stage
 MEAN_DELAY = 0.15  # seconds into a stage; now and then far more
 LONGEST_WAIT = 25.0  # for a stage to come; then the kill hits what there is
 QUIET = 240.0
+MARGIN = "25"  # the annotator goes on while a worker starts: some 24 s at their pace
 WORKING = "SELECT lease_owner, CAST(progress AS TEXT) FROM projects"
 
 
@@ -107,8 +108,8 @@ class Soak:
         self, studio: LabelStudioServer, owner: Person, folder: Path, seed: int, **settings: str
     ) -> None:
         self.studio, self.seed = studio, seed
-        settings = {"QUIET_SECONDS": "3", "RECONCILE_MINUTES": "1", **settings}
-        self.backend = Backend(studio, folder, **settings)
+        own = {"QUIET_SECONDS": "3", "RECONCILE_MINUTES": "1", "QUEUE_MARGIN": MARGIN}
+        self.backend = Backend(studio, folder, **own | settings)
         self.watch = Watch(self.backend)
         self.images = cycle(digits())
         self.project = Project(owner, f"kills {seed}", label_config())
@@ -118,7 +119,7 @@ class Soak:
     def run(self, kills: int, rounds: int, *, outages: bool) -> dict[str, Any]:
         """Label and kill until so many kills and rounds are reached, then rest, then look."""
         start = time.monotonic()
-        self.upload(60)
+        self.upload(80)
         self.backend.start()
         try:
             self.project.connect(self.backend.url)
@@ -157,7 +158,7 @@ class Soak:
         return plan
 
     def kill(self, moment: Moment) -> None:
-        if moment.stage == "embedding" or len(self.annotator.left()) < 40:
+        if moment.stage == "embedding" or len(self.annotator.left()) < 60:
             self.upload(15)
         self.until(lambda: self.watch.stage() == moment.stage, LONGEST_WAIT, patient=False)
         time.sleep(moment.delay)
