@@ -1,5 +1,6 @@
 """What most tests need: settings in a temporary folder, and a store in it."""
 
+import json
 import os
 import random
 import shutil
@@ -28,7 +29,11 @@ from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Project, Round
 from fishermask_backend.studio import Studio
 from fishermask_backend.workspace import Workspace
+from tests.benchmarks.engine.measure import commit
+from tests.benchmarks.engine.measure import machine as this_machine
 from tests.company import Proxy
+
+Told = Callable[[str, str, float | None], None]
 
 FIRST = Path(__file__).parent / "data" / "first_schema"  # made by make_first_schema.py beside it
 CONFIG = (
@@ -59,6 +64,24 @@ def settings(
     yield load_settings()
     load_settings.cache_clear()
     model.open_store.cache_clear()
+
+
+@pytest.fixture
+def told(record_property: Callable[[str, object], None]) -> Told:
+    """Records a row of the table of faults: what failed, what a person reads, since when it mends.
+
+    None instead of a time: a person has to mend it.
+    """
+
+    def record(fault: str, seen: str, since: float | None) -> None:
+        recovered = "by hand" if since is None else f"{time.monotonic() - since:.1f} s"
+        record_property("machine", json.dumps(this_machine()))
+        record_property("commit", commit())
+        record_property("fault", fault)
+        record_property("seen", seen)
+        record_property("recovered", recovered)
+
+    return record
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """A real Label Studio for all tests here, and backends for it."""
 
-import json
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,15 +10,11 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from fishermask_backend.demo.server import LabelStudioServer
-from tests.benchmarks.engine.measure import commit
-from tests.benchmarks.engine.measure import machine as this_machine
 from tests.e2e.backends import ROOT, Backend
 from tests.e2e.machine import Machine, running
 from tests.e2e.people import Person
 from tests.e2e.projects import MakeProject, Project, digits, label_config
 from tests.images.image_server import Server, serving
-
-Told = Callable[[str, str, float], None]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -120,20 +114,6 @@ def start_backend(
             return made.start()
 
         yield start
-
-
-@pytest.fixture
-def told(record_property: Callable[[str, object], None]) -> Told:
-    """Records a row of the table of faults: what failed, what a person reads, when it was over."""
-
-    def record(fault: str, seen: str, since: float) -> None:
-        record_property("machine", json.dumps(this_machine()))
-        record_property("commit", commit())
-        record_property("fault", fault)
-        record_property("seen", seen)
-        record_property("recovered", f"{time.monotonic() - since:.1f}")
-
-    return record
 
 
 @pytest.fixture

@@ -1,9 +1,13 @@
 """Connecting: what the project's Model page says, and tasks that go while they are queued."""
 
 import shutil
+import time
 from collections.abc import Callable
 
+import pytest
+
 from fishermask_backend.incoming import PROJECT_HEADER
+from tests.conftest import Told
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person
 from tests.e2e.projects import MakeProject, Project, as_json, digits, label_config
@@ -40,12 +44,18 @@ def test_unsupported_config_is_not_connected(
     assert ADVICE in refused.json()["validation_errors"]["non_field_errors"][0]
 
 
-def test_task_deleted_while_it_is_queued(project: Project, backend: Backend, owner: Person):
+@pytest.mark.fault
+def test_task_deleted_while_it_is_queued(
+    project: Project, backend: Backend, owner: Person, told: Told
+):
     project.connect(backend.url)
     queue = backend.queue(project)
     gone, *left = queue["task_ids"]
     project.delete_tasks(gone)
-    backend.until(project, lambda status: status["tasks"] == 39, "one task less")
+    since = time.monotonic()
+    status = backend.until(project, lambda status: status["tasks"] == 39, "one task less")
+    assert status["error"] == ""
+    told("a task of the queue is deleted", "nothing", since)
     for expected in left[:5]:
         task = owner.open_next(project.id)
         assert task["id"] == expected

@@ -22,12 +22,14 @@ from fishermask_backend.store.schema import Project as ProjectRow
 from fishermask_backend.store.schema import Queue
 from fishermask_backend.worker import Worker
 from fishermask_backend.workspace import INPUTS
+from tests.conftest import Told
 from tests.e2e.backends import wait_for
-from tests.e2e.conftest import Told
 from tests.e2e.faulty_proxy import FaultyProxy
 from tests.e2e.machine import Machine, check_order, once, running
 from tests.e2e.people import Person
 from tests.e2e.projects import Project, as_json, digits, label_config
+
+pytestmark = pytest.mark.fault
 
 PULL = r"GET /api/(projects/\d+/?\?|projects/\d+/?$|tasks)"
 IMPORT = r"POST /api/projects/\d+/import/predictions"

@@ -1,5 +1,6 @@
 """Interruptions: wherever a publishing or a process is cut off, the order stays whole."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from fishermask_backend import round as round_module
 from fishermask_backend.store import queues, rounds
 from fishermask_backend.studio import Studio
+from tests.conftest import Told
 from tests.e2e.machine import (
     Machine,
     PowerCut,
@@ -32,6 +34,7 @@ def project(machine: Machine, owner: Person) -> Iterator[Project]:
     made.delete()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("place", "name", "cut", "version"),
     [
@@ -54,6 +57,7 @@ def test_publish_cut_off_and_repeated(
     machine: Machine,
     project: Project,
     owner: Person,
+    told: Told,
     monkeypatch: pytest.MonkeyPatch,
 ):
     before = machine.queue(project)
@@ -67,10 +71,14 @@ def test_publish_cut_off_and_repeated(
     check_order(project, expected if reached else before.version)  # annotators go on meanwhile
 
     machine.power_on_again()
+    since = time.monotonic()
     machine.work(lambda: machine.queue(project).version != before.version)
     queue = machine.queue(project)
     assert queue.version == expected
     check_order(project, expected)
+    assert machine.error(project) == ""
+    when = "before" if cut is cut_before else "after"
+    told(f"publishing is cut off {when} `{name}`", "nothing", since)
     assert [p["task"] for p in project.predictions(expected)] == queue.task_ids
     assert [r.number for r in machine.rounds(project)] == [*range(1, number + 1)]
     assert [b["model_version"] for b in project.backends()] == [expected]
@@ -120,6 +128,7 @@ def test_import_that_arrives_late_changes_nothing(
         owner.submit(task, project.truth[expected])
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("step", "version"),
     [("existing_tasks", "fishermask-{}"), ("import_predictions", "fishermask-{}.2")],
@@ -130,6 +139,7 @@ def test_queued_task_deleted_before_the_import(
     machine: Machine,
     project: Project,
     owner: Person,
+    told: Told,
     monkeypatch: pytest.MonkeyPatch,
 ):
     before = machine.queue(project)
@@ -143,12 +153,14 @@ def test_queued_task_deleted_before_the_import(
 
     project.start_training()
     once(monkeypatch, Studio, step, delete_first)
+    since = time.monotonic()
     machine.work(lambda: machine.queue(project).version != before.version)
     queue = machine.queue(project)
     assert queue.version == version.format(len(machine.rounds(project)))
     assert deleted
     assert deleted[0] not in queue.task_ids
     assert machine.error(project) == ""
+    told(f"a task to be queued is deleted before `{step}`", "nothing", since)
     rows = project.predictions(queue.version)
     assert [row["task"] for row in rows] == queue.task_ids
     assert len(queue.task_ids) >= 9

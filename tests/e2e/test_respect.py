@@ -1,9 +1,11 @@
 """What is not the backend's: settings of people, versions of other models, projects it left."""
 
+import time
 from collections.abc import Callable
 
 import pytest
 
+from tests.conftest import Told
 from tests.e2e.backends import Backend, wait_for
 from tests.e2e.people import Person, result
 from tests.e2e.projects import MakeProject, Project, as_json
@@ -120,25 +122,35 @@ def test_removed_backend_gives_way_to_the_other_model(
     assert (project["sampling"], project["model_version"]) == (before, "resnet-7")
 
 
-def test_deleted_project_is_forgotten(project: Project, watchful: Backend):
+@pytest.mark.fault
+def test_deleted_project_is_forgotten(project: Project, watchful: Backend, told: Told):
     others = set((watchful.state / "projects").glob("*"))
     project.connect(watchful.url)
     watchful.queue(project)
     (folder,) = set((watchful.state / "projects").iterdir()) - others
     project.delete()
+    since = time.monotonic()
     watchful.until(project, lambda status: not status, "forgotten")
     wait_for(lambda: not folder.exists())
-    assert f"Project {project.id} was deleted." in watchful.worker.log_file.read_text()
+    said = f"Project {project.id} was deleted."
+    assert said in watchful.worker.log_file.read_text()
+    told("the project is deleted", f"log: {said}", since)
 
 
-def test_lost_events_are_made_up_for(project: Project, watchful: Backend, owner: Person):
+@pytest.mark.fault
+def test_lost_events_are_made_up_for(
+    project: Project, watchful: Backend, owner: Person, told: Told
+):
     project.connect(watchful.url)
     queue = watchful.queue(project)
     for hook in owner.call("GET", "/api/webhooks/", params={"project": project.id}):
         owner.call("DELETE", f"/api/webhooks/{hook['id']}/")
     project.label(2, owner)
     project.delete_tasks(queue["task_ids"][5])
+    since = time.monotonic()
     # Two labels and then none is enough, too.
     watchful.queue(project, after="fishermask-1")
-    watchful.until(project, lambda status: status["tasks"] == 29, "one task less")
+    status = watchful.until(project, lambda status: status["tasks"] == 29, "one task less")
     assert watchful.trained(project) == as_json(project.answers())
+    assert status["error"] == ""
+    told("events are lost (RECONCILE_MINUTES=0.05)", "nothing", since)

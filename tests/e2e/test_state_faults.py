@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from fishermask_backend.demo.server import LabelStudioServer
-from tests.conftest import fill, mounted
+from tests.conftest import Told, fill, mounted
 from tests.e2e.backends import ROOT, Backend, wait_for
-from tests.e2e.conftest import Told
 from tests.e2e.people import Person, sign_up
 from tests.e2e.projects import Project, as_json, digits, label_config
+
+pytestmark = pytest.mark.fault
 
 CLOCK = """
 import time

@@ -10,7 +10,6 @@ Half as many go to label-studio-ml 1.0.9's own server with a sample model, in th
 """
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -82,8 +81,6 @@ def measure(count: int, tasks: int, here: Scene) -> dict[str, Any]:
             clicks["backend training"] += submitted(annotator)
         disconnect(client, number)
         clicks["no backend"] += submitted(annotator)
-    submits = {when: summary(timed) for when, timed in clicks.items()}
-    print(json.dumps({"requests": requests, "submits": submits}), flush=True)
     plan["without"] = ["/webhook"]  # it starts a process for each of them: see sample_server.py
     with sample_server(folder) as url:
         httpx.post(f"{url}/setup", json={"project": "1.1", "schema": "", "model_version": None})
@@ -91,6 +88,10 @@ def measure(count: int, tasks: int, here: Scene) -> dict[str, Any]:
         at_work = folder / "sample" / "at work"
         with training(url, project, lambda: "training" if at_work.exists() else "") as _:
             requests["sample training"] = from_another_process(url=url, count=count // 2, **plan)
+        connect_backend(client, number, url)
+        clicks["sample idle"] = submitted(annotator)
+        disconnect(client, number)
+    submits = {when: summary(timed) for when, timed in clicks.items()}
     return {
         "tasks": tasks,
         "rate": RATE,

@@ -21,7 +21,7 @@ from fishermask_backend.demo.processes import ChildProcess
 from fishermask_backend.demo.project import connect_backend, create_project, upload_images
 from fishermask_backend.demo.sources import find_source
 
-from .scene import LABEL_STUDIO, keep, scene, until
+from .scene import LABEL_STUDIO, Scene, keep, scene, until
 
 TASKS, LABELS = 60, 10
 QUEUE = {"BATCH_SIZE": "5", "QUEUE_MARGIN": "5"}  # short rounds: it is their number that counts
@@ -34,20 +34,24 @@ def main() -> None:
     parser.add_argument("--label-studio", type=Path, default=LABEL_STUDIO)
     options = parser.parse_args()
     os.environ.update(QUEUE)
-    with scene(options.label_studio) as here, here.backend_running() as backend:
-        numbers = [project(here.client, backend, here.folder, i) for i in range(options.projects)]
+    with scene(options.label_studio) as here:
+        keep("memory", measure(options.rounds, options.projects, here))
+
+
+def measure(rounds: int, projects: int, here: Scene) -> dict[str, Any]:
+    """Have so many rounds of so many projects, at least ten of each."""
+    with here.backend_running() as backend:
+        numbers = [project(here.client, backend, here.folder, i) for i in range(projects)]
         series = [
-            a_round_each(here.client, backend, numbers)
-            for _ in range(-(-options.rounds // len(numbers)))
+            a_round_each(here.client, backend, numbers) for _ in range(-(-rounds // projects))
         ]
-    measured = {
+    return {
         "rounds": len(series) * len(numbers),
         "projects": len(numbers),
         "tasks": TASKS,
         "worker": course([each["worker"] for each in series], len(numbers)),
         "web": course([each["web"] for each in series], len(numbers)),
     }
-    keep("memory", measured)
 
 
 def project(client: httpx.Client, backend: Backend, folder: Path, index: int) -> int:

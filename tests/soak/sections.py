@@ -25,19 +25,8 @@ holds those of images. Where something fails
 they check that the earlier order goes on serving people and `/predict`. What failed is tried again
 after 1 s, 2 s, 4 s … up to 5 minutes, or when Label Studio's `Retry-After` says. «Recovered»: seconds
 from the end of the fault to a new order that knows every label, the wait between tries and the round
-itself among them (for a round's damaged files: from the task that needed them)."""
-ELSEWHERE = (
-    ("project deleted", "log: «was deleted»; it is forgotten",
-     "e2e/test_respect.py::test_deleted_project_is_forgotten"),
-    ("tasks deleted while they are queued or imported", "nothing",
-     "e2e/test_connecting.py::test_task_deleted_while_it_is_queued, "
-     "e2e/test_interrupted.py::test_queued_task_deleted_before_the_import"),
-    ("a publishing cut off at each of its steps", "nothing",
-     "e2e/test_interrupted.py::test_publish_cut_off_and_repeated"),
-    ("events lost", "nothing", "e2e/test_respect.py::test_lost_events_are_made_up_for"),
-    ("database damaged", "«The database … does not work (…). Labels are in Label Studio: …»",
-     "store/test_database.py::test_damaged_database_is_a_sentence"),
-)  # fmt: skip
+itself among them (for a round's damaged files: from the task that needed them; for what is deleted or
+lost: from then to the comparison that notices it)."""
 
 
 def kills(path: Path) -> str:
@@ -87,19 +76,15 @@ def faults(path: Path) -> str:
         if "fault" in said or failed:
             test = case.get("name", "")
             seen = cell(said.get("seen"))
-            back = "**test failed**" if failed else f"{said['recovered']} s"
+            back = "**test failed**" if failed else said["recovered"]
             rows.append([said.get("fault", "?"), seen, back, f"`{test}`"])
-    rows += [[what, seen, "", f"`{test}`"] for what, seen, test in ELSEWHERE]
     about = {p.get("name"): p.get("value") or "" for p in suite.iter("property")}
     found = {
         "machine": json.loads(about["machine"]),
         "date": suite.get("timestamp", "")[:10],
         "commit": about.get("commit"),
     }
-    made = made_by(
-        found,
-        "pytest -m 'soak or not soak' tests/e2e/test_faults.py tests/e2e/test_state_faults.py",
-    )
+    made = made_by(found, "pytest -m fault")
     columns = ["fault", "what the user sees", "recovered", "test"]
     return "\n\n".join([FAULTS, made, table(columns, rows)])
 

@@ -49,8 +49,9 @@ def test_full_disk_is_a_sentence_and_loses_nothing(small_disk):
     store.close()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("damaged", [slice(0, 100), slice(4096, 8192)], ids=["header", "page"])
-def test_damaged_database_is_a_sentence(settings, damaged):
+def test_damaged_database_is_a_sentence(settings, damaged, told):
     store = Store(settings.database)
     register(store)
     store.close()
@@ -58,8 +59,9 @@ def test_damaged_database_is_a_sentence(settings, damaged):
     content = bytearray(path.read_bytes())
     content[damaged] = b"x" * (damaged.stop - damaged.start)
     path.write_bytes(content)
-    with pytest.raises(DatabaseUnavailable, match="move the file away"):
+    with pytest.raises(DatabaseUnavailable, match="move the file away") as refused:
         register(Store(settings.database))
+    told(f"the database is damaged (byte {damaged.start})", str(refused.value), None)
 
 
 def register(store):
