@@ -209,17 +209,21 @@ def test_token_is_revoked_and_replaced_in_the_settings(
 
 @pytest.mark.soak
 def test_token_from_setup_is_revoked_and_replaced_by_label_studio(
-    start_backend: Callable[..., Backend], someone: Person, told: Told
+    start_backend: Callable[..., Backend], someone: Person, owner: Person, told: Told
 ):
     backend = start_backend(LABEL_STUDIO_API_KEY="")
-    project = served(backend, someone)
-    version = project["model_version"]
+    project, other = served(backend, someone), served(backend, owner)
+    version, others = project["model_version"], other["model_version"]
     revoke(someone)
     project.label(5)
     failed = backend.until(project, lambda status: status["error"], "told")
     check_serving(backend, project, version)
+    other.label(5)
+    recovers(backend, other, others)  # it has a token of its own
+    assert backend.status(project)["error"] == failed["error"]
     since = time.monotonic()
     project.backends()  # looking at the Model page calls /setup, with the new token
     recovers(backend, project, version)
     told("the token that /setup brought is revoked", failed["error"], since)
     project.delete()
+    other.delete()
