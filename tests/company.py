@@ -30,13 +30,20 @@ class ProxyHandler(http.server.BaseHTTPRequestHandler):
         self.server.seen.append((self.path, dict(self.headers)))
         path = "/" + self.path.split("/", 3)[3]
         there = http.client.HTTPConnection(self.server.target)
-        there.request("GET", path, headers=dict(self.headers))
-        body = there.getresponse().read()
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        there.request(self.command, path, body=sent, headers=dict(self.headers))
+        answer = there.getresponse()
+        body = answer.read()
         there.close()
-        self.send_response(200)
+        self.send_response(answer.status)
+        for name in ("Content-Type", "Location"):
+            if name in answer.headers:
+                self.send_header(name, answer.headers[name])
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 (names of http.server)
 
     def do_CONNECT(self):
         self.server.seen.append((self.path, dict(self.headers)))

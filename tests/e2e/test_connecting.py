@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from fishermask_backend.demo.server import LabelStudioServer
 from fishermask_backend.incoming import PROJECT_HEADER
+from tests.company import Proxy
 from tests.conftest import Told
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person
@@ -104,3 +106,26 @@ def test_a_backend_that_lost_its_state_finds_its_own_projects_again(
     assert backend.answers(project) == as_json(project.answers())
     assert owner.open_next(project.id)["id"] == queue["task_ids"][0]
     assert other.status(project) == {}
+
+
+def test_label_studio_behind_a_company_s_proxy(
+    start_backend: Callable[..., Backend],
+    project: Project,
+    owner: Person,
+    label_studio: LabelStudioServer,
+    proxy: Proxy,
+):
+    proxy.target = label_studio.url.removeprefix("http://")
+    backend = start_backend(
+        LABEL_STUDIO_URL="http://label-studio.company.example",  # which the proxy alone can find
+        http_proxy=proxy.url,
+        no_proxy="",
+    )
+    project.connect(backend.url)
+    queue = backend.queue(project)
+    project.label(5, owner)
+    queue = backend.queue(project, after=queue["version"])
+    assert owner.open_next(project.id)["id"] == queue["task_ids"][0]
+    status = backend.status(project)
+    assert (status["embedded"], status["error"]) == (40, "")
+    assert all(path.startswith("http://label-studio.company.example/") for path in proxy.paths())
