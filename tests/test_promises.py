@@ -13,7 +13,7 @@ CLICKS = {"next_median": 80.0, "median": 100.0, "greatest": 200.0, "clicks": 60}
 CROWD = {
     "people": 10, "minutes": 10, "seconds_a_label": 5.0, "served": 2000, "twice": 100,
     "without_a_lock": 0, "of_no_queue": 3, "dry": 0, "refused": {},
-    "next_median_ms": 100.0, "next_p99_ms": 200.0, "rounds": 50,
+    "next_median_ms": 100.0, "next_p99_ms": 200.0, "over_a_second": 1, "rounds": 50,
 }  # fmt: skip
 GOOD = {
     "latency": {

@@ -193,6 +193,7 @@ def labelled_together(
         "dry": sum(n < count for n in left_then),
         "refused": dict(refused),
         "next_median_ms": 1000 * statistics.median(waits),
+        "over_a_second": sum(wait > 1 for wait in waits),
         "next_p99_ms": 1000 * sorted(waits)[int(len(waits) * 0.99)],
     }
 

@@ -187,6 +187,10 @@ def crowd(path: Path) -> str:
         ("told that nothing is left", *(sum(p["refused"].values()) for p in (ordered, alone))),
         ("next task, median", *(f"{p['next_median_ms']:.0f} ms" for p in (ordered, alone))),
         ("next task, p99", *(f"{p['next_p99_ms']:.0f} ms" for p in (ordered, alone))),
+        (
+            "next task after more than a second",
+            *(share(p, "over_a_second") for p in (ordered, alone)),
+        ),
         ("rounds", ordered["rounds"], ""),
     ]
     return "\n\n".join(
@@ -199,7 +203,9 @@ def crowd(path: Path) -> str:
             f"{ordered['people']} people label one project together, each a label every "
             f"{ordered['seconds_a_label']:.0f} seconds on average. Label Studio looks for a "
             "task and locks it in two steps, so that people who ask at the same moment get the same "
-            "one, with a backend or without. " + made_by(found, "crowd"),
+            "one, with a backend or without. More than a second is what it takes where its SQLite "
+            "database was locked: it then waits for a second and tries again. "
+            + made_by(found, "crowd"),
             table(["", "with the backend", "without one"], rows),
         ]
     )
