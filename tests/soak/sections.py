@@ -146,7 +146,7 @@ def latency(path: Path) -> str:
             + made_by(found, "latency"),
             table(["route", "median", "p99", "greatest", "requests", "failures"], rows),
             "An annotator's click on «Submit» in Label Studio, and the wait for the next task, "
-            "milliseconds:",
+            "milliseconds («sample» is told of these labels):",
             table(["", "median", "greatest", "next task, median", "clicks"], clicks),
         ]
     )
@@ -203,9 +203,8 @@ def crowd(path: Path) -> str:
             f"{ordered['people']} people label one project together, each a label every "
             f"{ordered['seconds_a_label']:.0f} seconds on average. Label Studio looks for a "
             "task and locks it in two steps, so that people who ask at the same moment get the same "
-            "one, with a backend or without. More than a second is what it takes where its SQLite "
-            "database was locked: it then waits for a second and tries again. "
-            + made_by(found, "crowd"),
+            "one, with a backend or without. Where its SQLite database is locked, it waits for a "
+            "second and tries again. " + made_by(found, "crowd"),
             table(["", "with the backend", "without one"], rows),
         ]
     )
