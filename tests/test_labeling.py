@@ -95,7 +95,8 @@ def test_control_name_that_is_not_there():
 
 
 def test_refusals_are_whole_sentences_with_a_config_that_works():
-    config = '<View><Image name="i" value="$i"/><Choices toName="i"/><Choices name="a" toName="b"/></View>'
+    choices = '<Choices toName="i"/><Choices name="a" toName="b"/>'
+    config = f'<View><Image name="i" value="$i"/>{choices}</View>'
     with pytest.raises(UnsupportedLabelConfig) as raised:
         parse_label_config(config)
     assert str(raised.value) == (
