@@ -3,7 +3,7 @@
 import pytest
 from defusedxml.ElementTree import fromstring
 
-from fishermask_backend.controls import CONTROLS, Choices, Misfit
+from fishermask_backend.controls import Choices, Misfit
 
 
 def choices(inside, more=""):
@@ -48,7 +48,3 @@ def test_what_is_written_is_read():
         assert control.read(control.write(classes)) == classes
     assert control.write(["dog"]) == {"choices": ["dog"]}
     assert control.read({}) == control.read({"choices": None}) == []
-
-
-def test_tags_are_told_apart_by_their_names():
-    assert len({kind.tag for kind in CONTROLS}) == len(CONTROLS)
