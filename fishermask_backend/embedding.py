@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from fishermask_backend.backbones import Backbone, load_backbone
+from fishermask_backend.backbones import Backbone
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images import ImageLoader
 from fishermask_backend.inputs import InputsUnusable, RowStore
@@ -43,21 +42,6 @@ def open_inputs(work: Workspace, backbone: Backbone) -> RowStore:
     for old in work.folder.glob(INPUTS):
         old.unlink()
     return RowStore.fresh(path, shape, dtype)
-
-
-def open_backbone(settings: Settings, device: torch.device) -> Backbone:
-    """Return the backbone that the settings name.
-
-    Raises:
-        BackboneUnavailable: It cannot be built, or its weights not be read.
-    """
-    return load_backbone(
-        settings.backbone,
-        train=settings.train,
-        image_size=settings.image_size,
-        weights=settings.backbone_weights,
-        device=device,
-    )
 
 
 def open_loader(settings: Settings, studio: Studio) -> ImageLoader:

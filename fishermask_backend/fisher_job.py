@@ -29,7 +29,6 @@ from torch import Tensor, nn
 from fishermask_backend.acquisition import Acquisition, acquire
 from fishermask_backend.backbones import Backbone
 from fishermask_backend.classifier import load_classifier, save_classifier
-from fishermask_backend.embedding import open_backbone
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.fisher import PoolScorer, Selection, Shards
 from fishermask_backend.locks import locked
@@ -172,7 +171,7 @@ def main(folder: Path) -> None:
         world_size=world,
     )
     log.info("process %d of %d computes on %s", rank + 1, dist.get_world_size(), device)
-    backbone = open_backbone(settings, device)
+    backbone = Backbone.of(settings, device)
     pool, metadata = load_tensors(folder / "pool.safetensors")
     found = acquire(
         load_classifier(folder / "classifier.safetensors", backbone).to(device),

@@ -1,9 +1,10 @@
 """Label Studio's labelling config and results, in the classifier's terms.
 
 A config becomes a `LabelSpec`; the annotations of a task become one `Target`; probabilities become
-the result JSON of a pre-label.
+the result JSON of a pre-label. How a tag spells its classes is its control's matter (`controls`).
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +14,12 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from fishermask_backend import controls
+from fishermask_backend.controls import Control, Misfit
 from fishermask_backend.errors import UnsupportedLabelConfig
 
+# As in fisher/likelihood.py, which is not asked: the web process, which reads configs and writes
+# pre-labels, does without torch.
 Likelihood = Literal["categorical", "bernoulli"]
 
 EXAMPLE = (
@@ -25,13 +30,29 @@ EXAMPLE = (
 
 @dataclass(frozen=True)
 class LabelSpec:
-    """What is learned: one `Choices` control on one `Image`."""
+    """What is learned: one control on one `Image`.
+
+    Attributes:
+        control: The control's name.
+        image: The name of its `Image`.
+        data_key: Where tasks have the image's address.
+        spelling: Its classes, and how results name them.
+    """
 
     control: str
     image: str
     data_key: str
-    classes: tuple[str, ...]
-    likelihood: Likelihood
+    spelling: Control
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes, in the config's order."""
+        return self.spelling.classes
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """`bernoulli` if an image may have any number of the classes, else `categorical`."""
+        return "bernoulli" if self.spelling.several else "categorical"
 
     def answer(self, result: Iterable[Mapping[str, Any]]) -> frozenset[str] | None:
         """Return the classes an annotation's result names, or None if it answers nothing.
@@ -41,11 +62,10 @@ class LabelSpec:
         """
         chosen: set[str] = set()
         for region in result:
-            if region.get("from_name") == self.control and region.get("type") == "choices":
-                choices = (region.get("value") or {}).get("choices") or []
-                chosen.update(c for c in choices if isinstance(c, str))
+            if region.get("from_name") == self.control and region.get("type") == self.spelling.type:
+                chosen.update(self.spelling.read(region.get("value") or {}))
         known = frozenset(chosen).intersection(self.classes)
-        if self.likelihood == "bernoulli":
+        if self.spelling.several:
             return known
         return known if len(known) == 1 else None
 
@@ -57,14 +77,11 @@ class LabelSpec:
                 and those it has lost are left out.
 
         Returns:
-            One region: the most probable class, or for multiple choice all above one half (none of
-            them is an empty list). Its score is the class's probability, or the smallest of them.
+            One region: the classes decided on, or none for none. Its score is the class's
+            probability, or the smallest of them.
         """
-        pairs = [(name, probabilities[name]) for name in self.classes if name in probabilities]
-        if self.likelihood == "categorical":
-            chosen = sorted(pairs, key=lambda pair: -pair[1])[:1]
-        else:
-            chosen = [pair for pair in pairs if pair[1] > 0.5]
+        known = {name: probabilities[name] for name in self.classes if name in probabilities}
+        chosen = decided(known, self.likelihood)
         if not chosen:
             return []
         return [
@@ -72,11 +89,34 @@ class LabelSpec:
                 "id": "fishermask",
                 "from_name": self.control,
                 "to_name": self.image,
-                "type": "choices",
-                "value": {"choices": [name for name, _ in chosen]},
-                "score": round(float(min(p for _, p in chosen)), 6),
+                "type": self.spelling.type,
+                "value": self.spelling.write(chosen),
+                "score": round(float(min(known[name] for name in chosen)), 6),
             }
         ]
+
+
+def decided(probabilities: Mapping[str, float], likelihood: Likelihood) -> list[str]:
+    """Return the classes that a pre-label names, in their order.
+
+    Args:
+        probabilities: Class to probability.
+        likelihood: `categorical` for the most probable class, the first of equals; `bernoulli` for
+            all above one half.
+    """
+    if likelihood == "categorical":
+        return [max(probabilities, key=probabilities.__getitem__)] if probabilities else []
+    return [name for name, probability in probabilities.items() if probability > 0.5]
+
+
+def answer_text(classes: Iterable[str]) -> str:
+    """Return an answer as the database keeps it: equal texts are equal answers."""
+    return json.dumps(sorted(classes))
+
+
+def classes_of(text: str) -> list[str]:
+    """Return the classes of an answer that `answer_text` wrote."""
+    return list(json.loads(text))
 
 
 @dataclass(frozen=True)
@@ -134,63 +174,40 @@ def parse_label_config(config: str, control_name: str = "") -> LabelSpec:
     images = {
         tag.get("name", ""): tag.get("value", "") for tag in root.iter("Image") if tag.get("name")
     }
+    kinds = {kind.tag: kind for kind in controls.CONTROLS}
     reasons: list[str] = []
-    for tag in root.iter("Choices"):
-        if control_name and tag.get("name") != control_name:
+    for tag in root.iter():
+        name = tag.get("name")
+        if tag.tag not in kinds or (control_name and name != control_name):
             continue
-        misfit = _misfit(tag, images)
-        if not misfit:
-            return _spec(tag, images)
-        reasons.append(f"<Choices name={tag.get('name')!r}> {misfit}")
+        try:
+            return _spec(kinds[tag.tag], tag, images)
+        except Misfit as misfit:
+            reasons.append(f"<{tag.tag} name={name!r}> {misfit}")
     if control_name and not reasons:
-        reasons.append(f"there is no <Choices name={control_name!r}>, which CONTROL_NAME asks for")
+        named = " or ".join(f"<{kind} name={control_name!r}>" for kind in kinds)
+        reasons.append(f"there is no {named}, which CONTROL_NAME asks for")
     if not reasons:
-        reasons.append("there is no <Choices> tag")
+        reasons.append(f"there is no {' or '.join(f'<{kind}>' for kind in kinds)} tag")
     raise UnsupportedLabelConfig(
         f"Nothing to learn in the labelling config: {'; '.join(reasons)}. "
         f"A config that works: {EXAMPLE}"
     )
 
 
-def _misfit(tag: Element, images: Mapping[str, str]) -> str:
-    """Say why a `Choices` tag cannot be learned; empty when it can."""
-    target = tag.get("toName", "")
-    if not tag.get("name"):
-        return "needs a name"
+def _spec(kind: type[Control], tag: Element, images: Mapping[str, str]) -> LabelSpec:
+    """Return what a control labels, and how.
+
+    Raises:
+        Misfit: It cannot be learned.
+    """
+    name, target = tag.get("name", ""), tag.get("toName", "")
+    if not name:
+        raise Misfit("needs a name")
     if target not in images:
-        return f'has toName="{target}", which is no <Image> tag with that name'
+        raise Misfit(f'has toName="{target}", which is no <Image> tag with that name')
     if not images[target].startswith("$"):
-        return f'needs an <Image name="{target}"> with a value like "$image"'
+        raise Misfit(f'needs an <Image name="{target}"> with a value like "$image"')
     if tag.get("perRegion", "").lower() == "true" or tag.get("perItem", "").lower() == "true":
-        return "labels regions or items; remove perRegion and perItem to label whole images"
-    if tag.get("value"):
-        return "takes its choices from the task data; write them as <Choice> tags"
-    choices = _choices(tag)
-    if any(parent.findall(".//Choice") for parent in choices):
-        return "has choices inside choices; list them on one level"
-    names = [_class_name(c) for c in choices]
-    if len(set(names)) < 2 and tag.get("choice") != "multiple":
-        return "needs at least two different <Choice> tags"
-    if not names:
-        return "needs a <Choice> tag"
-    return ""
-
-
-def _spec(tag: Element, images: Mapping[str, str]) -> LabelSpec:
-    target = tag.get("toName", "")
-    return LabelSpec(
-        control=tag.get("name", ""),
-        image=target,
-        data_key=images[target][1:],
-        classes=tuple(dict.fromkeys(_class_name(choice) for choice in _choices(tag))),
-        likelihood="bernoulli" if tag.get("choice") == "multiple" else "categorical",
-    )
-
-
-def _choices(tag: Element) -> list[Element]:
-    return [choice for choice in tag.iter("Choice") if _class_name(choice)]
-
-
-def _class_name(choice: Element) -> str:
-    # Label Studio writes the alias, where there is one, into the annotation's result.
-    return choice.get("alias") or choice.get("value") or ""
+        raise Misfit("labels regions or items; remove perRegion and perItem to label whole images")
+    return LabelSpec(name, target, images[target][1:], kind.of(tag))

@@ -1,4 +1,4 @@
-"""What networks are made of: scaling, trunks without their last layer, the small CNN, weights."""
+"""What networks are made of: scaling, trunks without their last layer, weights from files."""
 
 import hashlib
 import pickle
@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from efficientnet_lite_pytorch.utils import Conv2dStaticSamePadding
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -65,29 +64,7 @@ def standardise(rows: Tensor | None, shape: tuple[int, ...]) -> Standardise:
     return Standardise(mean.float().view(shape), std.float().view(shape))
 
 
-def small_cnn(image_size: int) -> nn.Module:
-    """Two convolutions and a hidden layer: small grey images, trained from scratch.
-
-    Takes (N, 3, S, S), S ≥ 4; gives (N, HIDDEN).
-    """
-    grid = image_size // 4
-    cell = -(-grid // 8)  # cells are averaged until at most 8×8 are left
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(16, 32, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.AvgPool2d(cell),  # its gradient is deterministic on CUDA; AdaptiveAvgPool2d's is not
-        nn.Flatten(),
-        nn.Linear(32 * (grid // cell) ** 2, HIDDEN),
-        nn.ReLU(),
-        nn.Dropout(DROPOUT),
-    )
-
-
-def beheaded(name: str, build: Build, state: State | None) -> nn.Module:
+def headless(name: str, build: Build, state: State | None) -> nn.Module:
     """A network up to its last Linear.
 
     Args:
@@ -118,26 +95,6 @@ def beheaded(name: str, build: Build, state: State | None) -> nn.Module:
                 f"The weights do not fit BACKBONE={name}, check BACKBONE_WEIGHTS: "
                 f"{textwrap.shorten(str(error), 300)}"
             ) from error
-    return _with_plain_convolutions(network)
-
-
-def _with_plain_convolutions(network: nn.Module) -> nn.Module:
-    """Split EfficientNet-Lite's padding convolutions into a padding and a plain Conv2d.
-
-    A Conv2d that pads in its own forward is not what per-layer gradient rules take a Conv2d for.
-    """
-    for path, module in list(network.named_modules()):
-        if isinstance(module, Conv2dStaticSamePadding):
-            plain = nn.Conv2d(
-                module.in_channels,
-                module.out_channels,
-                module.kernel_size,
-                tuple(module.stride),
-                groups=module.groups,
-                bias=module.bias is not None,
-            )
-            plain.load_state_dict(module.state_dict())
-            network.set_submodule(path, nn.Sequential(module.static_padding, plain))
     return network
 
 

