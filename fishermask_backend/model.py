@@ -18,8 +18,10 @@ from fishermask_backend.settings import Settings, load_settings
 from fishermask_backend.store import Store, projects, queues, rounds
 from fishermask_backend.store.schema import Project, Round, Score
 from fishermask_backend.tokens import TokenBox
-from fishermask_backend.torch_free import LabelStudioMLBase
+from fishermask_backend.torch_free import label_studio_ml
 from fishermask_backend.versions import NO_ROUND
+
+LabelStudioMLBase: Any = label_studio_ml().LabelStudioMLBase
 
 log = logging.getLogger(__name__)
 
