@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from fishermask_backend.demo import DemoError
 from fishermask_backend.demo.sources import (
