@@ -10,7 +10,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-annot
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test docker-test docker-images lint format soak soak-faults soak-memory bench requirements dependencies python
+.PHONY: help demo demo-clean test docker-test docker-images lint format soak soak-faults soak-memory bench package requirements dependencies python
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -38,11 +38,13 @@ docker-images: python ## build the images of docker-test ahead [DOCKER_DATA=fold
 	@$(ENVIRONMENTS) dev
 	DOCKER_DATA="$(DOCKER_DATA)" .venv/bin/python -m tests.containers.images
 
-lint: python ## check style (ruff), formatting (ruff format) and types (mypy, strict)
+lint: python ## check style (ruff), formatting (ruff format), types (mypy, strict), scripts (shellcheck) and workflows (actionlint)
 	@$(ENVIRONMENTS) dev
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	.venv/bin/shellcheck .ci/run docker/*.sh
+	.venv/bin/actionlint -shellcheck .venv/bin/shellcheck
 
 format: python ## format the code and mend what ruff can mend
 	@$(ENVIRONMENTS) dev
@@ -69,6 +71,10 @@ bench: python ## measure the engine and how long people wait; writes docs/benchm
 	@$(ENVIRONMENTS) dev label-studio
 	.venv/bin/python -m tests.benchmarks.engine
 	.venv/bin/python -m tests.benchmarks.loop
+
+package: python ## build wheel and source archive into dist/
+	@$(ENVIRONMENTS) dev
+	.venv/bin/python -m build --no-isolation
 
 requirements: python ## compile requirements*.txt from pyproject.toml anew [UPGRADE=1]
 	@test -x $(UV) || { $(PYTHON) -m venv .venv-tools && echo "*" > .venv-tools/.gitignore && .venv-tools/bin/pip install --quiet "uv>=0.9"; }

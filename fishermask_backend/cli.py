@@ -1,87 +1,74 @@
-"""The command line: `fishermask serve | worker | status | doctor | …`."""
+"""The command line: `fishermask serve | worker | status | doctor | …`.
 
-import argparse
+Each command imports what it needs when it runs: torch takes seconds.
+"""
+
 import json
 import logging
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+import click
 
 from fishermask_backend import __version__
 from fishermask_backend.errors import FisherMaskError
 
-if TYPE_CHECKING:  # the doctor imports torch, which takes seconds
+if TYPE_CHECKING:
     from fishermask_backend.doctor import Finding
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; a mistake of the user's is one sentence and exit code 2."""
-    options, rest = _parser().parse_known_args(arguments)
-    if rest and options.command != "demo":
-        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
-    try:
-        return int(options.run(options, rest))
-    except FisherMaskError as error:
-        print(f"fishermask: {error}", file=sys.stderr)
-        return 2
+STUDIO_ID = "id in Label Studio"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="fishermask",
-        description="Active learning for Label Studio. Settings are environment variables, or lines "
-        "of a .env file in the working directory: see the README's table.",
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, run, text in (
-        ("serve", serve, "answer Label Studio: the address to paste into its Model page"),
-        ("worker", work, "train, compute FisherMask and publish the order"),
-        ("status", show_status, "print what is known of every project, as JSON"),
-        ("connect", add_to_project, "add this backend to a project, and check that it works"),
-        (
-            "doctor",
-            examine,
-            "check settings, machine, Label Studio and projects; say what to change",
-        ),
-        ("export", export_project, "write a project's classifier, labels and scores into a folder"),
-        ("backup", back_up, "write database, weights and key into one file, while all runs"),
-        ("restore", put_back, "make what `backup` wrote the state again; stop all before"),
-        ("demo", demo, "a real Label Studio with images to try; `make demo` prepares for it"),
-    ):
-        command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
-        command.set_defaults(run=run)
-        if name == "status":
-            command.add_argument("project", nargs="?", type=int, help="id in Label Studio")
-        if name == "doctor":
-            command.add_argument("--project", type=int, help="id in Label Studio; all known ones")
-            command.add_argument("--url", default="", help="where Label Studio calls this backend")
-            command.add_argument("--json", action="store_true", help="a JSON object a line")
-        if name == "connect":
-            command.add_argument("--project", type=int, required=True, help="id in Label Studio")
-            command.add_argument("--url", default="", help="BACKEND_URL, if that is not set")
-        if name in ("backup", "restore"):
-            command.add_argument("file", type=Path)
-        if name == "backup":
-            command.add_argument("--cache", action="store_true", help="the embedded images too")
-        if name == "restore":
-            command.add_argument("--force", action="store_true", help="replace what is there")
-        if name == "export":
-            command.add_argument("--project", type=int, required=True, help="id in Label Studio")
-            command.add_argument(
-                "--output", type=Path, help="an empty folder, or a new one; fishermask-project-<id>"
-            )
-    return parser
+class Mistake(click.ClickException):
+    """Something the user can mend: one sentence and exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the sentence."""
+        complain(self.message)
 
 
-def serve(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
-    """Run the web server under gunicorn."""
+class Commands(click.Group):
+    """Commands in their own order, whose domain errors are mistakes and no traces."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return their names as they are defined: the two that always run come first."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except FisherMaskError as error:
+            raise Mistake(str(error)) from error
+
+
+def complain(sentence: str) -> None:
+    """Print a sentence to stderr."""
+    click.echo(f"fishermask: {sentence}", err=True)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(version)s")
+def main() -> None:
+    """Active learning for Label Studio.
+
+    Settings are environment variables, or lines of a .env file in the working directory: see the
+    README's table.
+    """
+
+
+@main.command()
+def serve() -> NoReturn:
+    """Answer Label Studio: the address to paste into its Model page."""
     from fishermask_backend.settings import load_settings
     from fishermask_backend.store import Store
 
@@ -112,8 +99,9 @@ def _share_figures(folder: Path) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
-def work(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
-    """Run a worker until it is told to stop."""
+@main.command()
+def worker() -> None:
+    """Train, compute FisherMask and publish the order."""
     from fishermask_backend.settings import load_settings
 
     settings = load_settings()  # before what takes seconds to import
@@ -143,91 +131,123 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def show_status(options: argparse.Namespace, _rest: Sequence[str]) -> int:
-    """Print the status."""
+@main.command()
+@click.argument("project", type=int, required=False)
+def status(project: int | None) -> None:
+    """Print what is known of every project, as JSON.
+
+    PROJECT is the id of one project in Label Studio, of which all is printed.
+    """
     from fishermask_backend.status import project_status, projects_status
 
-    found = projects_status() if options.project is None else project_status(options.project)
+    found = projects_status() if project is None else project_status(project)
     if found is None:
-        print(f"fishermask: project {options.project} is not connected.", file=sys.stderr)
-        return 1
-    print(json.dumps(found, indent=2, ensure_ascii=False))
-    return 0
+        complain(f"project {project} is not connected.")
+        raise SystemExit(1)
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
 
 
-def examine(options: argparse.Namespace, _rest: Sequence[str]) -> int:
-    """Look whether all is well; 1 if something is not."""
-    from fishermask_backend.doctor import examine as findings
+@main.command()
+@click.option("--project", type=int, required=True, help=STUDIO_ID)
+@click.option("--url", default="", help="BACKEND_URL, if that is not set")
+def connect(project: int, url: str) -> None:
+    """Add this backend to a project, and check that it works.
 
-    return _tell(findings(options.project, options.url), as_json=options.json)
-
-
-def add_to_project(options: argparse.Namespace, _rest: Sequence[str]) -> int:
-    """Connect a project; 1 if something is wrong."""
+    The exit code is 1 if something is wrong.
+    """
     from fishermask_backend.connecting import connect
     from fishermask_backend.settings import load_settings
 
     settings = load_settings()
-    url = settings.below_prefix(options.url) or settings.own_url
+    url = settings.below_prefix(url) or settings.own_url
     if not url:
-        print("fishermask: name the backend's address: --url or BACKEND_URL.", file=sys.stderr)
-        return 2
-    return _tell(connect(settings, options.project, url), as_json=False)
+        raise Mistake("name the backend's address: --url or BACKEND_URL.")
+    _print_findings(connect(settings, project, url), as_json=False)
 
 
-def _tell(findings: "Iterable[Finding]", *, as_json: bool) -> int:
+@main.command()
+@click.option("--project", type=int, help=f"{STUDIO_ID}; all known ones")
+@click.option("--url", default="", help="where Label Studio calls this backend")
+@click.option("--json", "as_json", is_flag=True, help="a JSON object a line")
+def doctor(project: int | None, url: str, as_json: bool) -> None:
+    """Check settings, machine, Label Studio and projects.
+
+    Says what to change; the exit code is 1 if something is wrong.
+    """
+    from fishermask_backend.doctor import examine
+
+    _print_findings(examine(project, url), as_json=as_json)
+
+
+def _print_findings(findings: "Iterable[Finding]", *, as_json: bool) -> None:
     well = True
     for finding in findings:
-        print(json.dumps(asdict(finding)) if as_json else finding, flush=True)
+        click.echo(json.dumps(asdict(finding)) if as_json else finding)
         well &= finding.level != "FAILED"
-    return 0 if well else 1
+    if not well:
+        raise SystemExit(1)
 
 
-def export_project(options: argparse.Namespace, _rest: Sequence[str]) -> int:
-    """Export a project; 1 if something of it is missing."""
+@main.command()
+@click.option("--project", type=int, required=True, help=STUDIO_ID)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="an empty folder, or a new one; fishermask-project-<id>",
+)
+def export(project: int, output: Path | None) -> None:
+    """Write a project's classifier, labels and scores into a folder.
+
+    The exit code is 1 if something of it is missing.
+    """
     from fishermask_backend.export import export
     from fishermask_backend.settings import load_settings
     from fishermask_backend.store import Store
 
     settings = load_settings()
-    folder = options.output or Path(f"fishermask-project-{options.project}")
-    missing = export(settings, Store(settings.database), options.project, folder)
-    print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+    folder = output or Path(f"fishermask-project-{project}")
+    missing = export(settings, Store(settings.database), project, folder)
+    click.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
     for sentence in missing:
-        print(f"fishermask: {sentence}", file=sys.stderr)
-    return 1 if missing else 0
+        complain(sentence)
+    if missing:
+        raise SystemExit(1)
 
 
-def back_up(options: argparse.Namespace, _rest: Sequence[str]) -> int:
-    """Make a backup."""
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--cache", is_flag=True, help="the embedded images too")
+def backup(file: Path, cache: bool) -> None:
+    """Write database, weights and key into one file, while all runs."""
     from fishermask_backend.backup import backup
     from fishermask_backend.settings import load_settings
 
-    for name in backup(load_settings(), options.file, cache=options.cache):
-        print(f"fishermask: {name} was lost before this backup.", file=sys.stderr)
-    print(
-        f"{options.file}: {options.file.stat().st_size} bytes; it holds keys, keep it to yourself"
-    )
-    return 0
+    for name in backup(load_settings(), file, cache=cache):
+        complain(f"{name} was lost before this backup.")
+    click.echo(f"{file}: {file.stat().st_size} bytes; it holds keys, keep it to yourself")
 
 
-def put_back(options: argparse.Namespace, _rest: Sequence[str]) -> int:
-    """Restore a backup."""
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="replace what is there")
+def restore(file: Path, force: bool) -> None:
+    """Make what `backup` wrote the state again; stop all before."""
     from fishermask_backend.restore import restore
     from fishermask_backend.settings import load_settings
 
     settings = load_settings()
-    restore(settings, options.file, force=options.force)
-    print(f"{settings.model_dir} is as {options.file} has it; start web server and worker.")
-    return 0
+    restore(settings, file, force=force)
+    click.echo(f"{settings.model_dir} is as {file} has it; start web server and worker.")
 
 
-def demo(_options: argparse.Namespace, rest: Sequence[str]) -> int:
-    """Run the demo."""
+@main.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def demo(arguments: tuple[str, ...]) -> None:
+    """Run a real Label Studio with images; `make demo` prepares for it."""
     from fishermask_backend.demo import main as run_demo
 
-    return run_demo(list(rest))
+    raise SystemExit(run_demo(arguments))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main(prog_name="fishermask")

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from label_studio_ml.model import LabelStudioMLBase
-
 from fishermask_backend.incoming import event_project, is_id, parse_project, task_id
 from fishermask_backend.labeling import LabelSpec, parse_label_config
 from fishermask_backend.lookup import look_up
@@ -20,7 +18,10 @@ from fishermask_backend.settings import Settings, load_settings
 from fishermask_backend.store import Store, projects, queues, rounds
 from fishermask_backend.store.schema import Project, Round, Score
 from fishermask_backend.tokens import TokenBox
+from fishermask_backend.torch_free import label_studio_ml
 from fishermask_backend.versions import NO_ROUND
+
+LabelStudioMLBase: Any = label_studio_ml().LabelStudioMLBase
 
 log = logging.getLogger(__name__)
 

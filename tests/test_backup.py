@@ -13,25 +13,26 @@ import torch
 
 from fishermask_backend import backup as backup_module
 from fishermask_backend.backup import BackupImpossible, backup
-from fishermask_backend.cli import main
 from fishermask_backend.inputs import RowStore
 from fishermask_backend.restore import restore
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import Store, leases, projects, rounds
 from fishermask_backend.tensors import load_tensors, save_tensors
 from fishermask_backend.tokens import TokenBox
+from tests.commands import fishermask
 from tests.conftest import FIRST, publish_round
 from tests.first_release import EXPECTED, files, predictions
 
 
-def test_restored_model_predicts_the_same(first_release, elsewhere, tmp_path, capsys):
+def test_restored_model_predicts_the_same(first_release, elsewhere, tmp_path):
     TokenBox("", first_release.model_dir)
     target = tmp_path / "state.tar"
-    assert main(["backup", str(target)]) == 0
-    assert "keys" in capsys.readouterr().out
+    made = fishermask("backup", target)
+    assert made.exit_code == 0
+    assert "keys" in made.stdout
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     there = elsewhere()
-    assert main(["restore", str(target)]) == 0
+    assert fishermask("restore", target).exit_code == 0
     assert predictions() == EXPECTED
     assert files(there.model_dir) == [
         "fishermask.db",
@@ -153,13 +154,14 @@ def test_weights_lost_long_ago_are_named_and_the_rest_is_kept(first_release, els
     assert predictions() == EXPECTED
 
 
-def test_what_cannot_be_backed_up_is_told(first_release, tmp_path, monkeypatch, elsewhere, capsys):
+def test_what_cannot_be_backed_up_is_told(first_release, tmp_path, monkeypatch, elsewhere):
     (tmp_path / "there.tar").write_text("mine")
     with pytest.raises(BackupImpossible, match="there already"):
         backup(first_release, tmp_path / "there.tar")
     assert (tmp_path / "there.tar").read_text() == "mine"
-    assert main(["backup", str(tmp_path / "no" / "folder.tar")]) == 2
-    assert "could not be written" in capsys.readouterr().err
+    refused = fishermask("backup", tmp_path / "no" / "folder.tar")
+    assert refused.exit_code == 2
+    assert "could not be written" in refused.stderr
     with pytest.raises(BackupImpossible, match="no database"):
         backup(elsewhere("empty"), tmp_path / "state.tar")
     monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://me:secret@127.0.0.1/db")

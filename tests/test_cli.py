@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,9 +14,21 @@ import pytest
 from fishermask_backend import __version__
 from fishermask_backend.cli import main
 from fishermask_backend.priority import NICE
+from tests.commands import fishermask
 from tests.conftest import publish_round
 
 ROOT = Path(__file__).resolve().parents[1]
+COMMANDS = [
+    "serve",
+    "worker",
+    "status",
+    "connect",
+    "doctor",
+    "export",
+    "backup",
+    "restore",
+    "demo",
+]
 
 
 def run(*arguments, **settings):
@@ -28,35 +41,79 @@ def run(*arguments, **settings):
     )
 
 
-def test_help_names_every_command(capsys):
-    with pytest.raises(SystemExit, match="0"):
-        main(["--help"])
-    text = capsys.readouterr().out
-    for command in ("serve", "worker", "status", "export", "demo"):
-        assert f"    {command} " in text
-    with pytest.raises(SystemExit, match="0"):
-        main(["--version"])
-    assert capsys.readouterr().out.strip() == __version__
+def test_help_lists_every_command():
+    ended = fishermask("--help")
+    assert ended.exit_code == 0
+    listed = re.findall(r"^  (\w+)  +(\S.*)$", ended.stdout.partition("Commands:")[2], re.MULTILINE)
+    assert [name for name, _ in listed] == COMMANDS == list(main.commands)
+    assert not [text for _, text in listed if text.endswith("...")]  # cut off by click
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_of_a_command(command, option):
+    ended = fishermask(command, option)
+    assert ended.exit_code == 0
+    assert ended.stdout.lower().startswith(f"usage: fishermask {command}")
+
+
+def test_names_are_written_as_they_are():
+    told = "".join(fishermask(*command, "--help").stdout for command in ([], *zip(COMMANDS)))
+    text = re.sub(r"^usage:.*$", "", told, flags=re.IGNORECASE | re.MULTILINE)
+    for name in ("Label Studio", "FisherMask", "JSON", "BACKEND_URL"):
+        spellings = re.findall(rf"(?<![\w-]){name}(?![\w-])", text, re.IGNORECASE)
+        assert set(spellings) == {name}
+
+
+def test_version():
+    assert fishermask("--version").stdout == f"{__version__}\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["nothing"], ["serve", "--port"], ["status", "x"]])
-def test_wrong_arguments(arguments, capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main(arguments)
-    assert "usage: fishermask" in capsys.readouterr().err
+def test_wrong_arguments(arguments):
+    ended = fishermask(*arguments)
+    assert ended.exit_code == 2
+    assert "Usage: fishermask" in ended.stderr
+    assert ended.stdout == ""
 
 
-def test_status_of_nothing(store, capsys):
-    assert main(["status"]) == 0
-    assert json.loads(capsys.readouterr().out) == []
-    assert main(["status", "7"]) == 1
-    assert "project 7" in capsys.readouterr().err
+def test_the_demo_reads_its_own_options(tmp_path):
+    ended = fishermask("demo", "--label-studio", tmp_path / "none", "--pace", "2")
+    assert ended.exit_code == 1
+    assert f"There is no Label Studio at {tmp_path / 'none'}" in ended.stderr
 
 
-def test_status_of_a_project(store, project, capsys):
+def test_status_of_nothing(store):
+    ended = fishermask("status")
+    assert (ended.exit_code, json.loads(ended.stdout)) == (0, [])
+    ended = fishermask("status", 7)
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr == "fishermask: project 7 is not connected.\n"
+
+
+def test_status_of_a_project(store, project):
     publish_round(store, project, [2, 1])
-    assert main(["status", "7"]) == 0
-    assert json.loads(capsys.readouterr().out)["queue"]["task_ids"] == [2, 1]
+    ended = fishermask("status", 7)
+    assert ended.exit_code == 0
+    assert json.loads(ended.stdout)["queue"]["task_ids"] == [2, 1]
+
+
+@pytest.mark.parametrize("command", ["status", "doctor", "--help"])
+def test_a_reader_that_has_seen_enough_ends_it_quietly(settings, command):
+    with subprocess.Popen(
+        [sys.executable, "-m", "fishermask_backend.cli", command],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as program:
+        program.stdout.close()
+        assert program.stderr.read() == b""
+
+
+def test_connecting_needs_an_address(settings):
+    ended = fishermask("connect", "--project", 7)
+    assert ended.exit_code == 2
+    assert ended.stderr == "fishermask: name the backend's address: --url or BACKEND_URL.\n"
 
 
 @pytest.mark.parametrize("command", ["serve", "worker"])

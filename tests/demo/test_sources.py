@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from fishermask_backend.demo import DemoError
 from fishermask_backend.demo.sources import (
@@ -86,8 +87,11 @@ def test_a_download_that_hangs_is_given_up(tmp_path: Path):
     assert not download_fashion_mnist(tmp_path, seconds=0.01)
 
 
-def test_digits_need_nothing_but_scikit_learn():
-    found = digits_source()
-    assert len(found.labels) == 1797
+def test_digits_are_those_of_scikit_learn():
+    found, digits = digits_source(), load_digits()
+    assert found.classes == [str(name) for name in digits.target_names]
+    assert found.labels == digits.target.tolist()
     assert found.picture(0).size == (8, 8)
-    assert max(found.picture(0).tobytes()) > 200
+    for index in (0, 1000, 1796):
+        expected = np.round(digits.images[index] * (255 / 16))
+        assert np.array_equal(np.asarray(found.picture(index)), expected)

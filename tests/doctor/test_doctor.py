@@ -12,7 +12,6 @@ import torch
 from werkzeug.serving import make_server
 
 from fishermask_backend.app import create_app
-from fishermask_backend.cli import main
 from fishermask_backend.doctor import examine
 from fishermask_backend.doctor.findings import failed, ok
 from fishermask_backend.doctor.machine import check_machine, check_processes
@@ -21,6 +20,7 @@ from fishermask_backend.lifeline import Lifeline
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import Store, projects
 from fishermask_backend.tokens import TokenBox
+from tests.commands import fishermask
 
 
 @pytest.fixture
@@ -185,15 +185,17 @@ def test_key(with_settings, store):
     assert "0123456789abcdef" not in str(line)
 
 
-def test_command(with_settings, capsys):
+def test_command(with_settings):
     Store(with_settings().database).close()
-    assert main(["doctor"]) == 1
-    lines = capsys.readouterr().out.splitlines()
+    ended = fishermask("doctor")
+    assert ended.exit_code == 1
+    lines = ended.stdout.splitlines()
     assert lines[0] == "ok       settings: valid, of the environment"
     assert lines[1].startswith("ok       MODEL_DIR: ")
     assert lines[-1].startswith(
         "FAILED   Label Studio: http://127.0.0.1:9: Label Studio did not answer"
     )
-    assert main(["doctor", "--json"]) == 1
-    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    ended = fishermask("doctor", "--json")
+    assert ended.exit_code == 1
+    last = json.loads(ended.stdout.splitlines()[-1])
     assert (last["level"], last["what"]) == ("FAILED", "Label Studio")

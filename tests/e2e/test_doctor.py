@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fishermask_backend.cli import main
 from fishermask_backend.demo.server import LabelStudioServer
 from fishermask_backend.model import open_store
 from fishermask_backend.settings import Settings, load_settings
+from tests.commands import fishermask
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person
 from tests.e2e.projects import MakeProject, Project
@@ -35,7 +35,7 @@ def connected(project: Project, backend: Backend) -> Project:
 
 
 @pytest.fixture
-def doctor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Doctor]:
+def doctor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Doctor]:
     """Runs it where a backend runs: exit code, and what was found by what was looked at."""
 
     def run(backend: Backend, *arguments: object, **settings: str) -> tuple[int, Lines]:
@@ -46,14 +46,14 @@ def doctor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
             monkeypatch.setenv(name, value)
         load_settings.cache_clear()
         open_store.cache_clear()
-        code = main(["doctor", "--json", *map(str, arguments)])
-        told = capsys.readouterr().out
+        ended = fishermask("doctor", "--json", *arguments)
+        told = ended.stdout
         assert "s3cr3t" not in told
         assert load_settings().label_studio_api_key not in told
         lines: Lines = {}
         for line in map(json.loads, told.splitlines()):
             lines.setdefault(line["what"], []).append(line)
-        return code, lines
+        return ended.exit_code, lines
 
     yield run
     load_settings.cache_clear()

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fishermask_backend.cli import main
 from fishermask_backend.export import ExportImpossible, export
 from fishermask_backend.inputs import RowStore
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import Store, pool
+from tests.commands import fishermask
 from tests.conftest import FIRST, publish_round
 from tests.store.stored import annotation
 
@@ -23,11 +23,12 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def exported(first_release, tmp_path, capsys):
+def exported(first_release, tmp_path):
     """The folder that the command writes for a round of the first release."""
     folder = tmp_path / "out"
-    assert main(["export", "--project", "7", "--output", str(folder)]) == 0
-    assert "classifier.safetensors" in capsys.readouterr().out
+    ended = fishermask("export", "--project", 7, "--output", folder)
+    assert ended.exit_code == 0
+    assert "classifier.safetensors" in ended.stdout
     return folder
 
 
@@ -120,9 +121,7 @@ def test_round_without_a_classifier_says_why(store, project, settings, tmp_path)
 
 
 @pytest.mark.parametrize("wrong", ["backbone", "file"])
-def test_classifier_that_cannot_be_loaded_is_named(
-    first_release, tmp_path, monkeypatch, capsys, wrong
-):
+def test_classifier_that_cannot_be_loaded_is_named(first_release, tmp_path, monkeypatch, wrong):
     if wrong == "backbone":
         monkeypatch.setenv("IMAGE_SIZE", "32")
         load_settings.cache_clear()
@@ -130,8 +129,9 @@ def test_classifier_that_cannot_be_loaded_is_named(
     else:
         (first_release.model_dir / "projects/1/round-1.safetensors").unlink()
         named = "round-1.safetensors cannot be read"
-    assert main(["export", "--project", "7", "--output", str(tmp_path / "out")]) == 1
-    assert named in capsys.readouterr().err
+    ended = fishermask("export", "--project", 7, "--output", tmp_path / "out")
+    assert ended.exit_code == 1
+    assert named in ended.stderr
     assert not (tmp_path / "out" / "classifier.safetensors").exists()
 
 
