@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -62,12 +61,10 @@ def _binary_cross_entropy(targets: Tensor, num_classes: int) -> Loss:
     return functional.binary_cross_entropy_with_logits
 
 
-OBJECTIVES: Mapping[Likelihood, Objective] = MappingProxyType(
-    {
-        "categorical": Objective(_one_class, _balanced_cross_entropy),
-        "bernoulli": Objective(_each_class, _binary_cross_entropy),
-    }
-)
+OBJECTIVES: dict[Likelihood, Objective] = {
+    "categorical": Objective(_one_class, _balanced_cross_entropy),
+    "bernoulli": Objective(_each_class, _binary_cross_entropy),
+}
 
 # More steps or other rates label no better: docs/training.md.
 HEAD = Schedule(steps=150, batch=1024, learning_rate=1e-3)

@@ -1,10 +1,8 @@
 """Where a pool's factors are put, as FACTORS says."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -43,14 +41,12 @@ class Storage:
         return out
 
 
-STORAGES: Mapping[str, Storage] = MappingProxyType(
-    {
-        "float32": Storage(torch.float32, memory=4, roomier="bfloat16"),
-        "bfloat16": Storage(
-            torch.bfloat16, memory=2, rounding="rounded to 3 digits, in memory", roomier="disk"
-        ),
-        "disk": Storage(
-            torch.bfloat16, memory=0, rounding="rounded to 3 digits, in a file in MODEL_DIR"
-        ),
-    }
-)
+STORAGES: dict[str, Storage] = {
+    "float32": Storage(torch.float32, memory=4, roomier="bfloat16"),
+    "bfloat16": Storage(
+        torch.bfloat16, memory=2, rounding="rounded to 3 digits, in memory", roomier="disk"
+    ),
+    "disk": Storage(
+        torch.bfloat16, memory=0, rounding="rounded to 3 digits, in a file in MODEL_DIR"
+    ),
+}

@@ -6,9 +6,7 @@ vectors with Σ ssᵀ = M give rows V with VᵀV = F. What depends on how labels
 in one object per likelihood.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal, Protocol
 
 import torch
@@ -90,9 +88,7 @@ class Bernoulli:
 
 
 CATEGORICAL, BERNOULLI = Categorical(), Bernoulli()
-LIKELIHOODS: Mapping[Likelihood, LabelModel] = MappingProxyType(
-    {"categorical": CATEGORICAL, "bernoulli": BERNOULLI}
-)
+LIKELIHOODS: dict[Likelihood, LabelModel] = {"categorical": CATEGORICAL, "bernoulli": BERNOULLI}
 
 
 def label_model(likelihood: Likelihood) -> LabelModel:

@@ -1,4 +1,4 @@
-"""FisherMask (arXiv 2411.05752): the batch that tells most of the pool, over the weights that matter."""
+"""FisherMask (arXiv 2411.05752): the batch that tells most about the pool, over what matters in it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,13 +13,14 @@ from fishermask_backend.ordering import Lap, Order, evenly_spaced, ranked
 from fishermask_backend.recipe import FactorRecipe
 from fishermask_backend.settings import Settings
 from fishermask_backend.strategies.fisher_scorer import FisherScorer
+from fishermask_backend.strategies.strategy import Strategy
 from fishermask_backend.trained import Trained
 
 CHUNK = 1024  # images scored at a time outside the selection
 
 
 @dataclass(frozen=True)
-class FisherMask:
+class FisherMask(Strategy):
     """The queue is picked greedily whole, so that its margin holds no near-duplicates of its batch.
 
     Attributes:

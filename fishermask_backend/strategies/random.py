@@ -10,20 +10,16 @@ from torch import Tensor, nn
 
 from fishermask_backend.ordering import Lap, Order
 from fishermask_backend.settings import Settings
+from fishermask_backend.strategies.strategy import Strategy
 from fishermask_backend.tensors import save_tensors
 from fishermask_backend.trained import Trained
 
 
 @dataclass(frozen=True)
-class Random:
+class Random(Strategy):
     """The order depends on the images and SEED alone: one shuffle, from round to round the same."""
 
     name: str = "random"
-
-    @property
-    def stage(self) -> str:
-        """What the status shows."""
-        return "choosing images"
 
     def order(self, trained: Trained, settings: Settings, lap: Lap) -> Order:
         """Order a pool at random."""

@@ -11,6 +11,7 @@ from fishermask_backend.classifier import probabilities
 from fishermask_backend.labeling import Likelihood
 from fishermask_backend.ordering import Lap, Order
 from fishermask_backend.settings import Settings
+from fishermask_backend.strategies.strategy import Strategy
 from fishermask_backend.tensors import save_tensors
 from fishermask_backend.trained import Trained
 
@@ -18,7 +19,7 @@ Measures = Mapping[Likelihood, Callable[[Tensor], Tensor]]  # (N, C) probabiliti
 
 
 @dataclass(frozen=True)
-class Uncertainty:
+class Uncertainty(Strategy):
     """Order a pool by how unsure the classifier is.
 
     Attributes:
@@ -28,11 +29,6 @@ class Uncertainty:
 
     name: str
     measures: Measures
-
-    @property
-    def stage(self) -> str:
-        """What the status shows."""
-        return "choosing images"
 
     def order(self, trained: Trained, settings: Settings, lap: Lap) -> Order:
         """Order a pool, the image that the classifier is least sure of first."""

@@ -166,5 +166,5 @@ def by_entropy(model: nn.Module, rows: Tensor, known: Tensor, K: int) -> Tensor:
 def train(backbone: Backbone, rows: Tensor, labels: Tensor, known: Tensor) -> nn.Module:
     return fit_classifier(
         backbone, rows[known], labels[known], num_classes=10, likelihood="categorical",
-        pool_rows=rows, seed=0, device=torch.device("cpu"),
+        pool_rows=rows, seed=0,
     )  # fmt: skip
