@@ -1,6 +1,6 @@
-"""Training, predicting with, storing and sizing the classifier of one project."""
+"""Training, predicting with and storing the classifier of one project."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fishermask_backend.backbones import Backbone
+from fishermask_backend.fisher.likelihood import LIKELIHOODS
 from fishermask_backend.labeling import Likelihood
 from fishermask_backend.tensors import TensorsUnusable, load_tensors, save_tensors
 
 Progress = Callable[[int, int], None]
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,64 @@ class Schedule:
     weight_decay: float = 0.01
 
 
+@dataclass(frozen=True)
+class Objective:
+    """How the classes of a likelihood are learnt.
+
+    Attributes:
+        target: From the classes that an image is labelled with, of all, to a row of the targets.
+        loss: From targets and C to a mean negative log-likelihood, of logits (n, C) and targets.
+    """
+
+    target: Callable[[Collection[str], Sequence[str]], Tensor]
+    loss: Callable[[Tensor, int], Loss]
+
+
+def _one_class(named: Collection[str], classes: Sequence[str]) -> Tensor:
+    (name,) = named
+    return torch.tensor(classes.index(name))
+
+
+def _each_class(named: Collection[str], classes: Sequence[str]) -> Tensor:
+    return torch.tensor([float(name in named) for name in classes])
+
+
+def _balanced_cross_entropy(targets: Tensor, num_classes: int) -> Loss:
+    """Every class seen has the same total weight, however few its labels are (docs/training.md)."""
+    counts = torch.bincount(targets, minlength=num_classes)
+    weight = torch.where(counts > 0, len(targets) / counts.clamp_min(1), 0.0)
+    return lambda logits, classes: functional.cross_entropy(logits, classes, weight=weight)
+
+
+def _binary_cross_entropy(targets: Tensor, num_classes: int) -> Loss:
+    return functional.binary_cross_entropy_with_logits
+
+
+OBJECTIVES: dict[Likelihood, Objective] = {
+    "categorical": Objective(_one_class, _balanced_cross_entropy),
+    "bernoulli": Objective(_each_class, _binary_cross_entropy),
+}
+
 # More steps or other rates label no better: docs/training.md.
 HEAD = Schedule(steps=150, batch=1024, learning_rate=1e-3)
 FINE_TUNING = Schedule(steps=100, batch=32, learning_rate=3e-4)
 FROM_SCRATCH = Schedule(steps=150, batch=64, learning_rate=1e-3)
+
+
+def as_targets(
+    labels: Iterable[Collection[str]], classes: Sequence[str], likelihood: Likelihood
+) -> Tensor:
+    """Return what `fit_classifier` learns.
+
+    Args:
+        labels: The classes that each image is labelled with.
+        classes: All C.
+        likelihood: See `fit_classifier`.
+
+    Returns:
+        Classes (L,) int64, or for «bernoulli» 0/1 of each class (L, C).
+    """
+    return torch.stack([OBJECTIVES[likelihood].target(named, classes) for named in labels])
 
 
 def fit_classifier(
@@ -41,7 +97,6 @@ def fit_classifier(
     likelihood: Likelihood,
     pool_rows: Tensor,
     seed: int,
-    device: torch.device,
     on_progress: Progress | None = None,
 ) -> nn.Module:
     """Train a network on the labelled rows, from the same start each time.
@@ -53,20 +108,20 @@ def fit_classifier(
     Args:
         backbone: Whose rows these are.
         rows: Labelled rows (L, *row_shape), L ≥ 1.
-        targets: Classes (L,) int64, or for `bernoulli` 0/1 of each class (L, C).
+        targets: What they are labelled as, by `as_targets`.
         num_classes: C.
-        likelihood: `categorical`: one class an image (softmax); `bernoulli`: independent sigmoids.
+        likelihood: «categorical»: one class an image (softmax); «bernoulli»: independent sigmoids.
         pool_rows: Rows of the whole pool (N, *row_shape), which set the network's standardisation.
         seed: Of initial weights, batches and dropout.
-        device: Where to train.
         on_progress: Called with steps done and steps in all.
 
     Returns:
         The network, in eval mode.
     """
     schedule = HEAD if backbone.frozen else FROM_SCRATCH if backbone.untrained else FINE_TUNING
+    device = backbone.device
     rows, targets = rows.to(device), targets.to(device)
-    loss = _balanced_loss(targets, num_classes, likelihood)
+    loss = OBJECTIVES[likelihood].loss(targets, num_classes)
     with _seeded(seed, device):
         model = backbone.network(num_classes, pool_rows).to(device)
         for module in model.modules():
@@ -105,17 +160,6 @@ def _batches(count: int, schedule: Schedule) -> Iterator[Tensor]:
         left = left[size:]
 
 
-def _balanced_loss(
-    targets: Tensor, num_classes: int, likelihood: Likelihood
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """Mean negative log-likelihood in which every class seen has the same total weight."""
-    if likelihood == "bernoulli":
-        return functional.binary_cross_entropy_with_logits
-    counts = torch.bincount(targets, minlength=num_classes)
-    weight = torch.where(counts > 0, len(targets) / counts.clamp_min(1), 0.0)
-    return lambda logits, classes: functional.cross_entropy(logits, classes, weight=weight)
-
-
 def probabilities(
     model: nn.Module, rows: Tensor, likelihood: Likelihood, *, batch_size: int = 256
 ) -> Tensor:
@@ -128,14 +172,14 @@ def probabilities(
         batch_size: Rows computed at a time.
 
     Returns:
-        (N, C) float32 on the CPU: each row sums to 1 for `categorical`, each entry is in [0, 1] for
-        `bernoulli`.
+        (N, C) float32 on the CPU: each row sums to 1 for «categorical», each entry is in [0, 1] for
+        «bernoulli».
     """
     device = next(model.parameters()).device
     with torch.inference_mode():
         batches = (rows[i : i + batch_size] for i in range(0, max(len(rows), 1), batch_size))
         logits = torch.cat([model(batch.to(device)).cpu() for batch in batches])
-    return logits.sigmoid() if likelihood == "bernoulli" else logits.softmax(1)
+    return LIKELIHOODS[likelihood].probabilities(logits)
 
 
 def save_classifier(path: Path, model: nn.Module, metadata: Mapping[str, str]) -> None:
@@ -174,23 +218,3 @@ def load_classifier(path: Path, backbone: Backbone) -> nn.Module:
             "the next round writes a new one."
         ) from error
     return model.eval()
-
-
-def round_memory(
-    images: int, num_classes: int, mask_size: int, row_bytes: int, *, factor_bytes: int = 4
-) -> int:
-    """Estimate the bytes that a round needs at its peak.
-
-    N·(2·row + b·C·d + 40·C²) + 56·d² + 1 GiB: the rows of the pool and of the candidates; the
-    factors V (N, C, d); the two C×C matrices that the selection keeps of each image, the three
-    that its gain takes, and seven d×d ones; the libraries and chunks in work.
-
-    Args:
-        images: N, candidates and labelled.
-        num_classes: C.
-        mask_size: d, the last layer included.
-        row_bytes: Bytes of one row.
-        factor_bytes: b, bytes of an entry of V: 4 in float32, 0 where V lies on the disk.
-    """
-    factors = factor_bytes * num_classes * mask_size + 40 * num_classes**2
-    return images * (2 * row_bytes + factors) + 56 * mask_size**2 + 2**30

@@ -9,6 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fishermask_backend.ordering import Order, evenly_spaced
+from fishermask_backend.settings import Settings
+
 SAMPLE = 4000  # images of a larger pool that are looked at; their distances fill 64 MB
 FURTHEST = 2.0  # between vectors of length 1
 THUMBNAIL = 8  # pixels square, what stands for features where pixels are all there is
@@ -28,8 +31,8 @@ def cold_start_features(rows: Tensor) -> Tensor:
     return features - features.mean(0)
 
 
-def cluster_typical(features: Tensor, count: int, *, seed: int) -> Tensor:
-    """Images that together are typical of the pool, the most telling first.
+def representatives(features: Tensor, count: int, *, seed: int) -> Tensor:
+    """Return images that together represent the pool, the most telling first (facility location).
 
     Greedy k-medoids over L2-normalised features x: after the picks S, the next one is
 
@@ -56,6 +59,21 @@ def cluster_typical(features: Tensor, count: int, *, seed: int) -> Tensor:
     return typical_order(features, picks, seed=seed)[:count]
 
 
+def first_order(rows: Tensor, servable: Tensor, settings: Settings) -> Order:
+    """Order a pool of which nothing is learnt yet.
+
+    Args:
+        rows: (N, ...) the pool.
+        servable: (N,) bool, images that Label Studio would still serve.
+        settings: The queue's size, and the seed.
+    """
+    features = cold_start_features(rows[servable])
+    first = representatives(features, settings.queue_size, seed=settings.seed)
+    ranking = servable.nonzero().flatten()[typical_order(features, first)]
+    scores = evenly_spaced(ranking, len(rows), settings.queue_size)
+    return Order(scores, torch.zeros_like(scores))
+
+
 def typical_order(features: Tensor, first: Tensor, *, seed: int = 0) -> Tensor:
     """Every image's place: `first`, then the others at random, those without features last.
 
@@ -64,7 +82,7 @@ def typical_order(features: Tensor, first: Tensor, *, seed: int = 0) -> Tensor:
 
     Args:
         features: (N, F).
-        first: Indices that lead, such as `cluster_typical`'s.
+        first: Indices that lead, such as `representatives`'s.
         seed: Of the order of the others.
 
     Returns:

@@ -21,22 +21,19 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
 
 from fishermask_backend.acquisition import Acquisition, acquire
 from fishermask_backend.backbones import Backbone
-from fishermask_backend.classifier import load_classifier, save_classifier
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.fisher import PoolScorer, Selection, Shards
 from fishermask_backend.locks import locked
 from fishermask_backend.logs import configure
 from fishermask_backend.priority import lower_session
-from fishermask_backend.recipe import FactorRecipe
 from fishermask_backend.settings import Settings, load_settings
 from fishermask_backend.tensors import load_tensors, save_tensors
+from fishermask_backend.trained import Trained
 
 log = logging.getLogger(__name__)
 
@@ -51,16 +48,7 @@ class ProcessesFailed(FisherMaskError):
     """One of the processes of a round's Fisher computation has died; the round is tried again."""
 
 
-def acquire_in_processes(
-    model: nn.Module,
-    backbone: Backbone,
-    rows: Tensor,
-    probs: Tensor,
-    labelled: Tensor,
-    servable: Tensor,
-    recipe: FactorRecipe,
-    settings: Settings,
-) -> Acquisition:
+def acquire_in_processes(trained: Trained, settings: Settings) -> Acquisition:
     """Do what `acquire` does, in `FISHER_PROCESSES` processes.
 
     Raises:
@@ -72,31 +60,9 @@ def acquire_in_processes(
         tempfile.TemporaryDirectory(prefix=PREFIX, dir=settings.model_dir) as name,
         locked(Path(name), wait=False) as folder,
     ):
-        write_job(folder, model, backbone, rows, probs, labelled, servable, recipe)
+        trained.save(folder)
         _run(folder, settings)
         return read_found(folder)
-
-
-def write_job(
-    folder: Path,
-    model: nn.Module,
-    backbone: Backbone,
-    rows: Tensor,
-    probs: Tensor,
-    labelled: Tensor,
-    servable: Tensor,
-    recipe: FactorRecipe,
-) -> None:
-    """Write what the processes read: the arguments of `acquire`.
-
-    Raises:
-        OSError: There is no room for a copy of the rows.
-    """
-    np.save(folder / "rows.npy", rows.numpy())
-    metadata = {"backbone": backbone.key, "num_classes": str(probs.shape[1])}
-    save_classifier(folder / "classifier.safetensors", model, metadata)
-    pool = {"probs": probs.cpu(), "labelled": labelled.cpu(), "servable": servable.cpu()}
-    save_tensors(folder / "pool.safetensors", pool, recipe.to_metadata())
 
 
 def read_found(folder: Path) -> Acquisition:
@@ -127,6 +93,7 @@ def _run(folder: Path, settings: Settings) -> None:
     importable = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
     env = {
         "PYTHONPATH": os.pathsep.join(path for path in importable if path),
+        "MASK_INNER": str(settings.mask_inner),  # a strategy may have its own
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // count)),
         "GLOO_SOCKET_IFNAME": "lo",  # on one machine nothing needs to be reachable from outside
         "NCCL_SOCKET_IFNAME": "lo",
@@ -171,18 +138,8 @@ def main(folder: Path) -> None:
         world_size=world,
     )
     log.info("process %d of %d computes on %s", rank + 1, dist.get_world_size(), device)
-    backbone = Backbone.of(settings, device)
-    pool, metadata = load_tensors(folder / "pool.safetensors")
-    found = acquire(
-        load_classifier(folder / "classifier.safetensors", backbone).to(device),
-        torch.from_numpy(np.load(folder / "rows.npy", mmap_mode="c")),
-        pool["probs"],
-        pool["labelled"],
-        pool["servable"],
-        FactorRecipe.from_metadata(metadata),
-        settings,
-        shards=Shards(dist.group.WORLD),
-    )
+    trained = Trained.load(folder, Backbone.of(settings, device))
+    found = acquire(trained, settings, shards=Shards(dist.group.WORLD))
     if rank == 0:
         _write(folder / FOUND, found)
     dist.barrier()

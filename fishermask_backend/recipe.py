@@ -1,13 +1,12 @@
 """How a round makes its factors: exactly, or by the approximations that the settings name."""
 
 import json
-import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-import torch
 from torch import Tensor, nn
 
-from fishermask_backend.fisher import factors_on_disk, masked_factors
+from fishermask_backend.fisher import masked_factors
 from fishermask_backend.fisher.likelihood import Weighting
 from fishermask_backend.labeling import LabelSpec, Likelihood
 from fishermask_backend.settings import Settings
@@ -45,7 +44,7 @@ class FactorRecipe:
         )
 
     @classmethod
-    def from_metadata(cls, metadata: dict[str, str]) -> "FactorRecipe":
+    def from_metadata(cls, metadata: Mapping[str, str]) -> "FactorRecipe":
         """Read what `to_metadata` wrote.
 
         Raises:
@@ -82,25 +81,3 @@ class FactorRecipe:
             seed=self.seed,
             out=out,
         )
-
-
-def pool_factors(
-    model: nn.Module, rows: Tensor, mask: Tensor, classes: int, recipe: FactorRecipe,
-    settings: Settings,
-) -> Tensor:  # fmt: skip
-    """Return a pool's V (N, C, d), on the network's device, or as FACTORS says on the disk.
-
-    The rows stay where they are: a GPU sees a chunk of them at a time.
-
-    Raises:
-        OSError: FACTORS=disk, and MODEL_DIR has no room for them.
-    """
-    shape = (len(rows), *recipe.shape(classes, len(mask)))
-    if settings.factors != "disk":
-        dtype, device = getattr(torch, settings.factors), next(model.parameters()).device
-        return recipe.factors(model, rows, mask, torch.empty(shape, dtype=dtype, device=device))
-    settings.model_dir.mkdir(parents=True, exist_ok=True)
-    path = settings.model_dir / f"factors.{os.getpid()}.tmp"
-    out = factors_on_disk(path, shape, torch.bfloat16)
-    path.unlink()  # the mapping stays; nothing is left behind however the process ends
-    return recipe.factors(model, rows, mask, out)

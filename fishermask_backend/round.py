@@ -1,64 +1,96 @@
-"""One active-learning round, top to bottom: train, diagonal, mask, factors, select, store.
+"""One active-learning round, top to bottom: read, train, choose, store.
 
-Formulas and names are those of `fisher/`; publishing what a round decided is `publishing.py`.
+`decide` is what a paper on active learning calls a round. The choice itself, by default diagonal, mask,
+factors, selection and order, is `strategies/`; publishing what a round decided is `publishing.py`.
 """
 
 import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from fishermask_backend.acquisition import acquire
 from fishermask_backend.backbones import Backbone
-from fishermask_backend.classifier import fit_classifier, probabilities, save_classifier
-from fishermask_backend.cold_start import (
-    cluster_typical,
-    cold_start_features,
-    typical_order,
+from fishermask_backend.classifier import (
+    as_targets,
+    fit_classifier,
+    probabilities,
+    save_classifier,
 )
-from fishermask_backend.fisher_job import acquire_in_processes
+from fishermask_backend.cold_start import first_order
 from fishermask_backend.inputs import RowStore
-from fishermask_backend.labeling import LabelSpec
-from fishermask_backend.ordering import Order, fisher_order, placed
+from fishermask_backend.labeling import LabelSpec, classes_of
+from fishermask_backend.ordering import Order
 from fishermask_backend.recipe import FactorRecipe
 from fishermask_backend.store import pool, projects, rounds, validation
 from fishermask_backend.store.rounds import Scored
-from fishermask_backend.store.schema import Round, Task
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.store.schema import COLD_START, Project, Round, Task
+from fishermask_backend.strategies import STRATEGIES
+from fishermask_backend.trained import Trained
+from fishermask_backend.workspace import Stopwatch, Workspace
 
 log = logging.getLogger(__name__)
 
 STORED_AT_ONCE = 2000  # scores, which takes some hundredths of a second
+CLUSTER = "cluster"  # the stage of a cold start
+OWN_STAGES = {"read", "train", "save", CLUSTER}  # the others are the strategy's
 
 
-@dataclass
-class Stopwatch:
-    """Seconds each stage of a project's round took; a line in the log for each."""
+@dataclass(frozen=True)
+class Pool:
+    """The embedded tasks of a project, as they were when the round began.
 
-    project: str
-    round: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
-    _last: float = field(default_factory=time.monotonic)
+    Attributes:
+        tasks: N, by id.
+        rows: (N, ...) theirs.
+        servable: (N,) bool, those that Label Studio would still serve.
+    """
 
-    def lap(self, stage: str) -> None:
-        """End a stage."""
-        now = time.monotonic()
-        took = self.seconds[stage] = round(now - self._last, 3)
-        self._last = now
-        fields = {"round": self.round, "stage": stage, "seconds": took}
-        log.info("%s: round %s: %s took %.1f s", self.project, *fields.values(), extra=fields)
+    tasks: Sequence[Task]
+    rows: Tensor
+    servable: Tensor
+
+    @property
+    def answers(self) -> dict[int, str]:
+        """The labelled tasks and what they are labelled with, as it is stored."""
+        return {task.task_id: task.answer for task in self.tasks if task.answer is not None}
+
+    @property
+    def labelled(self) -> Tensor:
+        """(N,) bool."""
+        return torch.tensor([task.answer is not None for task in self.tasks])
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a round has found out.
+
+    Attributes:
+        acquisition: The strategy, or COLD_START.
+        order: Of the pool.
+        model: The classifier; None after a cold start.
+        probs: (N, C) its class probabilities of the pool.
+    """
+
+    acquisition: str
+    order: Order
+    model: nn.Module | None = None
+    probs: Tensor | None = None
+
+    def scored(self, tasks: Sequence[Task]) -> list[Scored]:
+        """Return what is stored of each task."""
+        scores, gains = self.order.scores.tolist(), self.order.gains.tolist()
+        probs = [None] * len(tasks) if self.probs is None else self.probs.cpu().numpy()
+        rows = zip(tasks, scores, gains, probs, strict=True)
+        return [Scored(task.task_id, score, gain, p) for task, score, gain, p in rows]
 
 
 def run_round(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> Round:
     """Compute a round over the images embedded so far, and store it.
-
-    Fewer than two different answers teach nothing: then the order is the cold start's.
 
     Args:
         work: The step's surroundings.
@@ -69,161 +101,137 @@ def run_round(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowS
     Returns:
         The stored round.
     """
-    started_at = time.time()
-    watch = Stopwatch(work.name)
-    project = work.project()
-    published = work.studio.model_versions(project.studio_id)
-    with work.begin() as session:
-        rounds.drop_unfinished(session, work.project_id)
-    with work.store.read() as session:  # nothing that is told waits for a large pool
-        tasks = pool.embedded(session, work.project_id)
-        number = watch.round = rounds.next_number(session, work.project_id, published)
-    rows = torch.from_numpy(inputs.read([task.row for task in tasks if task.row is not None]))
+    started_at, watch, project = time.time(), Stopwatch(work.name), work.project()
+    watch.round = _next_number(work, project)
+    images = _read(work, project, inputs)
     watch.lap("read")
-    answers = {t.task_id: t.answer for t in tasks if t.answer is not None}
-    learnt = len(set(answers.values())) >= 2
-    made = Round(
+    found = decide(work, spec, backbone, images, watch)
+    for note in found.order.notes:
+        log.info("%s: round %s: %s", work.name, watch.round, note)
+    weights, scorer = _save(work, spec, backbone, found, watch)
+    new = Round(
         project_id=work.project_id,
-        number=number,
-        acquisition="fishermask" if learnt else "cold start",
-        state="storing",
-        labels=len(answers),
-        pool=len(tasks),
+        number=watch.round,
+        acquisition=found.acquisition,
+        labels=len(images.answers),
+        pool=len(images.tasks),
         classes=list(spec.classes),
         likelihood=spec.likelihood,
         inputs_key=backbone.key,
+        weights=weights,
+        scorer=scorer,
         triggered_at=max(project.last_event_at, project.registered_at),
         started_at=started_at,
-        notes=[],
+        computed_at=time.time(),
+        seconds=watch.seconds,
+        notes=list(found.order.notes),
     )
-    if learnt:
-        scores = _learn(work, spec, backbone, tasks, rows, made, watch)
-    else:
-        scores = _cold_start(work, tasks, rows)
-        watch.lap("cluster")
-    made.computed_at, made.seconds = time.time(), watch.seconds
-    _store(work, made, scores)
-    with work.begin() as session:
-        before = rounds.latest(session, work.project_id)
-        if before is not None:
-            before.checked, before.agreed = validation.check(session, before)
-        rounds.finish_round(session, made.id)
-        pool.note_trained(session, work.project_id, answers)
-        row = projects.get(session, work.project_id)
-        if row.train_asked_at <= work.began:  # asked for meanwhile: one more round
-            row.train_asked_at = 0.0
-    made.state = "computed"
-    log.info(
-        "%s: round %s (%s) on %s labels, %s images took %.1f s",
-        work.name, number, made.acquisition, made.labels, made.pool, sum(watch.seconds.values()),
-    )  # fmt: skip
-    return made
+    return _store(work, new, found.scored(images.tasks), images.answers)
 
 
-def _store(work: Workspace, made: Round, scores: Sequence[Scored]) -> None:
-    """Store a round a part at a time: the web process must not wait for a large pool's scores."""
-    with work.begin() as session:
-        rounds.open_round(session, made)
-    for start in range(0, len(scores), STORED_AT_ONCE):
-        with work.begin() as session:
-            rounds.put_scores(session, made.id, scores[start : start + STORED_AT_ONCE])
+def decide(
+    work: Workspace, spec: LabelSpec, backbone: Backbone, images: Pool, watch: Stopwatch
+) -> Decision:
+    """Train on what is labelled, and order the pool by what was learnt.
 
-
-def _learn(
-    work: Workspace,
-    spec: LabelSpec,
-    backbone: Backbone,
-    tasks: Sequence[Task],
-    rows: Tensor,
-    made: Round,
-    watch: Stopwatch,
-) -> list[Scored]:
-    settings, classes = work.settings, len(spec.classes)
-    labelled = torch.tensor([task.answer is not None for task in tasks])
-    targets = torch.stack([_target(task.answer, spec) for task in tasks if task.answer is not None])
+    Fewer than two different answers teach nothing: then the order is the cold start's.
+    """
+    settings, size, answers = work.settings, len(images.tasks), images.answers.values()
+    if len(set(answers)) < 2:
+        work.progress("clustering", 0, size, expected=_as_last_time(work, size, learnt=False))
+        order = first_order(images.rows, images.servable, settings)
+        watch.lap(CLUSTER)
+        return Decision(COLD_START, order)
     model = fit_classifier(
         backbone,
-        rows[labelled],
-        targets,
-        num_classes=classes,
+        images.rows[images.labelled],
+        as_targets(map(classes_of, answers), spec.classes, spec.likelihood),
+        num_classes=len(spec.classes),
         likelihood=spec.likelihood,
-        pool_rows=rows,
+        pool_rows=images.rows,
         seed=settings.seed,
-        device=backbone.device,
-        on_progress=lambda done, total: work.progress("training", done, total),
+        on_progress=partial(work.progress, "training"),
     )
-    probs = probabilities(model, rows, spec.likelihood)
+    probs = probabilities(model, images.rows, spec.likelihood)
     watch.lap("train")
-    expected = _as_last_time(work, ("mask", "select", "order"), len(tasks))
-    work.progress("Fisher information", 0, len(tasks), expected=expected)
-    recipe = FactorRecipe.of(settings, spec)
-    servable = _servable(work, tasks)
-    if settings.fisher_processes > 1:
-        found = acquire_in_processes(
-            model, backbone, rows, probs, labelled, servable, recipe, settings
-        )
-        watch.lap("select")
-    else:
-        found = acquire(model, rows, probs, labelled, servable, recipe, settings, lap=watch.lap)
-    order = fisher_order(found, model, rows, servable, recipe, settings.queue_size)
-    made.notes = order.notes
-    for note in made.notes:
-        log.info("%s: round %s: %s", work.name, made.number, note)
-    watch.lap("order")
+    strategy, recipe = STRATEGIES[settings.strategy], FactorRecipe.of(settings, spec)
+    work.progress(strategy.stage, 0, size, expected=_as_last_time(work, size, learnt=True))
+    trained = Trained(
+        model, backbone.key, images.rows, probs, images.labelled, images.servable, recipe
+    )
+    order = strategy.order(trained, settings, watch.lap)
+    return Decision(strategy.name, order, model, probs)
+
+
+def _next_number(work: Workspace, project: Project) -> int:
+    published = work.studio.model_versions(project.studio_id)
+    with work.begin() as session:
+        rounds.drop_unfinished(session, work.project_id)
+    with work.store.read() as session:
+        return rounds.next_number(session, work.project_id, published)
+
+
+def _read(work: Workspace, project: Project, inputs: RowStore) -> Pool:
+    with work.store.read() as session:  # nothing that is told waits for a large pool
+        tasks = pool.embedded(session, work.project_id)
+        annotators = pool.recent_annotators(session, work.project_id)
+    rows = torch.from_numpy(inputs.read([task.row for task in tasks if task.row is not None]))
+    servable = [pool.servable(task, project.skip_queue, annotators) for task in tasks]
+    return Pool(tasks, rows, torch.tensor(servable))
+
+
+def _as_last_time(work: Workspace, images: int, *, learnt: bool) -> float | None:
+    """Return the seconds that a choice will take if an image takes what it took in the last round."""
+    with work.store.read() as session:
+        last = rounds.latest(session, work.project_id)
+    if last is None or not last.pool:
+        return None
+    stages = last.seconds.keys() - OWN_STAGES if learnt else last.seconds.keys() & {CLUSTER}
+    return sum(last.seconds[stage] for stage in stages) / last.pool * images if stages else None
+
+
+def _save(
+    work: Workspace, spec: LabelSpec, backbone: Backbone, found: Decision, watch: Stopwatch
+) -> tuple[str | None, str | None]:
+    """Write the classifier and what places later tasks; the files' names in MODEL_DIR, if there are."""
+    if found.model is None:
+        return None, None
     # Under a name of this claim's: a worker that lost it writes beside, never over.
-    name = f"projects/{work.project_id}/round-{made.number}.{work.lease.fence}"
-    made.weights, made.scorer = f"{name}.safetensors", f"{name}-scorer.safetensors"
-    save_classifier(settings.model_dir / made.weights, model, _metadata(spec, backbone))
-    order.save_scorer(settings.model_dir / made.scorer)
-    watch.lap("save")
-    return _scored(tasks, order, probs.cpu().numpy())
-
-
-def _metadata(spec: LabelSpec, backbone: Backbone) -> dict[str, str]:
-    return {
+    name = f"projects/{work.project_id}/round-{watch.round}.{work.lease.fence}"
+    weights, scorer = f"{name}.safetensors", None
+    about = {
         "classes": json.dumps(spec.classes),
         "num_classes": str(len(spec.classes)),
         "likelihood": spec.likelihood,
         "backbone": backbone.key,
     }
+    save_classifier(work.settings.model_dir / weights, found.model, about)
+    if found.order.scorer is not None:
+        scorer = f"{name}-scorer.safetensors"
+        found.order.scorer.save(work.settings.model_dir / scorer)
+    watch.lap("save")
+    return weights, scorer
 
 
-def _cold_start(work: Workspace, tasks: Sequence[Task], rows: Tensor) -> list[Scored]:
-    expected = _as_last_time(work, ("cluster",), len(tasks))
-    work.progress("clustering", 0, len(tasks), expected=expected)
-    open_tasks = _servable(work, tasks)
-    features = cold_start_features(rows[open_tasks])
-    first = cluster_typical(features, work.settings.queue_size, seed=work.settings.seed)
-    ranking = torch.nonzero(open_tasks).flatten()[typical_order(features, first)]
-    order = placed(ranking, len(tasks), work.settings.queue_size)
-    return _scored(tasks, order, None)
-
-
-def _as_last_time(work: Workspace, stages: Sequence[str], images: int) -> float | None:
-    """Return the seconds that stages will take if an image takes what it took in the last round."""
-    with work.store.read() as session:
-        last = rounds.latest(session, work.project_id)
-    seconds = [last.seconds[stage] for stage in stages if stage in last.seconds] if last else []
-    return sum(seconds) / last.pool * images if last and seconds and last.pool else None
-
-
-def _servable(work: Workspace, tasks: Sequence[Task]) -> Tensor:
-    with work.store.read() as session:
-        annotators = pool.recent_annotators(session, work.project_id)
-    skip_queue = work.project().skip_queue
-    return torch.tensor([pool.servable(task, skip_queue, annotators) for task in tasks])
-
-
-def _target(answer: str, spec: LabelSpec) -> Tensor:
-    named = json.loads(answer)
-    if spec.likelihood == "categorical":
-        return torch.tensor(spec.classes.index(named[0]))
-    return torch.tensor([float(name in named) for name in spec.classes])
-
-
-def _scored(tasks: Sequence[Task], order: Order, probs: NDArray[np.float32] | None) -> list[Scored]:
-    scores, gains = order.scores.tolist(), order.gains.tolist()
-    return [
-        Scored(task.task_id, scores[i], gains[i], None if probs is None else probs[i])
-        for i, task in enumerate(tasks)
-    ]
+def _store(work: Workspace, new: Round, scores: Sequence[Scored], answers: dict[int, str]) -> Round:
+    """Store a round a part at a time: the web process must not wait for a large pool's scores."""
+    with work.begin() as session:
+        rounds.open_round(session, new)
+    for start in range(0, len(scores), STORED_AT_ONCE):
+        with work.begin() as session:
+            rounds.put_scores(session, new.id, scores[start : start + STORED_AT_ONCE])
+    with work.begin() as session:
+        before = rounds.latest(session, work.project_id)
+        if before is not None:
+            before.checked, before.agreed = validation.check(session, before)
+        stored = rounds.finish_round(session, new.id)
+        pool.note_trained(session, work.project_id, answers)
+        row = projects.get(session, work.project_id)
+        if row.train_asked_at <= work.began:  # asked for meanwhile: one more round
+            row.train_asked_at = 0.0
+    log.info(
+        "%s: round %s (%s) on %s labels, %s images took %.1f s",
+        work.name, stored.number, stored.acquisition, stored.labels, stored.pool,
+        sum(stored.seconds.values()),
+    )  # fmt: skip
+    return stored

@@ -50,7 +50,7 @@ def round_reason(work: Workspace, spec: LabelSpec, inputs_key: str) -> str:
         return "training was asked for"
     if (latest.classes, latest.likelihood) != (list(spec.classes), spec.likelihood):
         return "the labelling config has other classes"
-    if latest.acquisition == "fishermask" and latest.weights is None:
+    if latest.lost_files:
         return "the files of the last round cannot be read"
     if counts.pending >= settings.labels_per_round:
         return f"{counts.pending} labels are new"

@@ -9,10 +9,11 @@ from fishermask_backend.backbones import Backbone
 from fishermask_backend.classifier import load_classifier, probabilities
 from fishermask_backend.inputs import RowStore
 from fishermask_backend.labeling import LabelSpec
-from fishermask_backend.ordering import QUEUE_END, load_scorer, new_gains
+from fishermask_backend.ordering import QUEUE_END
 from fishermask_backend.store import rounds
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Round, Task
+from fishermask_backend.strategies import load_scorer
 from fishermask_backend.tensors import TensorsUnusable
 from fishermask_backend.workspace import Workspace
 
@@ -24,9 +25,9 @@ AT_MOST = 2000  # tasks scored in one step
 def score_new_tasks(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> bool:
     """Score tasks embedded since the serving round, and settle what /predict asked for.
 
-    They are placed among the tasks outside the queue by their marginal gain; after a cold start at
-    random. Requests that cannot be answered (no such task, no image) are dropped. Where the round's
-    files cannot be read a new round becomes due.
+    They are placed among the tasks outside the queue by their gain, as the round's strategy tells it;
+    at random where it does not tell, and after a cold start. Requests that cannot be answered (no such
+    task, no image) are dropped. Where the round's files cannot be read a new round becomes due.
 
     Returns:
         Whether there is more to do.
@@ -59,14 +60,16 @@ def _score(
     serving: Round,
     tasks: Sequence[Task],
 ) -> list[Scored]:
-    if serving.weights is None or serving.scorer is None:
+    if serving.weights is None:
         return [Scored(t.task_id, _behind(t.shuffle), 0.0, None) for t in tasks]
     folder = work.settings.model_dir
     rows = torch.from_numpy(inputs.read([t.row for t in tasks if t.row is not None]))
     model = load_classifier(folder / serving.weights, backbone)
-    scorer, mask, recipe = load_scorer(folder / serving.scorer)
-    gains = new_gains(model, rows, mask, scorer, recipe)
     probs = probabilities(model, rows, spec.likelihood).cpu().numpy()
+    if serving.scorer is None:  # the strategy leaves none
+        pairs = zip(tasks, probs, strict=True)
+        return [Scored(t.task_id, _behind(t.shuffle), 0.0, p) for t, p in pairs]
+    gains = load_scorer(folder / serving.scorer).gains(model, rows)
     with work.store.read() as session:
         rest = torch.tensor(rounds.gains_outside_queue(session, serving.id, QUEUE_END))
     # How many of the rest gain more; the rest is sorted ascending.

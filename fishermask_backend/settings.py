@@ -146,6 +146,11 @@ class Settings(BaseSettings):
     )
 
     # FisherMask
+    strategy: Literal["fishermask", "bait", "margin", "entropy", "random"] = Field(
+        "fishermask",
+        description="How the next images are chosen: `fishermask`; `bait`, over the last layer alone; "
+        "`margin` or `entropy`, the least certain; `random`.",
+    )
     mask_inner: Annotated[int, Field(ge=0)] = Field(
         1000, description="Mask entries beside the last layer, by Fisher value."
     )
@@ -262,7 +267,7 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.model_dir / 'fishermask.db'}"
 
     @property
-    def round_memory(self) -> int:
+    def memory_allowed(self) -> int:
         """Bytes a round may use."""
         if self.memory_limit:
             return self.memory_limit

@@ -30,7 +30,7 @@ def shortage(error: Exception, settings: Settings) -> str:
     out = isinstance(error, MemoryError | torch.OutOfMemoryError)
     if out or "can't allocate memory" in str(error):
         return (
-            f"Memory ran out: a round may use MEMORY_LIMIT={settings.round_memory} bytes, more than "
+            f"Memory ran out: a round may use MEMORY_LIMIT={settings.memory_allowed} bytes, more than "
             "is free. Set it lower, or FACTORS=disk."
         )
     return ""

@@ -1,5 +1,6 @@
 """What one step of work on one project needs: its lease, the database, Label Studio, its folder."""
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from fishermask_backend.store import Store, leases, projects
 from fishermask_backend.store.leases import Lease
 from fishermask_backend.store.schema import Project
 from fishermask_backend.studio import Studio
+
+log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 1.0
 INPUTS = "inputs-*.rows"  # in a project's folder
@@ -87,6 +90,24 @@ class Workspace:
                 "at": now,
                 "eta_seconds": None if eta is None else round(eta, 1),
             }
+
+
+@dataclass
+class Stopwatch:
+    """Seconds each stage of a project's round took; a line in the log for each."""
+
+    project: str
+    round: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    _last: float = field(default_factory=time.monotonic)
+
+    def lap(self, stage: str) -> None:
+        """End a stage."""
+        now = time.monotonic()
+        took = self.seconds[stage] = round(now - self._last, 3)
+        self._last = now
+        fields = {"round": self.round, "stage": stage, "seconds": took}
+        log.info("%s: round %s: %s took %.1f s", self.project, *fields.values(), extra=fields)
 
 
 def project_folder(settings: Settings, project_id: int) -> Path:

@@ -67,6 +67,19 @@ def settings(
 
 
 @pytest.fixture
+def configured(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
+    """Settings with some environment variables set, as a process reads them that starts then."""
+
+    def read(**environment: str) -> Settings:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        load_settings.cache_clear()
+        return load_settings()
+
+    return read
+
+
+@pytest.fixture
 def told(record_property: Callable[[str, object], None]) -> Told:
     """Records a row of the table of faults: what failed, what a person reads, since when it mends.
 

@@ -1,16 +1,15 @@
-"""What a round has when its network is trained: what the Fisher computation is given."""
+"""What a round has when its network is trained: what a strategy is given."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
 
 from fishermask_backend.backbones import Backbone, load_backbone
 from fishermask_backend.classifier import fit_classifier, probabilities
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.recipe import FactorRecipe
 from fishermask_backend.settings import Settings
+from fishermask_backend.trained import Trained
 from tests.conftest import CONFIG
 
 CPU = torch.device("cpu")
@@ -25,15 +24,7 @@ ENVIRONMENT = {
 }
 
 
-class Problem(NamedTuple):
-    """A trained network, and of its pool: rows, probs, labelled, servable, recipe."""
-
-    model: nn.Module
-    backbone: Backbone
-    pool: tuple[Tensor, Tensor, Tensor, Tensor, FactorRecipe]
-
-
-def small_problem(settings: Settings, size: int) -> Problem:
+def small_problem(settings: Settings, size: int) -> tuple[Trained, Backbone]:
     """Random images, one in five labelled, for settings that have ENVIRONMENT in them."""
     backbone = load_backbone(settings.backbone, train="all", image_size=16, weights="", device=CPU)
     generator = torch.Generator().manual_seed(0)
@@ -42,11 +33,11 @@ def small_problem(settings: Settings, size: int) -> Problem:
     few = labelled & (torch.arange(size) < 50)
     model = fit_classifier(
         backbone, rows[few], torch.arange(int(few.sum())) % 2, num_classes=2,
-        likelihood="categorical", pool_rows=rows, seed=0, device=CPU,
+        likelihood="categorical", pool_rows=rows, seed=0,
     )  # fmt: skip
     probs = probabilities(model, rows, "categorical")
     recipe = FactorRecipe.of(settings, SPEC)
-    return Problem(model, backbone, (rows, probs, labelled, ~labelled, recipe))
+    return Trained(model, backbone.key, rows, probs, labelled, ~labelled, recipe), backbone
 
 
 def ranks(state: Path) -> list[int]:

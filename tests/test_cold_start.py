@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from fishermask_backend import cold_start
-from fishermask_backend.cold_start import cluster_typical, cold_start_features, typical_order
+from fishermask_backend.cold_start import cold_start_features, representatives, typical_order
 
 
 def kinds(sizes: list[int], *, spread: float = 0.05, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -23,7 +23,7 @@ def kinds(sizes: list[int], *, spread: float = 0.05, seed: int = 0) -> tuple[Ten
 
 def test_one_image_of_each_kind_the_commonest_first() -> None:
     features, group = kinds([40, 5, 80, 20])
-    chosen = cluster_typical(features, 4, seed=0)
+    chosen = representatives(features, 4, seed=0)
     assert group[chosen].tolist() == [2, 0, 3, 1]
 
 
@@ -38,69 +38,69 @@ def test_each_pick_brings_the_pool_nearest_to_the_picks() -> None:
     picks: list[int] = []
     for _ in range(8):
         picks.append(min(set(range(40)) - set(picks), key=lambda j: remoteness([*picks, j])))
-    assert cluster_typical(features, 8, seed=0).tolist() == picks
+    assert representatives(features, 8, seed=0).tolist() == picks
 
 
 def test_a_longer_queue_begins_like_a_shorter_one() -> None:
     features = torch.randn(100, 8, generator=torch.Generator().manual_seed(0))
-    long = cluster_typical(features, 60, seed=0)
-    assert torch.equal(cluster_typical(features, 20, seed=0), long[:20])
+    long = representatives(features, 60, seed=0)
+    assert torch.equal(representatives(features, 20, seed=0), long[:20])
 
 
 def test_length_does_not_matter() -> None:
     features, _ = kinds([30, 20, 10])
     scale = torch.rand(60, 1, generator=torch.Generator().manual_seed(1)) * 100 + 0.1
-    expected = cluster_typical(features, 3, seed=0)
-    torch.testing.assert_close(cluster_typical(features * scale, 3, seed=0), expected)
+    expected = representatives(features, 3, seed=0)
+    torch.testing.assert_close(representatives(features * scale, 3, seed=0), expected)
 
 
 def test_a_large_pool_is_represented_by_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cold_start, "SAMPLE", 100)
     features, group = kinds([4000, 2000, 1000])
-    chosen = cluster_typical(features, 3, seed=0)
+    chosen = representatives(features, 3, seed=0)
     assert group[chosen].tolist() == [0, 1, 2]
-    assert torch.equal(cluster_typical(features, 3, seed=0), chosen)
-    assert not torch.equal(cluster_typical(features, 3, seed=1), chosen)
-    assert len(set(cluster_typical(features, 500, seed=0).tolist())) == 500
+    assert torch.equal(representatives(features, 3, seed=0), chosen)
+    assert not torch.equal(representatives(features, 3, seed=1), chosen)
+    assert len(set(representatives(features, 500, seed=0).tolist())) == 500
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 6, 7, 60])
 @pytest.mark.parametrize("images", [0, 1, 6])
 def test_as_many_as_there_are(images: int, count: int) -> None:
     features = torch.randn(images, 4, generator=torch.Generator().manual_seed(0))
-    chosen = cluster_typical(features, count, seed=0)
+    chosen = representatives(features, count, seed=0)
     assert chosen.dtype == torch.int64
     assert len(set(chosen.tolist())) == len(chosen) == min(images, count)
 
 
 def test_copies_of_one_image_do_not_fill_the_queue() -> None:
     features, group = kinds([500, 3, 2], spread=0.0)
-    assert sorted(group[cluster_typical(features, 10, seed=0)[:3]].tolist()) == [0, 1, 2]
+    assert sorted(group[representatives(features, 10, seed=0)[:3]].tolist()) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("broken", [float("nan"), float("inf"), -float("inf")])
 def test_broken_features_come_last(broken: float) -> None:
     features, _ = kinds([10, 10])
     features[[3, 7], 2] = broken
-    assert not {3, 7} & set(cluster_typical(features, 18, seed=0).tolist())
-    order = typical_order(features, cluster_typical(features, 2, seed=0))
+    assert not {3, 7} & set(representatives(features, 18, seed=0).tolist())
+    order = typical_order(features, representatives(features, 2, seed=0))
     assert set(order[-2:].tolist()) == {3, 7}
 
 
 def test_nothing_but_broken_features() -> None:
     features = torch.full((3, 4), float("nan"))
-    assert len(set(cluster_typical(features, 2, seed=0).tolist())) == 2
+    assert len(set(representatives(features, 2, seed=0).tolist())) == 2
 
 
 def test_black_images_have_a_place_too() -> None:
     features, _ = kinds([10, 10])
     features[4] = 0.0
-    assert sorted(cluster_typical(features, 20, seed=0).tolist()) == list(range(20))
+    assert sorted(representatives(features, 20, seed=0).tolist()) == list(range(20))
 
 
 def test_the_others_follow_in_a_seeded_random_order() -> None:
     features, _ = kinds([300, 200, 100])
-    first = cluster_typical(features, 3, seed=0)
+    first = representatives(features, 3, seed=0)
     order = typical_order(features, first, seed=1)
     assert torch.equal(order[:3], first)
     assert torch.equal(typical_order(features, first, seed=1), order)
@@ -124,7 +124,7 @@ def test_every_image_has_one_place(
     values = torch.randn(distinct, width, generator=generator)
     features = values[torch.randint(distinct, (images,), generator=generator)]
     features[:broken] = torch.nan
-    first = cluster_typical(features, count, seed=seed)
+    first = representatives(features, count, seed=seed)
     order = typical_order(features, first)
     assert sorted(order.tolist()) == list(range(images))
     assert torch.equal(order[: len(first)], first)
@@ -138,7 +138,7 @@ def test_pixels_are_compared_by_what_they_show_not_by_brightness() -> None:
     )
     features = cold_start_features(pixels)
     assert features.shape == (6, 3 * 8 * 8)
-    chosen = cluster_typical(features, 2, seed=0)
+    chosen = representatives(features, 2, seed=0)
     assert {int(i) % 2 for i in chosen} == {0, 1}
 
 

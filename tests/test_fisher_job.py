@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from fishermask_backend import fisher_job
+from fishermask_backend import trained as trained_module
 from fishermask_backend.acquisition import acquire
 from fishermask_backend.fisher_job import ProcessesFailed, acquire_in_processes, remove_abandoned
 from fishermask_backend.locks import locked
@@ -26,8 +27,8 @@ from fishermask_backend.fisher_job import acquire_in_processes
 from fishermask_backend.settings import load_settings
 from tests.fisher_problem import small_problem
 settings = load_settings()
-model, backbone, pool = small_problem(settings, 41)
-acquire_in_processes(model, backbone, *pool, settings)
+trained, _ = small_problem(settings, 41)
+acquire_in_processes(trained, settings)
 """
 
 
@@ -40,7 +41,7 @@ def problem(settings, monkeypatch):
             monkeypatch.setenv(name, value)
         load_settings.cache_clear()
         settings = load_settings()
-        return *small_problem(settings, POOL), settings
+        return small_problem(settings, POOL)[0], settings
 
     return make
 
@@ -50,9 +51,9 @@ def problem(settings, monkeypatch):
     [(2, {"FACTORS": "disk"}), (3, {"TOP_CLASSES": "1", "POOL_LIMIT": "20", "MAX_DIM": "60"})],
 )
 def test_processes_find_what_one_finds(problem, processes, options):
-    model, backbone, pool, settings = problem(FISHER_PROCESSES=str(processes), **options)
-    alone = acquire(model, *pool, settings)
-    shared = acquire_in_processes(model, backbone, *pool, settings)
+    trained, settings = problem(FISHER_PROCESSES=str(processes), **options)
+    alone = acquire(trained, settings)
+    shared = acquire_in_processes(trained, settings)
     assert torch.equal(shared.mask, alone.mask)
     assert torch.equal(shared.chosen, alone.chosen)
     assert torch.equal(shared.selection.indices, alone.selection.indices)
@@ -69,9 +70,9 @@ def test_processes_find_what_one_finds(problem, processes, options):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_process_with_a_gpu_of_its_own(problem):
-    model, backbone, pool, settings = problem(FISHER_PROCESSES="1", DEVICE="auto")
-    alone = acquire(model, *pool, settings)
-    on_gpu = acquire_in_processes(model, backbone, *pool, settings)  # one process, by NCCL
+    trained, settings = problem(FISHER_PROCESSES="1", DEVICE="auto")
+    alone = acquire(trained, settings)
+    on_gpu = acquire_in_processes(trained, settings)  # one process, by NCCL
     assert torch.equal(on_gpu.selection.indices, alone.selection.indices)
     torch.testing.assert_close(
         on_gpu.selection.remaining, alone.selection.remaining, rtol=1e-3, atol=1e-9
@@ -79,9 +80,9 @@ def test_a_process_with_a_gpu_of_its_own(problem):
 
 
 def test_nobody_else_can_reach_them(problem):
-    model, backbone, pool, settings = problem(FISHER_PROCESSES="2")
+    trained, settings = problem(FISHER_PROCESSES="2")
     with ThreadPoolExecutor(1) as alone:
-        job = alone.submit(acquire_in_processes, model, backbone, *pool, settings)
+        job = alone.submit(acquire_in_processes, trained, settings)
         heard = set()
         while not job.done():
             heard |= set(listening(settings.model_dir))
@@ -114,10 +115,10 @@ def address_of(digits):
 
 
 def test_a_process_that_dies_fails_the_round_in_a_sentence(problem, monkeypatch, caplog):
-    model, backbone, pool, settings = problem(FISHER_PROCESSES="2")
-    monkeypatch.setattr(fisher_job, "save_classifier", lambda *_: None)  # there is none to read
+    trained, settings = problem(FISHER_PROCESSES="2")
+    monkeypatch.setattr(trained_module, "save_classifier", lambda *_: None)  # there is none to read
     with pytest.raises(ProcessesFailed, match="the earlier order goes on serving"):
-        acquire_in_processes(model, backbone, *pool, settings)
+        acquire_in_processes(trained, settings)
     assert "classifier.safetensors" in caplog.text
     assert not list(settings.model_dir.glob("fisher*"))
 

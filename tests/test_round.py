@@ -1,88 +1,41 @@
 """A round over made-up features: what it trains on, what it stores, and that it is repeatable."""
 
-import json
 import logging
 from dataclasses import replace
 
-import numpy as np
 import pytest
-import torch
 
 from fishermask_backend import round as round_module
-from fishermask_backend.backbones import load_backbone
 from fishermask_backend.errors import LeaseLost
 from fishermask_backend.housekeeping import remove_leftovers
-from fishermask_backend.inputs import RowStore
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.round import run_round
-from fishermask_backend.settings import load_settings
 from fishermask_backend.status import project_status
 from fishermask_backend.store import leases, pool, projects, rounds
 from fishermask_backend.workspace import Workspace
 from tests.conftest import CONFIG
+from tests.round_problem import POOL, Published, begun, embedded, label, lite0, ranking
 
 BOTH_DATABASES = True
 
 SPEC = parse_label_config(CONFIG)
-POOL = 30
-
-
-class Published:
-    """As much of Label Studio as a round asks: which versions a project's predictions have."""
-
-    def __init__(self, *versions):
-        self.versions = list(versions)
-
-    def model_versions(self, studio_id):
-        return self.versions
 
 
 @pytest.fixture(scope="module")
 def backbone():
-    return load_backbone(
-        "efficientnet_lite0", train="head", image_size=64, weights="", device=torch.device("cpu")
-    )
+    return lite0()
 
 
 @pytest.fixture
-def work(store, project, monkeypatch):
-    monkeypatch.setenv("BATCH_SIZE", "3")
-    monkeypatch.setenv("QUEUE_MARGIN", "2")
-    load_settings.cache_clear()
-    ids = range(1, POOL + 1)
-    with store.begin() as session:
-        row = projects.get(session, project.id)
-        pool.put_tasks(session, row, [(i, f"/{i}.png") for i in ids], np.random.default_rng(0))
-        for i, task in pool.tasks_by_id(session, project.id, ids).items():
-            task.row = i - 1
-        lease = leases.claim(session, load_settings().label_studio_url, "worker")
-    return Workspace(load_settings(), store, Published(), lease)
+def work(store, project, configured):
+    configured(BATCH_SIZE="3", QUEUE_MARGIN="2")
+    return begun(store, project)
 
 
 @pytest.fixture
 def inputs(work, backbone):
-    centres = np.random.default_rng(1).normal(size=(2, *backbone.row_shape))
-    noise = np.random.default_rng(2).normal(size=(POOL, *backbone.row_shape))
-    rows = (centres[np.arange(POOL) % 2] + noise).astype(backbone.row_dtype)
-    with RowStore.fresh(
-        work.folder / "inputs.rows", backbone.row_shape, backbone.row_dtype
-    ) as made:
-        made.append(0, rows)
+    with embedded(work, backbone) as made:
         yield made
-
-
-def label(work, answers):
-    with work.store.begin() as session:
-        for i, task in pool.tasks_by_id(session, work.project_id, list(answers)).items():
-            task.answer, task.annotated = json.dumps(answers[i]), True
-
-
-def order(work, made):
-    with work.store.read() as session:
-        scores = rounds.scores_of(session, made.id, range(1, POOL + 1))
-    return [
-        i for i in sorted(scores, key=lambda i: scores[i].score) if scores[i].score < 1.0
-    ], scores
 
 
 def test_without_two_different_answers_it_is_the_cold_start(work, inputs, backbone):
@@ -90,8 +43,8 @@ def test_without_two_different_answers_it_is_the_cold_start(work, inputs, backbo
     made = run_round(work, SPEC, backbone, inputs)
     assert (made.acquisition, made.labels, made.pool) == ("cold start", 2, POOL)
     assert (made.weights, made.scorer, made.state) == (None, None, "computed")
-    ranking, scores = order(work, made)
-    assert len(ranking) == POOL - 2
+    ordered, scores = ranking(work, made)
+    assert len(ordered) == POOL - 2
     assert all(score.probabilities is None for score in scores.values())
 
 
@@ -100,9 +53,9 @@ def test_round_learns_and_orders(work, inputs, backbone):
     label(work, answers)
     made = run_round(work, SPEC, backbone, inputs)
     assert (made.number, made.acquisition, made.labels) == (1, "fishermask", 10)
-    ranking, scores = order(work, made)
-    assert sorted(ranking) == list(range(11, POOL + 1))
-    guesses = {i: max(p := rounds.class_probabilities(made, scores[i]), key=p.get) for i in ranking}
+    ordered, scores = ranking(work, made)
+    assert sorted(ordered) == list(range(11, POOL + 1))
+    guesses = {i: max(p := rounds.class_probabilities(made, scores[i]), key=p.get) for i in ordered}
     right = sum(guess == ("cat" if i % 2 else "dog") for i, guess in guesses.items())
     assert right >= 0.9 * len(guesses)
     assert (work.settings.model_dir / made.weights).exists()
@@ -150,7 +103,7 @@ def test_same_labels_same_order(work, inputs, backbone):
     label(work, {1: ["cat"], 2: ["dog"], 3: ["cat"], 4: ["dog"]})
     first, second = (run_round(work, SPEC, backbone, inputs) for _ in range(2))
     assert (first.number, second.number) == (1, 2)
-    assert order(work, first)[0] == order(work, second)[0]
+    assert ranking(work, first)[0] == ranking(work, second)[0]
 
 
 def test_worker_that_lost_its_claim_writes_over_nothing(work, inputs, backbone, monkeypatch):
@@ -195,7 +148,7 @@ def test_answer_that_came_in_the_meantime_stays_pending(work, inputs, backbone, 
     def label_another_first(session, round_id):
         task = pool.tasks_by_id(session, work.project_id, [2])[2]
         task.answer = '["cat"]'
-        real(session, round_id)
+        return real(session, round_id)
 
     monkeypatch.setattr(rounds, "finish_round", label_another_first)
     run_round(work, SPEC, backbone, inputs)
@@ -229,4 +182,4 @@ def test_multiple_choice(work, inputs, backbone):
     label(work, {1: ["cat"], 2: [], 3: ["cat", "dog"], 4: []})
     made = run_round(work, spec, backbone, inputs)
     assert (made.acquisition, made.likelihood) == ("fishermask", "bernoulli")
-    assert len(order(work, made)[0]) == POOL - 4
+    assert len(ranking(work, made)[0]) == POOL - 4

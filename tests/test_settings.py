@@ -12,7 +12,7 @@ def test_defaults(settings):
     assert settings.queue_size == 60
     assert settings.labels_per_round == settings.batch_size == 20
     assert settings.database.endswith("state/fishermask.db")
-    assert settings.round_memory > 2**30
+    assert settings.memory_allowed > 2**30
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def test_memory(settings, allocate):
     with pytest.raises((RuntimeError, MemoryError)) as raised:
         allocate(HUGE)
     told = shortage(raised.value, settings)
-    assert f"MEMORY_LIMIT={settings.round_memory}" in told
+    assert f"MEMORY_LIMIT={settings.memory_allowed}" in told
 
 
 def test_disk(settings, small_disk):

@@ -14,7 +14,7 @@ torch and nothing else of this project.
 from fishermask_backend.fisher.diagonal import fisher_diagonal
 from fishermask_backend.fisher.factors import factors_on_disk, masked_factors
 from fishermask_backend.fisher.likelihood import rest_weight
-from fishermask_backend.fisher.mask import fisher_mask
+from fishermask_backend.fisher.mask import fisher_mask, largest_entries
 from fishermask_backend.fisher.scoring import PoolScorer, score_new
 from fishermask_backend.fisher.selection import Selection, select_batch
 from fishermask_backend.fisher.shards import Shards
@@ -26,6 +26,7 @@ __all__ = [
     "factors_on_disk",
     "fisher_diagonal",
     "fisher_mask",
+    "largest_entries",
     "masked_factors",
     "rest_weight",
     "score_new",

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from fishermask_backend.fisher.chunks import images_per_chunk
 from fishermask_backend.fisher.exact import image_rows
 from fishermask_backend.fisher.gradients import SquaredSum, backward_rows, grouped
-from fishermask_backend.fisher.likelihood import Likelihood, factor_seeds, fisher_seeds
+from fishermask_backend.fisher.likelihood import Likelihood, factor_vectors, label_model
 from fishermask_backend.fisher.parallel import over_images, shares
 from fishermask_backend.fisher.recording import differentiable, record, trained_parameters
 
@@ -45,10 +45,11 @@ def fisher_diagonal(
         raise ValueError("The Fisher diagonal is a mean over images, and there is none.")
     parameters = trained_parameters(model)
     device = parameters[0].device
-    seeds = (
-        partial(fisher_seeds, likelihood=likelihood)
+    labels = label_model(likelihood)
+    make_vectors = (
+        labels.fisher_vectors
         if top_classes is None
-        else partial(factor_seeds, likelihood=likelihood, top_classes=top_classes)
+        else partial(factor_vectors, labels=labels, top_classes=top_classes)
     )
     with differentiable(model):
         probe = record(model, images[:1].to(device))
@@ -58,7 +59,7 @@ def fisher_diagonal(
 
         def work(own: nn.Module, share: int, start: int, stop: int) -> None:
             chunk = images[start:stop].to(device)
-            totals[share] += _sum_of_squares(own, chunk, parameters, set(probe.uses), seeds)
+            totals[share] += _sum_of_squares(own, chunk, parameters, set(probe.uses), make_vectors)
 
         over_images(model, len(images), images_per_chunk(probe), count, work)
     return (totals.sum(0) / len(images)).to(parameters[0].dtype)
@@ -69,22 +70,22 @@ def _sum_of_squares(
     images: Tensor,
     parameters: list[nn.Parameter],
     known: set[Tensor],
-    make_seeds: Callable[[Tensor], Tensor],
+    make_vectors: Callable[[Tensor], Tensor],
 ) -> Tensor:
     """Return Σ_n diag F_n (P,) of a chunk of images."""
     recording = record(model, images)
     uses = {p: u for p, u in recording.uses.items() if p in known}
-    seeds = make_seeds(recording.logits.detach())
+    vectors = make_vectors(recording.logits.detach())
     groups = grouped(uses)
-    sums = [SquaredSum(group, seeds.shape[1]) for group in groups]
-    for row in backward_rows(recording, groups, seeds):
+    sums = [SquaredSum(group, vectors.shape[1]) for group in groups]
+    for row in backward_rows(recording, groups, vectors):
         for group_sum, gradient in zip(sums, row, strict=True):
             group_sum.add(gradient)
     known_totals = {p: total for group_sum in sums for p, total in group_sum.totals().items()}
     totals = [known_totals.get(p, torch.zeros_like(p).flatten()) for p in parameters]
     unknown = [i for i, parameter in enumerate(parameters) if parameter not in uses]
     for image in torch.split(images, 1) if unknown else ():
-        rows = image_rows(model, image, [parameters[i] for i in unknown], make_seeds)
+        rows = image_rows(model, image, [parameters[i] for i in unknown], make_vectors)
         for i in unknown:
             totals[i] += rows[parameters[i]].square().sum(0)
     return torch.cat(totals)

@@ -10,7 +10,7 @@ def image_rows(
     model: nn.Module,
     image: Tensor,
     parameters: Sequence[Tensor],
-    seeds: Callable[[Tensor], Tensor],
+    make_vectors: Callable[[Tensor], Tensor],
 ) -> dict[Tensor, Tensor]:
     """Return the rows sᵀ ∂z/∂θ of one image by autograd alone.
 
@@ -18,17 +18,17 @@ def image_rows(
         model: In eval mode.
         image: (1, ...).
         parameters: Those wanted.
-        seeds: Maps logits (1, C) to seeds (1, R, C).
+        make_vectors: Maps logits (1, C) to the vectors s (1, R, C).
 
     Returns:
         Of each parameter (R, its size).
     """
     logits = model(image)
-    wanted = seeds(logits.detach())[0]
+    wanted = make_vectors(logits.detach())[0]
     rows = {p: p.new_zeros((len(wanted), p.numel())) for p in parameters}
-    for r, seed in enumerate(wanted):
+    for r, vector in enumerate(wanted):
         gradients = torch.autograd.grad(
-            logits, parameters, seed.unsqueeze(0), retain_graph=True, materialize_grads=True
+            logits, parameters, vector.unsqueeze(0), retain_graph=True, materialize_grads=True
         )
         for parameter, gradient in zip(parameters, gradients, strict=True):
             rows[parameter][r] = gradient.flatten()

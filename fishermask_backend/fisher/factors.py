@@ -1,8 +1,7 @@
 """Factors of the images' Fisher matrices over the masked parameters."""
 
-import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +14,8 @@ from fishermask_backend.fisher.gradients import Entries, backward_rows, grouped
 from fishermask_backend.fisher.likelihood import (
     Likelihood,
     Weighting,
-    factor_seeds,
-    probabilities,
-    rest_weight,
+    factor_vectors,
+    label_model,
 )
 from fishermask_backend.fisher.parallel import over_images, shares
 from fishermask_backend.fisher.recording import (
@@ -27,8 +25,6 @@ from fishermask_backend.fisher.recording import (
     trained_parameters,
 )
 from fishermask_backend.fisher.sketch import Sketch
-
-log = logging.getLogger(__name__)
 
 Columns = dict[Tensor, tuple[Tensor | slice, Tensor]]
 
@@ -57,7 +53,7 @@ def masked_factors(
         weighting: «expected», or «uniform» for the published code's V without the root.
         likelihood: «categorical» for one label an image, «bernoulli» for any number.
         top_classes: Only the rows of each image's c most probable classes (of largest p(1 − p) for
-            sigmoids); what that leaves out is logged. None: all.
+            sigmoids); `rest_weight` tells what that leaves out. None: all.
         max_dim: A larger mask's columns are sketched down to so many; `Sketch` says how well that
             keeps inner products. None: as they are.
         seed: Of the sketch.
@@ -76,37 +72,30 @@ def masked_factors(
     device = parameters[0].device
     mask = _checked(mask, sum(p.numel() for p in parameters)).to(device)
     columns = _columns(mask, parameters)
-    seeds = partial(
-        factor_seeds, likelihood=likelihood, weighting=weighting, top_classes=top_classes
+    make_vectors = partial(
+        factor_vectors,
+        labels=label_model(likelihood),
+        weighting=weighting,
+        top_classes=top_classes,
     )
     shorten = None
     if max_dim is not None and len(mask) > max_dim:
         shorten = Sketch(len(mask), max_dim, seed, parameters[0])
-        log.info("max_dim: %d columns are sketched to %d with seed %d.", len(mask), max_dim, seed)
-    left_out: list[Tensor] = []
     with differentiable(model):
         probe = record(model, images[:1].to(device))
-        rows = seeds(probe.logits.detach()).shape[1]
+        rows = make_vectors(probe.logits.detach()).shape[1]
         shape = (len(images), rows, len(mask) if shorten is None else max_dim or 0)
         factors = _destination(out, shape, probe.logits.dtype, images.device)
 
         def work(own: nn.Module, _: int, start: int, stop: int) -> None:
             chunk = images[start:stop].to(device)
             recording = record(own, chunk)
-            for r, row in enumerate(_rows(own, chunk, recording, probe, columns, seeds, mask)):
+            known = columns.keys() & recording.uses.keys() & probe.uses.keys()
+            for r, row in enumerate(_rows(own, chunk, recording, known, columns, make_vectors)):
                 factors[start:stop, r] = (shorten(row) if shorten else row).to(factors)
-            if top_classes is not None:
-                p = probabilities(recording.logits.detach(), likelihood)
-                left_out.append(rest_weight(p, top_classes, likelihood))
 
         count = shares(model, len(images))
         over_images(model, len(images), images_per_chunk(probe), count, work)
-    if left_out:
-        rest = torch.cat(left_out)
-        log.info(
-            "top_classes=%d: the classes left out weigh %.3g of an image on average, %.3g at most.",
-            top_classes, rest.mean(), rest.max(),
-        )  # fmt: skip
     return factors
 
 
@@ -144,23 +133,26 @@ def _rows(
     model: nn.Module,
     images: Tensor,
     recording: Recording,
-    probe: Recording,
+    known: Set[Tensor],
     columns: Columns,
-    make_seeds: Callable[[Tensor], Tensor],
-    mask: Tensor,
+    make_vectors: Callable[[Tensor], Tensor],
 ) -> Iterator[Tensor]:
-    """Yield the rows V_c (n, d) of a chunk of images, in one tensor that is used again."""
-    seeds = make_seeds(recording.logits.detach())
-    known = columns.keys() & recording.uses.keys() & probe.uses.keys()
+    """Yield the rows V_c (n, d) of a chunk of images, in one tensor that is used again.
+
+    Of the parameters in the mask, those that are `known` have rules; of the others autograd tells.
+    """
+    vectors = make_vectors(recording.logits.detach())
     groups = grouped({p: recording.uses[p] for p in known})
     readers = [
         {p: Entries(x, group.outputs, columns[p][1]) for p, x in group.patches.items()}
         for group in groups
     ]
-    exact = _exact_rows(model, images, [*(columns.keys() - known)], columns, make_seeds)
-    gradients = backward_rows(recording, groups, seeds)
-    row = seeds.new_zeros((len(images), len(mask)))  # parameters in no path to the logits stay 0
-    for r in range(seeds.shape[1]):
+    exact = _exact_rows(model, images, [*(columns.keys() - known)], columns, make_vectors)
+    gradients = backward_rows(recording, groups, vectors)
+    d = sum(len(entries) for _, entries in columns.values())
+    row = vectors.new_zeros((len(images), d))  # parameters in no path to the logits stay 0
+    for r in range(vectors.shape[1]):
+        # Without groups nothing is passed backward, so that no gradient comes.
         for own, gradient in zip(readers, next(gradients, ()), strict=True):
             for parameter, reader in own.items():
                 row[:, columns[parameter][0]] = reader.read(gradient)
@@ -174,12 +166,12 @@ def _exact_rows(
     images: Tensor,
     parameters: list[Tensor],
     columns: Columns,
-    make_seeds: Callable[[Tensor], Tensor],
+    make_vectors: Callable[[Tensor], Tensor],
 ) -> dict[Tensor, Tensor]:
     """Return the masked entries (n, C, k) of parameters that no rule knows."""
     if not parameters:
         return {}
-    rows = [image_rows(model, image, parameters, make_seeds) for image in torch.split(images, 1)]
+    rows = [image_rows(model, image, parameters, make_vectors) for image in torch.split(images, 1)]
     return {p: torch.stack([row[p][:, columns[p][1]] for row in rows]) for p in parameters}
 
 

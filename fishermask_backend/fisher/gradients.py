@@ -59,21 +59,21 @@ def grouped(uses: dict[Tensor, list[Use]]) -> list[Group]:
 
 
 def backward_rows(
-    recording: Recording, groups: list[Group], seeds: Tensor
+    recording: Recording, groups: list[Group], vectors: Tensor
 ) -> Iterator[list[Tensor]]:
-    """Back-propagate each seed through the whole batch: images are independent in eval mode.
+    """Back-propagate each vector through the whole batch: images are independent in eval mode.
 
     Args:
         recording: The forward pass.
         groups: Whose gradients are wanted.
-        seeds: (N, C, logits).
+        vectors: (N, C, logits).
 
     Yields:
         Per row c, of each group the gradient (N, G, O, T).
     """
     edges = list(dict.fromkeys(use.edge for group in groups for use in group.uses))
-    for seed in seeds.unbind(1) if edges else ():
-        gradients = torch.autograd.grad(recording.logits, edges, seed, retain_graph=True)
+    for vector in vectors.unbind(1) if edges else ():
+        gradients = torch.autograd.grad(recording.logits, edges, vector, retain_graph=True)
         row = dict(zip(edges, gradients, strict=True))
         yield [group.gradient(row) for group in groups]
 

@@ -1,6 +1,5 @@
 """Which parameters to look at."""
 
-import logging
 import math
 from typing import Literal
 
@@ -8,8 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from fishermask_backend.fisher.recording import trained_parameters
-
-log = logging.getLogger(__name__)
 
 Rule = Literal["global", "per_layer"]
 
@@ -40,7 +37,8 @@ def fisher_mask(
         inner: How many entries beside the last layer, instead of a fraction.
         rule: «global» or «per_layer».
         max_dim: Of a larger mask only so many of largest Fisher value stay, the last layer's
-            included: where the last layer alone is too large. None: no limit.
+            included: where the last layer alone is too large; `largest_entries` tells what share of
+            the Fisher value they have. None: no limit.
 
     Returns:
         Sorted flat indices (d,), on the diagonal's device. Of equal values the lower index wins.
@@ -71,24 +69,32 @@ def fisher_mask(
         mask = _per_layer(values, last, fraction, inner)
     else:
         raise ValueError(f"rule={rule!r} is unknown: use 'global' or 'per_layer'.")
-    if max_dim is None or len(mask) <= max_dim:
-        return mask
-    kept = _largest(diagonal.detach()[mask], max_dim).sort().values
-    share = float(diagonal[mask[kept]].sum() / diagonal[mask].sum().clamp_min(1e-300))
-    log.info(
-        "max_dim: %d of %d masked parameters stay, with %.3g of their Fisher value.",
-        max_dim, len(mask), share,
-    )  # fmt: skip
-    return mask[kept]
+    return mask if max_dim is None else largest_entries(mask, diagonal, max_dim)[0]
+
+
+def largest_entries(mask: Tensor, diagonal: Tensor, count: int) -> tuple[Tensor, float]:
+    """Return a mask's entries of largest Fisher value, and their share of what all of it have.
+
+    Args:
+        mask: Sorted flat indices (d,).
+        diagonal: D (P,).
+        count: How many entries are kept.
+
+    Returns:
+        Sorted flat indices (min(d, count),), and a share in [0, 1].
+    """
+    values = diagonal.detach()[mask]
+    kept = _largest(values, count).sort().values
+    return mask[kept], float(values[kept].sum() / values.sum().clamp_min(1e-300))
 
 
 def _global(values: list[Tensor], last: set[int], fraction: float, inner: int | None) -> Tensor:
-    whole = torch.cat([torch.full_like(v, i in last).bool() for i, v in enumerate(values)])
-    sizes = len(whole), int(whole.sum())
-    count = math.floor(fraction * sizes[0]) - sizes[1] if inner is None else inner
-    others = torch.cat(values).masked_fill(whole, -1)  # a Fisher value is never negative
-    whole[_largest(others, min(max(count, 0), sizes[0] - sizes[1]))] = True
-    return whole.nonzero().flatten()
+    chosen = torch.cat([torch.full_like(v, i in last).bool() for i, v in enumerate(values)])
+    size, last_size = len(chosen), int(chosen.sum())
+    count = math.floor(fraction * size) - last_size if inner is None else inner
+    others = torch.cat(values).masked_fill(chosen, -1)  # a Fisher value is never negative
+    chosen[_largest(others, min(max(count, 0), size - last_size))] = True
+    return chosen.nonzero().flatten()
 
 
 def _per_layer(values: list[Tensor], last: set[int], fraction: float, inner: int | None) -> Tensor:

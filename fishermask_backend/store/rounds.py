@@ -67,9 +67,11 @@ def open_round(session: Session, new: Round) -> None:
     session.flush()
 
 
-def finish_round(session: Session, round_id: int) -> None:
-    """Let a round be seen whose scores are stored."""
-    session.get_one(Round, round_id).state = "computed"
+def finish_round(session: Session, round_id: int) -> Round:
+    """Let a round be seen whose scores are stored; return it."""
+    finished = session.get_one(Round, round_id)
+    finished.state = "computed"
+    return finished
 
 
 def drop_unfinished(session: Session, project_id: int) -> None:

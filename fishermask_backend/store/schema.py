@@ -7,6 +7,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from fishermask_backend.labeling import Likelihood
 
+COLD_START = "cold start"  # what orders a pool before two classes are labelled
+
 
 class Base(DeclarativeBase):
     """Base of the tables."""
@@ -112,7 +114,7 @@ class Round(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), index=True)
     number: Mapped[int]
-    acquisition: Mapped[str] = mapped_column(String(20))  # "fishermask" or "cold start"
+    acquisition: Mapped[str] = mapped_column(String(20))  # the strategy, or COLD_START
     state: Mapped[str] = mapped_column(String(20))
     labels: Mapped[int]
     pool: Mapped[int]
@@ -129,6 +131,11 @@ class Round(Base):
     notes: Mapped[list[Any]]
     checked: Mapped[int] = mapped_column(default=0)  # labels that came after its training,
     agreed: Mapped[int] = mapped_column(default=0)  # and of these, those that its pre-label named
+
+    @property
+    def lost_files(self) -> bool:
+        """Whether it once had a classifier and has it no more."""
+        return self.acquisition != COLD_START and self.weights is None
 
 
 class Score(Base):

@@ -26,6 +26,7 @@ from fishermask_backend.classifier import fit_classifier, probabilities
 from fishermask_backend.fisher_job import acquire_in_processes
 from fishermask_backend.recipe import FactorRecipe
 from fishermask_backend.settings import load_settings
+from fishermask_backend.trained import Trained
 
 from .engine.measure import ROOT, machine
 from .engine.pools import clustered_features
@@ -91,19 +92,19 @@ def child(size: int, processes: int) -> dict[str, Any]:
     known = torch.arange(LABELLED)
     model = fit_classifier(
         backbone, rows[known], labels[known], num_classes=CLASSES, likelihood="categorical",
-        pool_rows=rows, seed=0, device=backbone.device,
+        pool_rows=rows, seed=0,
     )  # fmt: skip
     probs = probabilities(model, rows, "categorical")
     labelled = torch.zeros(size, dtype=torch.bool).index_fill(0, known, True)
     recipe = FactorRecipe.of(settings, label_spec())
-    pool = rows, probs, labelled, ~labelled, recipe, settings
+    trained = Trained(model, backbone.key, rows, probs, labelled, ~labelled, recipe)
     seconds, traffic = [], []
     for _ in range(3 if size <= FEW else 1):
         before, start = loopback_bytes(), time.perf_counter()
         if processes == 1:
-            found = acquire(model, *pool)
+            found = acquire(trained, settings)
         else:
-            found = acquire_in_processes(model, backbone, *pool)
+            found = acquire_in_processes(trained, settings)
         seconds.append(time.perf_counter() - start)
         traffic.append(loopback_bytes() - before)
         assert len(found.chosen) == size, found.notes  # all of it fits

@@ -31,7 +31,7 @@ from torch.nn import functional
 from fishermask_backend import classifier
 from fishermask_backend.backbones import Backbone, load_backbone
 from fishermask_backend.classifier import fit_classifier, probabilities
-from fishermask_backend.cold_start import cluster_typical, cold_start_features, typical_order
+from fishermask_backend.cold_start import cold_start_features, representatives, typical_order
 from tests.benchmarks.study_data import CPU, cut_of, images_of, lite0, pixels_of, rows_of
 
 
@@ -47,7 +47,6 @@ def accuracy_of(
         likelihood="categorical",
         pool_rows=rows[pool],
         seed=0,
-        device=CPU,
     )
     right = probabilities(model, rows[test], "categorical").argmax(1) == labels[test]
     return float(np.mean([right[labels[test] == c].float().mean() for c in range(10)]))
@@ -223,12 +222,12 @@ def cold(cache: Path, seeds: int) -> None:
                 features = rows[pool]
                 orders = {
                     "random": torch.arange(len(pool)),
-                    "greedy k-medoids": cluster_typical(features, 60, seed=seed),
+                    "greedy k-medoids": representatives(features, 60, seed=seed),
                     "k-means, k = 20, then random": typical_order(
                         features, clusters(features, 20, seed)
                     ),
                     "k-means, k = 60": clusters(features, 60, seed),
-                    "greedy k-medoids of 8×8 pixels": cluster_typical(
+                    "greedy k-medoids of 8×8 pixels": representatives(
                         thumbnails[pool], 60, seed=seed
                     ),
                 }

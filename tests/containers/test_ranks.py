@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from fishermask_backend.acquisition import Acquisition, acquire
-from fishermask_backend.fisher_job import FOUND, read_found, write_job
+from fishermask_backend.fisher_job import FOUND, read_found
 from fishermask_backend.settings import Settings
 from tests.containers.conftest import Keep
 from tests.containers.engine import Engine
-from tests.fisher_problem import ENVIRONMENT, Problem, small_problem
+from tests.fisher_problem import ENVIRONMENT, small_problem
 
 NETWORK = "fishermask-ranks"
 NAMES = ("fishermask-rank-0", "fishermask-rank-1")
@@ -56,19 +56,19 @@ def ended(engine: Engine, name: str) -> int:
 def test_containers_find_what_one_process_finds(
     engine: Engine, start: Callable[[Path], None], tmp_path: Path
 ):
-    problem = small_problem(SETTINGS, 41)
-    write_job(tmp_path, problem.model, problem.backbone, *problem.pool)
+    trained, _ = small_problem(SETTINGS, 41)
+    trained.save(tmp_path)
     start(tmp_path)
     codes = [ended(engine, name) for name in NAMES]
     assert codes == [0, 0], engine.logs(NAMES[0])
-    check_same(read_found(tmp_path), alone(problem))
+    check_same(read_found(tmp_path), acquire(trained, SETTINGS))
 
 
 def test_one_is_killed_and_the_other_ends_too(
     engine: Engine, start: Callable[[Path], None], tmp_path: Path, keep: Keep
 ):
-    problem = small_problem(SETTINGS, 20_000)
-    write_job(tmp_path, problem.model, problem.backbone, *problem.pool)
+    trained, _ = small_problem(SETTINGS, 20_000)
+    trained.save(tmp_path)
     start(tmp_path)
     while not computing(engine):
         assert engine.inspect(NAMES[0])["State"]["Running"], engine.logs(NAMES[0])
@@ -79,10 +79,6 @@ def test_one_is_killed_and_the_other_ends_too(
     assert "TensorsUnusable" not in engine.logs(NAMES[0])  # it was at work
     keep("killed rank to the other's end", time.monotonic() - begin)
     assert not (tmp_path / FOUND).exists()
-
-
-def alone(problem: Problem) -> Acquisition:
-    return acquire(problem.model, *problem.pool, SETTINGS)
 
 
 def check_same(shared: Acquisition, expected: Acquisition) -> None:

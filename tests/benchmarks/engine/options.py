@@ -21,12 +21,18 @@ from fishermask_backend.fisher import (
     rest_weight,
     select_batch,
 )
+from fishermask_backend.recipe import FactorRecipe
+from fishermask_backend.settings import Settings
+from fishermask_backend.strategies import STRATEGIES
+from fishermask_backend.trained import Trained
 from tests.benchmarks import study_data as study
 from tests.benchmarks.study_training import accuracy_of
 
 from .measure import RESULTS
 
 RIDGE, INNER, START = 0.1, 1000, 20
+
+Pick = Callable[[nn.Module, Tensor, Tensor, int], Tensor]  # model, rows, known, K → indices
 
 
 @dataclass(frozen=True)
@@ -76,9 +82,10 @@ def run(*, quick: bool) -> dict[str, Any]:
         ]
         for option in simulated
     }
-    for name, pick in {"random": at_random, "entropy": by_entropy}.items():
+    for name in ("random", "entropy"):
         curves[name] = [
-            curve(backbone, rows, labels, pool, test, pick, rounds, K) for pool, test in cuts
+            curve(backbone, rows, labels, pool, test, by_strategy(name, seed), rounds, K)
+            for seed, (pool, test) in enumerate(cuts)
         ]
     return {"K": K, "start": START, "picks": picks, "curves": curves}
 
@@ -93,7 +100,7 @@ def one_batch(
     V, exact, seconds = batch(model, rows[pool], known, K, EXACT)
     best, chance = (
         objective(V, known, exact),
-        objective(V, known, at_random(model, rows[pool], known, K)),
+        objective(V, known, by_strategy("random", seed)(model, rows[pool], known, K)),
     )
     found = {"exact": {"overlap": 1.0, "lost": 0.0, "seconds": seconds}}
     for option in OPTIONS:
@@ -133,7 +140,7 @@ def objective(V: Tensor, known: Tensor, picked: Tensor) -> float:
 
 def curve(
     backbone: Backbone, rows: Tensor, labels: Tensor, pool: Tensor, test: Tensor,
-    pick: Callable[[nn.Module, Tensor, Tensor, int], Tensor], rounds: int, K: int,
+    pick: Pick, rounds: int, K: int,
 ) -> list[float]:  # fmt: skip
     """Accuracy on the test images, every class counted the same, after each round of labels."""
     known = torch.zeros(len(pool), dtype=torch.bool)
@@ -147,24 +154,26 @@ def curve(
     return accuracies
 
 
-def picker(option: Option) -> Callable[[nn.Module, Tensor, Tensor, int], Tensor]:
+def picker(option: Option) -> Pick:
     return lambda model, rows, known, K: batch(model, rows, known, K, option)[1]
 
 
-def at_random(model: nn.Module, rows: Tensor, known: Tensor, K: int) -> Tensor:
-    open_ = (~known).nonzero().flatten()
-    generator = torch.Generator().manual_seed(int(known.sum()))
-    return open_[torch.randperm(len(open_), generator=generator)[:K]]
+def by_strategy(name: str, seed: int) -> Pick:
+    """The first K images in the order of one of the backend's strategies, its settings the defaults."""
 
+    def pick(model: nn.Module, rows: Tensor, known: Tensor, K: int) -> Tensor:
+        settings = Settings(batch_size=K, queue_margin=0, seed=seed)
+        probs = probabilities(model, rows, "categorical")
+        recipe = FactorRecipe("categorical", settings.weighting, seed=seed)
+        trained = Trained(model, "", rows, probs, known, ~known, recipe)
+        order = STRATEGIES[name].order(trained, settings, lambda stage: None)
+        return order.scores.argsort()[:K]
 
-def by_entropy(model: nn.Module, rows: Tensor, known: Tensor, K: int) -> Tensor:
-    p = probabilities(model, rows, "categorical")
-    entropy = torch.special.entr(p).sum(1).masked_fill(known, -torch.inf)
-    return entropy.topk(K).indices
+    return pick
 
 
 def train(backbone: Backbone, rows: Tensor, labels: Tensor, known: Tensor) -> nn.Module:
     return fit_classifier(
         backbone, rows[known], labels[known], num_classes=10, likelihood="categorical",
-        pool_rows=rows, seed=0, device=torch.device("cpu"),
+        pool_rows=rows, seed=0,
     )  # fmt: skip

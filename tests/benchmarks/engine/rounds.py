@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fishermask_backend.acquisition import acquire
 from fishermask_backend.backbones import Backbone, load_backbone
 from fishermask_backend.classifier import fit_classifier, probabilities
 from fishermask_backend.labeling import LabelSpec, parse_label_config
-from fishermask_backend.ordering import fisher_order
 from fishermask_backend.recipe import FactorRecipe
 from fishermask_backend.settings import Settings
+from fishermask_backend.strategies.fishermask import FISHERMASK
+from fishermask_backend.trained import Trained
 
 from .measure import in_process, peak_memory
 from .pools import clustered_features
@@ -69,17 +69,16 @@ def one_round(
 
     model = fit_classifier(
         backbone, rows[known], labels[known], num_classes=CLASSES, likelihood="categorical",
-        pool_rows=rows, seed=settings.seed, device=backbone.device,
+        pool_rows=rows, seed=settings.seed,
     )  # fmt: skip
     lap("train")
     probs = probabilities(model, rows, "categorical")
     lap("predict")
     recipe = FactorRecipe.of(settings, spec)
     labelled = torch.zeros(len(rows), dtype=torch.bool).index_fill(0, known, True)
-    found = acquire(model, rows, probs, labelled, ~labelled, recipe, settings, lap=lap)
-    order = fisher_order(found, model, rows, ~labelled, recipe, settings.queue_size)
-    lap("order")
-    return stages, order.notes, len(found.mask)
+    trained = Trained(model, backbone.key, rows, probs, labelled, ~labelled, recipe)
+    order = FISHERMASK.order(trained, settings, lap)
+    return stages, [*order.notes], len(order.scorer.mask)
 
 
 def label_spec() -> LabelSpec:

@@ -7,30 +7,19 @@ cold start, whose gain docs/training.md has, would be the same for all.
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
-from fishermask_backend.classifier import probabilities
 from tests.benchmarks import study_data as study
 
 from .measure import RESULTS
-from .options import EXACT, Option, at_random, by_entropy, curve, picker
+from .options import by_strategy, curve
 
-LAST_LAYER = Option("the last layer alone (BAIT)", mask={"inner": 0})
-
-
-def by_margin(model: nn.Module, rows: Tensor, known: Tensor, K: int) -> Tensor:
-    """The images whose two most probable classes are nearest each other."""
-    best = probabilities(model, rows, "categorical").topk(2).values
-    margin = (best[:, 0] - best[:, 1]).masked_fill(known, torch.inf)
-    return margin.topk(K, largest=False).indices
-
-
-STRATEGIES = {
-    "FisherMask": picker(EXACT),
-    LAST_LAYER.name: picker(LAST_LAYER),
-    "margin": by_margin,
-    "entropy": by_entropy,
-    "random": at_random,
+# As the page calls them: as the backend does.
+NAMES = {
+    "FisherMask": "fishermask",
+    "the last layer alone (BAIT)": "bait",
+    "margin": "margin",
+    "entropy": "entropy",
+    "random": "random",
 }
 
 
@@ -45,7 +34,8 @@ def run(*, quick: bool) -> dict[str, Any]:
         for name, imbalanced in {"imbalanced": True, "balanced": False}.items():
             pool, test = study.cut_of(labels, "fashion", seed, imbalanced=imbalanced)
             curves = made["curves"].setdefault(name, {})
-            for strategy, pick in STRATEGIES.items():
+            for strategy, setting in NAMES.items():
+                pick = by_strategy(setting, seed)
                 found = curve(backbone, rows, labels, pool, test, pick, rounds, K)
                 curves.setdefault(strategy, []).append(found)
     return made
