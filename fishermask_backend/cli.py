@@ -83,12 +83,13 @@ def _parser() -> argparse.ArgumentParser:
 def serve(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
     """Run the web server under gunicorn."""
     from fishermask_backend.settings import load_settings
+    from fishermask_backend.state import METRICS
     from fishermask_backend.store import Store
 
     settings = load_settings()
     Store(settings.database).close()  # what is wrong with it is a sentence here, and a trace later
     if settings.workers > 1:
-        _share_figures(settings.model_dir / "metrics")
+        _share_figures(settings.model_dir / METRICS)
     os.execvp(
         sys.executable,
         [

@@ -11,6 +11,7 @@ from fishermask_backend.fisher import factors_on_disk, masked_factors
 from fishermask_backend.fisher.likelihood import Weighting
 from fishermask_backend.labeling import LabelSpec, Likelihood
 from fishermask_backend.settings import Settings
+from fishermask_backend.state import FACTORS
 from fishermask_backend.tensors import TensorsUnusable
 
 
@@ -100,7 +101,7 @@ def pool_factors(
         dtype, device = getattr(torch, settings.factors), next(model.parameters()).device
         return recipe.factors(model, rows, mask, torch.empty(shape, dtype=dtype, device=device))
     settings.model_dir.mkdir(parents=True, exist_ok=True)
-    path = settings.model_dir / f"factors.{os.getpid()}.tmp"
+    path = settings.model_dir / FACTORS.named(process=os.getpid())
     out = factors_on_disk(path, shape, torch.bfloat16)
     path.unlink()  # the mapping stays; nothing is left behind however the process ends
     return recipe.factors(model, rows, mask, out)

@@ -27,6 +27,7 @@ from fishermask_backend.inputs import RowStore
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.ordering import Order, fisher_order, placed
 from fishermask_backend.recipe import FactorRecipe
+from fishermask_backend.state import round_scorer, round_weights
 from fishermask_backend.store import pool, projects, rounds, validation
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Round, Task
@@ -170,9 +171,8 @@ def _learn(
     for note in made.notes:
         log.info("%s: round %s: %s", work.name, made.number, note)
     watch.lap("order")
-    # Under a name of this claim's: a worker that lost it writes beside, never over.
-    name = f"projects/{work.project_id}/round-{made.number}.{work.lease.fence}"
-    made.weights, made.scorer = f"{name}.safetensors", f"{name}-scorer.safetensors"
+    of_claim = work.project_id, made.number, work.lease.fence
+    made.weights, made.scorer = round_weights(*of_claim), round_scorer(*of_claim)
     save_classifier(settings.model_dir / made.weights, model, _metadata(spec, backbone))
     order.save_scorer(settings.model_dir / made.scorer)
     watch.lap("save")

@@ -7,9 +7,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from fishermask_backend.learning import Agreement, agreements, learning, recent
-from fishermask_backend.model import open_store
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import images, pool, projects, queues, rounds
+from fishermask_backend.store import images, open_store, pool, projects, queues, rounds
 from fishermask_backend.store.schema import Project, Round
 
 
@@ -27,7 +26,7 @@ def projects_status() -> list[dict[str, Any]]:
 def project_status(studio_id: int) -> dict[str, Any] | None:
     """Return all about a project, by its id in Label Studio; None if there is no such project."""
     with open_store().read() as session:
-        project = projects.find(session, load_settings().label_studio_url, studio_id, None)
+        project = projects.find(session, load_settings().label_studio_url, studio_id)
         if project is None:
             return None
         queue = queues.active(session, project.id)

@@ -9,13 +9,13 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from fishermask_backend.settings import Settings
+from fishermask_backend.state import project_folder
 from fishermask_backend.store import Store, leases, projects
 from fishermask_backend.store.leases import Lease
 from fishermask_backend.store.schema import Project
 from fishermask_backend.studio import Studio
 
 PROGRESS_SECONDS = 1.0
-INPUTS = "inputs-*.rows"  # in a project's folder
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Workspace:
     @property
     def folder(self) -> Path:
         """Where the project's weights and inputs lie."""
-        return project_folder(self.settings, self.project_id)
+        return project_folder(self.settings.model_dir, self.project_id)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -87,8 +87,3 @@ class Workspace:
                 "at": now,
                 "eta_seconds": None if eta is None else round(eta, 1),
             }
-
-
-def project_folder(settings: Settings, project_id: int) -> Path:
-    """Return the folder of a project's weights and inputs."""
-    return settings.model_dir / "projects" / str(project_id)

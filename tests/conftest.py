@@ -21,9 +21,8 @@ from sqlalchemy import create_engine, text
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker does, before torch is imported
 
-from fishermask_backend import model
 from fishermask_backend.settings import Settings, load_settings
-from fishermask_backend.store import Store, pool, projects, queues, rounds
+from fishermask_backend.store import Store, open_store, pool, projects, queues, rounds
 from fishermask_backend.store.leases import Lease
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Project, Round
@@ -60,10 +59,10 @@ def settings(
     if getattr(request, "param", "sqlite") == "postgresql":
         monkeypatch.setenv("DATABASE_URL", request.getfixturevalue("postgresql"))
     load_settings.cache_clear()
-    model.open_store.cache_clear()
+    open_store.cache_clear()
     yield load_settings()
     load_settings.cache_clear()
-    model.open_store.cache_clear()
+    open_store.cache_clear()
 
 
 @pytest.fixture
@@ -158,7 +157,7 @@ def fill(folder: Path) -> Path:
 @pytest.fixture
 def store(settings: Settings) -> Iterator[Store]:
     """The store that the process under test opens."""
-    opened = model.open_store()
+    opened = open_store()
     yield opened
     opened.close()
 
@@ -208,7 +207,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., 
     def move(name: str = "elsewhere") -> Settings:
         monkeypatch.setenv("MODEL_DIR", str(tmp_path / name))
         load_settings.cache_clear()
-        model.open_store.cache_clear()
+        open_store.cache_clear()
         return load_settings()
 
     return move

@@ -15,9 +15,9 @@ import pytest
 from fishermask_backend import worker as worker_module
 from fishermask_backend.errors import LabelStudioError, ProjectGone
 from fishermask_backend.settings import load_settings
+from fishermask_backend.state import project_folder
 from fishermask_backend.store import Store, database, pool, projects
 from fishermask_backend.worker import Worker
-from fishermask_backend.workspace import project_folder
 
 BOTH_DATABASES = True
 
@@ -249,7 +249,7 @@ def test_database_that_does_not_work_is_waited_for(store, worker, waiting, monke
 
 def test_project_that_is_gone_leaves_nothing(store, worker, waiting, monkeypatch):
     gone, other = waiting
-    folder = project_folder(worker.settings, gone)
+    folder = project_folder(worker.settings.model_dir, gone)
     folder.mkdir(parents=True)
     (folder / "inputs-key.rows").write_bytes(b"rows")
     with store.begin() as session:

@@ -1,4 +1,8 @@
-"""Queues: the lists of tasks that are imported into Label Studio, and which of them serves."""
+"""Queues: the lists of tasks that are imported into Label Studio, and which of them serves.
+
+A queue goes importing → imported → active → superseded → deleted. Each step is one transaction and
+safe to repeat.
+"""
 
 import time
 from collections.abc import Sequence

@@ -9,8 +9,8 @@ import pytest
 
 from fishermask_backend.cli import main
 from fishermask_backend.demo.server import LabelStudioServer
-from fishermask_backend.model import open_store
 from fishermask_backend.settings import Settings, load_settings
+from fishermask_backend.store import open_store
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person
 from tests.e2e.projects import MakeProject, Project
