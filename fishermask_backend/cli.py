@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -126,15 +127,17 @@ def work(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
 
     allocator.share_one_arena()
     from fishermask_backend import logs, priority
+    from fishermask_backend.loop import Worker
+    from fishermask_backend.step import Memory, do_step
     from fishermask_backend.store import Store
-    from fishermask_backend.worker import Worker
 
     logs.configure(settings)
     priority.lower_own()  # the web process answers Label Studio while training takes every core
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     try:
-        Worker(settings, Store(settings.database)).run()
+        step = partial(do_step, memory=Memory(settings))
+        Worker(settings, Store(settings.database), step).run()
     except SystemExit:
         logging.shutdown()
         os._exit(0)  # without waiting for downloads in other threads

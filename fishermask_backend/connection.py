@@ -36,7 +36,7 @@ def check_connection(work: Workspace, *, look: bool = False) -> bool:
     if connected != project.connected:
         log.info("%s: %s", work.name, "connected" if connected else "backend removed")
         if not connected:
-            publishing.restore(work)
+            publishing.give_back_order(work)
         with work.begin() as session:
             row = projects.get(session, project.id)
             row.connected = connected

@@ -12,7 +12,7 @@ from fishermask_backend.settings import Settings
 from fishermask_backend.state import project_folder
 from fishermask_backend.store import Store, leases, projects
 from fishermask_backend.store.leases import Lease
-from fishermask_backend.store.schema import Project
+from fishermask_backend.store.schema import Progress, Project
 from fishermask_backend.studio import Studio
 
 PROGRESS_SECONDS = 1.0
@@ -76,14 +76,14 @@ class Workspace:
         self._progress_at = now
         with self.begin() as session:
             project = projects.get(session, self.project_id)
-            before = project.progress or {}
-            started = before["started"] if before.get("stage") == stage else now
+            before = project.progress
+            started = before["started"] if before and before["stage"] == stage else now
             eta = (now - started) / done * (total - done) if done else expected
-            project.progress = {
-                "stage": stage,
-                "done": done,
-                "total": total,
-                "started": started,
-                "at": now,
-                "eta_seconds": None if eta is None else round(eta, 1),
-            }
+            project.progress = Progress(
+                stage=stage,
+                done=done,
+                total=total,
+                started=started,
+                at=now,
+                eta_seconds=None if eta is None else round(eta, 1),
+            )

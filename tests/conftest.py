@@ -22,15 +22,15 @@ from sqlalchemy import create_engine, text
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker does, before torch is imported
 
 from fishermask_backend.settings import Settings, load_settings
-from fishermask_backend.store import Store, open_store, pool, projects, queues, rounds
+from fishermask_backend.store import Store, leases, open_store, pool, projects, rounds
 from fishermask_backend.store.leases import Lease
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Project, Round
 from fishermask_backend.studio import Studio
 from fishermask_backend.workspace import Workspace
-from tests.benchmarks.engine.measure import commit
-from tests.benchmarks.engine.measure import machine as this_machine
 from tests.company import Proxy
+from tests.store.stored import publish, put
+from tests.this_machine import commit, machine
 
 Told = Callable[[str, str, float | None], None]
 
@@ -74,7 +74,7 @@ def told(record_property: Callable[[str, object], None]) -> Told:
 
     def record(fault: str, seen: str, since: float | None) -> None:
         recovered = "by hand" if since is None else f"{time.monotonic() - since:.1f} s"
-        record_property("machine", json.dumps(this_machine()))
+        record_property("machine", json.dumps(machine()))
         record_property("commit", commit())
         record_property("fault", fault)
         record_property("seen", seen)
@@ -182,6 +182,15 @@ def connected_project(store: Store, label_studio_url: str) -> Project:
 
 
 @pytest.fixture
+def work(store: Store, project: Project) -> Workspace:
+    """A step's surroundings for that project, without a Label Studio."""
+    with store.begin() as session:
+        lease = leases.claim(session, load_settings().label_studio_url, "worker")
+    assert lease is not None
+    return Workspace(load_settings(), store, cast("Studio", None), lease)
+
+
+@pytest.fixture
 def served(store: Store, project: Project) -> Project:
     """That project with an active round: the queue is 2, 1; then comes 3; task 4 is not scored."""
     publish_round(store, project, [2, 1], [Scored(3, 0.75, 0.1, np.array([0.5, 0.5]))])
@@ -233,37 +242,15 @@ def publish_round(
     store: Store, project: Project, queue: Sequence[int], rest: Sequence[Scored] = (), **more: Any
 ) -> Round:
     """Store the project's next round and make it serve a queue of certain cats."""
-    now = time.time()
-    with store.begin() as session:
-        fields = {
-            "project_id": project.id,
-            "number": rounds.next_number(session, project.id),
-            "acquisition": "fishermask",
-            "state": "computed",
-            "labels": 5,
-            "pool": 4,
-            "classes": ["cat", "dog"],
-            "likelihood": "categorical",
-            "inputs_key": "key",
-            "weights": "weights.safetensors",
-            "scorer": "scorer.safetensors",
-            "triggered_at": now,
-            "started_at": now,
-            "computed_at": now,
-            "seconds": {},
-            "notes": [],
-        }
-        made = Round(**(fields | more))
-        places = [
-            Scored(task, 0.5 * i / len(queue), 1.0, np.array([0.9, 0.1]))
-            for i, task in enumerate(queue)
-        ]
-        rounds.open_round(session, made)
-        rounds.put_scores(session, made.id, [*places, *rest])
-        rounds.finish_round(session, made.id)
-        opened = queues.begin(session, made, list(queue))
-        queues.mark_imported(session, opened.id)
-        queues.activate(session, opened.id)
+    with store.read() as session:
+        number = rounds.next_number(session, project.id)
+    fields = {"weights": "weights.safetensors", "scorer": "scorer.safetensors", **more}
+    places = [
+        Scored(task, 0.5 * i / len(queue), 1.0, np.array([0.9, 0.1]))
+        for i, task in enumerate(queue)
+    ]
+    made = put(store, project.id, number, [*places, *rest], **fields)
+    publish(store, made, queue)
     return made
 
 

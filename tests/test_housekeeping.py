@@ -3,21 +3,9 @@
 import os
 import time
 
-import pytest
-
 from fishermask_backend.housekeeping import remove_leftovers, remove_strays
-from fishermask_backend.settings import load_settings
 from fishermask_backend.state import project_folder
-from fishermask_backend.store import leases
-from fishermask_backend.workspace import Workspace
 from tests.conftest import publish_round
-
-
-@pytest.fixture
-def work(store, project):
-    with store.begin() as session:
-        lease = leases.claim(session, load_settings().label_studio_url, "worker")
-    return Workspace(load_settings(), store, None, lease)
 
 
 def touch(folder, *names):

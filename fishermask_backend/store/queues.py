@@ -127,6 +127,11 @@ def activate(session: Session, queue_id: int) -> None:
     rounds.activate(session, queue.round_id)
 
 
+def mark_deleted(session: Session, queue_id: int) -> None:
+    """Note that Label Studio holds the queue's predictions no more."""
+    session.get_one(Queue, queue_id).state = "deleted"
+
+
 def history(session: Session, project_id: int) -> Sequence[Queue]:
     """Return all queues, oldest first."""
     query = select(Queue).where(Queue.project_id == project_id).order_by(Queue.id)

@@ -26,8 +26,8 @@ from fishermask_backend.classifier import fit_classifier, probabilities
 from fishermask_backend.fisher_job import acquire_in_processes
 from fishermask_backend.recipe import FactorRecipe
 from fishermask_backend.settings import load_settings
+from tests.this_machine import ROOT, machine
 
-from .engine.measure import ROOT, machine
 from .engine.pools import clustered_features
 from .engine.rounds import CLASSES, label_spec
 from .scaling_page import write

@@ -21,7 +21,6 @@ from fishermask_backend.state import INPUTS
 from fishermask_backend.store import pool
 from fishermask_backend.store.schema import Project as ProjectRow
 from fishermask_backend.store.schema import Queue
-from fishermask_backend.worker import Worker
 from tests.conftest import Told
 from tests.e2e.backends import wait_for
 from tests.e2e.faulty_proxy import FaultyProxy
@@ -216,7 +215,7 @@ def test_label_studio_is_down_at_the_start(
     queue = machine.queue(project)
     proxy.stop()
     try:
-        machine.worker = Worker(load_settings(), machine.store)
+        machine.start_worker()
         own = load_settings().model_copy(update={"backend_url": machine.url})
         assert not list(discover(own, machine.store))
         assert "did not answer" in caplog.text
