@@ -32,8 +32,7 @@ def open_studio(settings: Settings, store: Store, lease: Lease) -> Studio:
             with store.begin() as session:
                 leases.renew(session, lease)
                 row = projects.get(session, lease.project_id)
-                box = TokenBox(settings.secret_key, settings.model_dir)
-                row.token, row.offered_token = box.seal(token), None
+                row.token, row.offered_token = TokenBox.of(settings).seal(token), None
         return studio
     raise LabelStudioError(
         "No key opens Label Studio: LABEL_STUDIO_API_KEY is not set, and the token that Label Studio "
@@ -46,7 +45,7 @@ def open_studio(settings: Settings, store: Store, lease: Lease) -> Studio:
 
 def stored_keys(settings: Settings, project: Project) -> tuple[str | None, str | None]:
     """Return the token that /setup offered and is not tried yet, and the one that is in use."""
-    box = TokenBox(settings.secret_key, settings.model_dir)
+    box = TokenBox.of(settings)
     return box.open(project.offered_token), box.open(project.token)
 
 

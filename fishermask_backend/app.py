@@ -14,12 +14,14 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from fishermask_backend import __version__, access_log
 from fishermask_backend.errors import BadRequest, FisherMaskError, UnsupportedLabelConfig
-from fishermask_backend.incoming import LARGEST_ID, PROJECT_HEADER, shown
+from fishermask_backend.incoming import LARGEST_ID, shown
 from fishermask_backend.metrics import exposition
-from fishermask_backend.model import START_TRAINING, FisherMaskBackend, open_store
+from fishermask_backend.model import START_TRAINING, FisherMaskBackend
 from fishermask_backend.settings import load_settings
 from fishermask_backend.status import project_status, projects_status
+from fishermask_backend.store import open_store
 from fishermask_backend.url_prefix import UrlPrefix
+from fishermask_backend.versions import PROJECT_HEADER
 
 log = logging.getLogger(__name__)
 

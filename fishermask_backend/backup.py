@@ -7,25 +7,21 @@ and an open file can be copied at leisure: nothing changes it, and removing it d
 
 import io
 import json
-import os
 import sqlite3
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from sqlalchemy import make_url
 
 from fishermask_backend import __version__
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.settings import Settings
-from fishermask_backend.tokens import KEY_FILE
-from fishermask_backend.workspace import INPUTS
+from fishermask_backend.state import DATABASE, INPUTS, KEY_FILE, whole_file
 
-DATABASE = "fishermask.db"
 ABOUT = "backup.json"
 BUSY_SECONDS = 60.0  # for another writer to end
 
@@ -78,9 +74,9 @@ def sqlite_file(settings: Settings) -> Path:
 
 def _write(settings: Settings, database: Path, target: Path, *, cache: bool) -> list[str]:
     with ExitStack() as stack:
-        draft = stack.enter_context(_draft(target))
+        draft = stack.enter_context(whole_file(target, private=True))  # it holds keys
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=target.parent))
-        archive = stack.enter_context(tarfile.open(fileobj=draft, mode="w"))
+        archive = stack.enter_context(tarfile.open(draft, mode="w"))
         live = stack.enter_context(closing(_connect(database)))
         files = _hold(live, database, settings.model_dir, stack, cache=cache)
         copy = Path(folder) / DATABASE
@@ -107,7 +103,7 @@ def _hold(
         live.execute("BEGIN")
         names = [*_round_files(live), KEY_FILE]  # no key file with SECRET_KEY
         if cache:
-            caches = sorted(model_dir.glob(f"projects/*/{INPUTS}"))
+            caches = sorted(model_dir.glob(INPUTS.pattern()))
             names += [path.relative_to(model_dir).as_posix() for path in caches]
         files = {name: _open(model_dir / name) for name in names}
         writer.execute("ROLLBACK")
@@ -150,17 +146,3 @@ def _add(archive: tarfile.TarFile, name: str, file: IO[bytes]) -> None:
     info = archive.gettarinfo(arcname=name, fileobj=file)
     info.mode, info.uid, info.gid, info.uname, info.gname = 0o600, 0, 0, "", ""
     archive.addfile(info, file)
-
-
-@contextmanager
-def _draft(target: Path) -> Iterator[Any]:
-    """A file under another name that becomes `target`, on the disk, if all went well."""
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(target)
-    finally:
-        Path(name).unlink(missing_ok=True)

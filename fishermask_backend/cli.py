@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any, NoReturn
@@ -70,12 +71,13 @@ def main() -> None:
 def serve() -> NoReturn:
     """Answer Label Studio: the address to paste into its Model page."""
     from fishermask_backend.settings import load_settings
+    from fishermask_backend.state import METRICS
     from fishermask_backend.store import Store
 
     settings = load_settings()
     Store(settings.database).close()  # what is wrong with it is a sentence here, and a trace later
     if settings.workers > 1:
-        _share_figures(settings.model_dir / "metrics")
+        _share_figures(settings.model_dir / METRICS)
     os.execvp(
         sys.executable,
         [
@@ -113,15 +115,17 @@ def worker() -> None:
 
     allocator.share_one_arena()
     from fishermask_backend import logs, priority
+    from fishermask_backend.loop import Worker
+    from fishermask_backend.step import Memory, do_step
     from fishermask_backend.store import Store
-    from fishermask_backend.worker import Worker
 
     logs.configure(settings)
     priority.lower_own()  # the web process answers Label Studio while training takes every core
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     try:
-        Worker(settings, Store(settings.database)).run()
+        step = partial(do_step, memory=Memory(settings))
+        Worker(settings, Store(settings.database), step).run()
     except SystemExit:
         logging.shutdown()
         os._exit(0)  # without waiting for downloads in other threads

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from fishermask_backend import publishing
 from fishermask_backend.errors import FisherMaskError, LabelStudioError
-from fishermask_backend.incoming import PROJECT_HEADER
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import Store, projects
 from fishermask_backend.studio import Studio, StudioProject
 from fishermask_backend.sync import pass_due
+from fishermask_backend.versions import PROJECT_HEADER
 from fishermask_backend.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def check_connection(work: Workspace, *, look: bool = False) -> bool:
     if connected != project.connected:
         log.info("%s: %s", work.name, "connected" if connected else "backend removed")
         if not connected:
-            publishing.restore(work)
+            publishing.give_back_order(work)
         with work.begin() as session:
             row = projects.get(session, project.id)
             row.connected = connected

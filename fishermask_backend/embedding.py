@@ -13,15 +13,16 @@ from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images import ImageLoader
 from fishermask_backend.inputs import InputsUnusable, RowStore
 from fishermask_backend.settings import Settings
+from fishermask_backend.state import INPUTS
 from fishermask_backend.store import images, pool, projects, rounds
 from fishermask_backend.store.schema import Task
 from fishermask_backend.studio import Studio
-from fishermask_backend.workspace import INPUTS, Workspace
+from fishermask_backend.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-SLICE_SECONDS = 20.0  # fetching and embedding, before labels are looked at again
-CHUNK = 64
+EMBEDDING_SECONDS = 20.0  # fetching and embedding, before labels are looked at again
+IMAGES_A_BATCH = 64
 RETRY_SECONDS = 30.0  # doubled with each try
 
 Outcome = NDArray[np.uint8] | ImageUnavailable  # pixels, or why there are none
@@ -30,7 +31,8 @@ Outcome = NDArray[np.uint8] | ImageUnavailable  # pixels, or why there are none
 def open_inputs(work: Workspace, backbone: Backbone) -> RowStore:
     """Open the project's inputs file; another backbone or image size begins a new one."""
     project = work.project()
-    path = work.folder / f"inputs-{backbone.key}.rows"
+    model_dir = work.settings.model_dir
+    path = model_dir / INPUTS.named(project=project.id, key=backbone.key)
     shape, dtype = backbone.row_shape, backbone.row_dtype
     if project.inputs_key == backbone.key:
         try:
@@ -39,7 +41,7 @@ def open_inputs(work: Workspace, backbone: Backbone) -> RowStore:
             log.warning("%s: %s", work.name, error)
     with work.begin() as session:
         images.forget_rows(session, projects.get(session, project.id), backbone.key)
-    for old in work.folder.glob(INPUTS):
+    for old in model_dir.glob(INPUTS.pattern(project=project.id)):
         old.unlink()
     return RowStore.fresh(path, shape, dtype)
 
@@ -66,13 +68,13 @@ def embed(work: Workspace, backbone: Backbone, inputs: RowStore, loader: ImageLo
     then is waited for, `IMAGE_TIMEOUT` at most: that is all a host that hardly answers costs others.
     """
     began, done, failed = time.monotonic(), 0, 0
-    end = began + SLICE_SECONDS
+    end = began + EMBEDDING_SECONDS
     threads = work.settings.fetch_concurrency
     fetchers = ThreadPoolExecutor(threads, thread_name_prefix="fetch")
     try:
         while time.monotonic() < end:
             with work.store.read() as session:
-                tasks = images.next_to_embed(session, work.project_id, CHUNK)
+                tasks = images.next_to_embed(session, work.project_id, IMAGES_A_BATCH)
                 counts = pool.counts(session, work.project_id)
                 asked = rounds.requested(session, work.project_id)
             if not tasks:

@@ -32,12 +32,12 @@ from fishermask_backend.locks import locked
 from fishermask_backend.logs import configure
 from fishermask_backend.priority import lower_session
 from fishermask_backend.settings import Settings, load_settings
+from fishermask_backend.state import FISHER_JOB
 from fishermask_backend.tensors import load_tensors, save_tensors
 from fishermask_backend.trained import Trained
 
 log = logging.getLogger(__name__)
 
-PREFIX = "fisher-job-"  # of a folder in MODEL_DIR
 FOUND = "found.safetensors"
 WATCH = "--end-with-worker"
 LOG_LINES = 80
@@ -57,7 +57,7 @@ def acquire_in_processes(trained: Trained, settings: Settings) -> Acquisition:
     """
     settings.model_dir.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(prefix=PREFIX, dir=settings.model_dir) as name,
+        tempfile.TemporaryDirectory(prefix=FISHER_JOB, dir=settings.model_dir) as name,
         locked(Path(name), wait=False) as folder,
     ):
         trained.save(folder)
@@ -76,7 +76,7 @@ def read_found(folder: Path) -> Acquisition:
 
 def remove_abandoned(model_dir: Path) -> None:
     """Remove the folders of workers that were killed while their processes computed."""
-    for folder in model_dir.glob(f"{PREFIX}*"):
+    for folder in model_dir.glob(f"{FISHER_JOB}*"):
         with suppress(BlockingIOError, FileNotFoundError), locked(folder, wait=False):
             shutil.rmtree(folder)
 

@@ -12,10 +12,10 @@ from fishermask_backend.fisher_job import remove_abandoned
 from fishermask_backend.lifeline import remove_silent
 from fishermask_backend.schedule import IDLE_SECONDS
 from fishermask_backend.settings import Settings
+from fishermask_backend.state import FACTORS, INPUTS, KEY_FILE, ROUND, drafts, project_folder
 from fishermask_backend.store import Store, images, leases, projects, rounds
 from fishermask_backend.store.schema import Project
-from fishermask_backend.tokens import KEY_FILE
-from fishermask_backend.workspace import INPUTS, Workspace, project_folder
+from fishermask_backend.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +35,11 @@ def remove_leftovers(work: Workspace) -> None:
             for name in (r.weights, r.scorer)
             if name
         }
-    for pattern in ("round-*", ".round-*", ".inputs-*"):
-        for path in work.folder.glob(pattern):
-            if path.relative_to(work.settings.model_dir).as_posix() not in kept:
+    folder = work.settings.model_dir
+    files, caches = (kind.pattern(project=work.project_id) for kind in (ROUND, INPUTS))
+    for pattern in (files, drafts(files), drafts(caches)):
+        for path in folder.glob(pattern):
+            if path.relative_to(folder).as_posix() not in kept:
                 path.unlink(missing_ok=True)
 
 
@@ -45,7 +47,7 @@ def remove_strays(settings: Settings) -> None:
     """Remove files of no project that a process left behind when it was killed."""
     remove_abandoned(settings.model_dir)
     remove_silent(settings.model_dir)
-    for pattern in ("factors.*.tmp", f".{KEY_FILE}-*"):
+    for pattern in (FACTORS.pattern(), drafts(KEY_FILE)):
         for path in settings.model_dir.glob(pattern):
             with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > STRAY_SECONDS:
@@ -66,7 +68,7 @@ def keep_cache_limit(settings: Settings, store: Store, at_work: int) -> int:
     Returns:
         Bytes that are left beyond the limit.
     """
-    sizes = {p: p.stat().st_size for p in settings.model_dir.glob(f"projects/*/{INPUTS}")}
+    sizes = {p: p.stat().st_size for p in settings.model_dir.glob(INPUTS.pattern())}
     if not settings.cache_limit or sum(sizes.values()) <= settings.cache_limit:
         return 0
     with store.read() as session:
@@ -85,7 +87,7 @@ def _idle(session: Session, settings: Settings, at_work: int) -> list[Project]:
     used_at: dict[Project, float] = {}
     for project in projects.everywhere(session):
         latest = rounds.latest(session, project.id)
-        files = project_folder(settings, project.id).glob(INPUTS)
+        files = settings.model_dir.glob(INPUTS.pattern(project=project.id))
         used_at[project] = max(
             project.last_event_at,
             latest.started_at if latest else 0.0,
@@ -97,7 +99,7 @@ def _idle(session: Session, settings: Settings, at_work: int) -> list[Project]:
 
 
 def _drop_rows(settings: Settings, store: Store, project: Project) -> list[Path]:
-    files = list(project_folder(settings, project.id).glob(INPUTS))
+    files = list(settings.model_dir.glob(INPUTS.pattern(project=project.id)))
     with store.begin() as session:
         mine = leases.unclaimed(session, project.id)
         if mine is None:  # somebody has come
@@ -116,4 +118,4 @@ def forget_project(settings: Settings, store: Store, project_id: int) -> None:
     """Delete a project's rows and files."""
     with store.begin() as session:
         projects.forget(session, project_id)
-    shutil.rmtree(project_folder(settings, project_id), ignore_errors=True)
+    shutil.rmtree(project_folder(settings.model_dir, project_id), ignore_errors=True)

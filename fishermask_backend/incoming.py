@@ -6,7 +6,6 @@ from typing import Any, TypeGuard
 
 from fishermask_backend.errors import BadRequest
 
-PROJECT_HEADER = "X-FisherMask-Project"  # of an event that is sent without its project
 LARGEST_ID = 2**63 - 1  # that a database column holds
 
 # At most 18 digits, which every database column holds.

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.state import whole_file
 
 HEADER = 4096  # bytes in front of the first row: a JSON line, then spaces
 
@@ -135,9 +136,8 @@ class RowStore:
 
     def _create(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        temporary.write_bytes(self._header())
-        temporary.replace(self.path)
+        with whole_file(self.path) as draft:
+            draft.write_bytes(self._header())
 
     def _check(self, committed: int) -> None:
         if self._file.read(HEADER) != self._header():

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fishermask_backend.locks import locked
+from fishermask_backend.state import WORKERS
 
 BEAT_SECONDS = 5.0
-SILENT_SECONDS = 86_400.0  # of a worker whose machine, or container, will not come back
-FOLDER = "workers"  # in MODEL_DIR
+FORGOTTEN_SECONDS = 86_400.0  # silent for so long, a machine or container will not come back
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Sign:
 def last_sign(model_dir: Path) -> Sign | None:
     """Return the newest sign of life of any worker; None if there never was one."""
     signs = []
-    for path in (model_dir / FOLDER).glob("*@*"):
+    for path in (model_dir / WORKERS).glob("*@*"):
         with suppress(FileNotFoundError):  # forgotten just now
             signs.append(Sign(path.name, path.stat().st_mtime, int(path.read_bytes() or 0)))
     return max(signs, key=lambda sign: sign.seen_at, default=None)
@@ -54,7 +54,7 @@ class Lifeline:
     """
 
     def __init__(self, model_dir: Path) -> None:
-        self._folder = model_dir / FOLDER
+        self._folder = model_dir / WORKERS
         self._folder.mkdir(parents=True, exist_ok=True)
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}@{socket.gethostname()}"
         with locked(self._folder, wait=True):  # or somebody could find the file before it is locked
@@ -78,20 +78,20 @@ class Lifeline:
 
 def remove_silent(model_dir: Path) -> None:
     """Remove the files of workers not heard of for a day, wherever they ran."""
-    for path in (model_dir / FOLDER).glob("*@*"):
+    for path in (model_dir / WORKERS).glob("*@*"):
         with suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > SILENT_SECONDS:
+            if time.time() - path.stat().st_mtime > FORGOTTEN_SECONDS:
                 path.unlink()
 
 
 def living(model_dir: Path) -> list[str]:
     """Return the names of the workers whose processes run on this machine."""
-    return sorted(path.name for path in (model_dir / FOLDER).glob("*@*") if _locked(path))
+    return sorted(path.name for path in (model_dir / WORKERS).glob("*@*") if _locked(path))
 
 
 def ended(model_dir: Path) -> list[str]:
     """Return the names of this machine's workers whose processes have ended, until `forget`."""
-    folder = model_dir / FOLDER
+    folder = model_dir / WORKERS
     if not folder.is_dir():
         return []
     with locked(folder, wait=True):

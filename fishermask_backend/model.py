@@ -8,14 +8,13 @@ import inspect
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from fishermask_backend.incoming import event_project, is_id, parse_project, task_id
 from fishermask_backend.labeling import LabelSpec, parse_label_config
 from fishermask_backend.lookup import look_up
 from fishermask_backend.settings import Settings, load_settings
-from fishermask_backend.store import Store, projects, queues, rounds
+from fishermask_backend.store import Store, open_store, projects, queues, rounds
 from fishermask_backend.store.schema import Project, Round, Score
 from fishermask_backend.tokens import TokenBox
 from fishermask_backend.torch_free import label_studio_ml
@@ -41,12 +40,6 @@ START_TRAINING = "START_TRAINING"
 TOKEN = re.compile(r"[!-~]{1,4096}")  # what can stand in a header; anything else opens nothing
 
 _IS_2X = "project_id" in inspect.signature(LabelStudioMLBase.__init__).parameters
-
-
-@cache
-def open_store() -> Store:
-    """Return the process's store."""
-    return Store(load_settings().database)
 
 
 class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
@@ -137,10 +130,10 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         ids = [task_id(task, index) for index, task in enumerate(tasks)]
         project = self._project_of(tasks)
         if project is None:
-            return [{"result": [], "score": 1.0, "model_version": NO_ROUND} for _ in ids]
+            return [_unknown(NO_ROUND) for _ in ids]
         found = look_up(self.store, self.settings, project.id, ids)
         if found.serving is None:
-            return [{"result": [], "score": 1.0, "model_version": found.version} for _ in ids]
+            return [_unknown(found.version) for _ in ids]
         spec = parse_label_config(project.label_config, self.settings.control_name)
         return [
             self._prediction(spec, found.serving, found.scores.get(i), found.version) for i in ids
@@ -161,7 +154,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             return {}
         studio_id = event_project(data)
         with self.store.begin() as session:
-            project = projects.find(session, self.settings.label_studio_url, studio_id, None)
+            project = projects.find(session, self.settings.label_studio_url, studio_id)
             if project is None:
                 log.info("event %s of project %s, which is not connected", event, studio_id)
                 return {}
@@ -177,7 +170,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
     def _offers_token(self, project: Project) -> bool:
         if self.settings.label_studio_api_key or not TOKEN.fullmatch(self.access_token):
             return False
-        box = TokenBox(self.settings.secret_key, self.settings.model_dir)
+        box = TokenBox.of(self.settings)
         known = (box.open(project.token), box.open(project.offered_token))
         return self.access_token not in known
 
@@ -186,8 +179,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             address = self.settings.label_studio_url
             project = projects.register(session, address, studio_id, created)
             if self._offers_token(project):
-                box = TokenBox(self.settings.secret_key, self.settings.model_dir)
-                project.offered_token = box.seal(self.access_token)
+                project.offered_token = TokenBox.of(self.settings).seal(self.access_token)
             projects.tell(session, project.id)
 
     def _project_of(self, tasks: Sequence[Mapping[str, Any]]) -> Project | None:
@@ -204,7 +196,12 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         self, spec: LabelSpec, serving: Round, score: Score | None, version: str
     ) -> dict[str, Any]:
         if score is None:
-            return {"result": [], "score": 1.0, "model_version": version}
+            return _unknown(version)
         known = rounds.class_probabilities(serving, score) if self.settings.prelabels else {}
         result = spec.prelabel(known)
         return {"result": result, "score": round(score.score, 6), "model_version": version}
+
+
+def _unknown(version: str) -> dict[str, Any]:
+    """Return the prediction for a task that nothing is known of: empty, and last."""
+    return {"result": [], "score": 1.0, "model_version": version}

@@ -6,72 +6,34 @@ second try is a queue of its own, under a version of its own.
 """
 
 import logging
-import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fishermask_backend.errors import LabelStudioError
 from fishermask_backend.labeling import LabelSpec
-from fishermask_backend.store import pool, projects, queues, rounds
-from fishermask_backend.store.schema import Project, Queue, Round
+from fishermask_backend.settings import Settings
+from fishermask_backend.store import projects, queues, rounds
+from fishermask_backend.store.schema import FormerOrder, Queue, Round
 from fishermask_backend.studio import SAMPLING, StudioProject
 from fishermask_backend.versions import is_ours
 from fishermask_backend.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-# From a look at the queue until more tasks are in it, on a quiet machine and on a busy one.
-TOP_UP_SECONDS, LONGEST_TOP_UP_SECONDS = 20.0, 120.0
-LONGEST_QUEUE = 1000  # what the settings allow for, too
 
-
-def candidates(work: Workspace, source: Round) -> list[int]:
-    """Return the tasks of a round that Label Studio would still serve, in the round's order."""
-    with work.store.read() as session:
-        project = projects.get(session, work.project_id)
-        annotators = pool.recent_annotators(session, project.id)
-        ordered = rounds.order(session, source.id)
-        tasks = pool.tasks_by_id(session, project.id, ordered)
-    return [
-        task_id
-        for task_id in ordered
-        if task_id in tasks and pool.servable(tasks[task_id], project.skip_queue, annotators)
-    ]
-
-
-def least_left(work: Workspace) -> int:
-    """Return how many tasks a queue must have left, or it may be dry before more are added."""
-    return max(work.settings.batch_size, _taken_meanwhile(work))
-
-
-def _taken_meanwhile(work: Workspace) -> int:
-    """Return how many tasks several people take before more can be added; 0 for one person alone.
-
-    What they have open is locked for each other, and Label Studio tells whoever finds nothing else in
-    the queue that the project is done. A worker that is slow to make rounds, for the machine or for
-    other projects' turns, is as slow to add tasks.
-    """
-    with work.store.read() as session:
-        people, pace = queues.pace(session, work.project_id)
-        turn = rounds.serving_seconds(session, work.project_id)
-    seconds = min(max(turn, TOP_UP_SECONDS), LONGEST_TOP_UP_SECONDS)
-    return people + math.ceil(pace * seconds) if people > 1 else 0
-
-
-def publish(work: Workspace, spec: LabelSpec, source: Round) -> None:
-    """Import the next queue of a round and make Label Studio serve it.
+def publish(work: Workspace, spec: LabelSpec, source: Round, wanted: Sequence[int]) -> None:
+    """Import a queue of a round and make Label Studio serve it.
 
     Args:
         work: The step's surroundings.
         spec: The labelling config as just read: classes that are gone are not published.
         source: The round whose order is published.
+        wanted: Its tasks, the one to label next first; those that are gone are left out.
 
     Raises:
         LabelStudioError: A step failed; what was reached stays, and the next call goes on from there.
     """
-    size = max(work.settings.queue_size, min(2 * _taken_meanwhile(work), LONGEST_QUEUE))
-    wanted = candidates(work, source)[:size]
     studio_id = work.project().studio_id
     task_ids = work.studio.existing_tasks(studio_id, wanted)
     if not task_ids:
@@ -97,8 +59,8 @@ def activate(work: Workspace, queue: Queue) -> None:
     """Make Label Studio serve an imported queue, where the project's settings are ours to set."""
     project = work.project()
     remote = work.studio.project(project.studio_id)
-    titles = list(work.studio.own_backends(project.studio_id).values())
-    note = _why_not(work, project, remote, titles)
+    titles = work.studio.own_backends(project.studio_id).values()
+    note = _why_not(work.settings, project.former, remote, titles)
     if not note:
         _remember_former(work, remote)
         remote = work.studio.set_order(
@@ -139,7 +101,7 @@ def resume(work: Workspace) -> None:
             project.former = None  # what is set now is what removal will put back
 
 
-def restore(work: Workspace) -> None:
+def give_back_order(work: Workspace) -> None:
     """Put back the sampling and model version that the project had before us."""
     project = work.project()
     if project.former is not None:
@@ -177,7 +139,7 @@ def tidy(work: Workspace) -> None:
             continue
         work.studio.delete_version(project.studio_id, queue.version)
         with work.begin() as session:
-            session.get_one(Queue, queue.id).state = "deleted"
+            queues.mark_deleted(session, queue.id)
 
 
 def _predictions(
@@ -199,15 +161,22 @@ def _predictions(
 
 
 def _why_not(
-    work: Workspace, project: Project, remote: StudioProject, titles: Sequence[str]
+    settings: Settings, former: FormerOrder | None, remote: StudioProject, titles: Iterable[str]
 ) -> str:
-    """Say why the project's order is not ours to set; empty when it is."""
-    if not work.settings.auto_order:
+    """Say why the project's order is not ours to set; empty when it is.
+
+    Args:
+        settings: What is allowed.
+        former: The order before ours; None: not looked at yet.
+        remote: The order now.
+        titles: Those of this backend in the project: Label Studio shows the last that was connected.
+    """
+    if not settings.auto_order:
         return "AUTO_ORDER=false: sampling and model version are left alone."
-    if work.settings.take_over:
+    if settings.take_over:
         return ""
     ours = is_ours(remote.model_version)
-    if project.former is None or _not_set_yet(project.former, remote):
+    if former is None or _not_set_yet(former, remote):
         if ours or remote.model_version in ("", *titles):
             return ""
         return (
@@ -222,7 +191,7 @@ def _why_not(
     )
 
 
-def _not_set_yet(former: dict[str, Any], remote: StudioProject) -> bool:
+def _not_set_yet(former: FormerOrder, remote: StudioProject) -> bool:
     """Say whether the order was never set, because the first try to set it was cut off."""
     return not former.get("set", True) and remote.sampling == former["sampling"]
 
@@ -232,11 +201,11 @@ def _remember_former(work: Workspace, remote: StudioProject) -> None:
         project = projects.get(session, work.project_id)
         if project.former is None:
             version = "" if is_ours(remote.model_version) else remote.model_version
-            project.former = {
-                "sampling": remote.sampling,
-                "model_version": version,
-                "set": False,  # not before Label Studio has taken ours
-            }
+            project.former = FormerOrder(
+                sampling=remote.sampling,
+                model_version=version,
+                set=False,  # not before Label Studio has taken ours
+            )
 
 
 def _activate_without_queue(work: Workspace, source: Round) -> None:

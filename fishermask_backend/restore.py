@@ -1,6 +1,5 @@
 """`fishermask restore`: what `backup` wrote becomes the state again; nothing may run meanwhile."""
 
-import re
 import shutil
 import sqlite3
 import tarfile
@@ -10,19 +9,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from fishermask_backend.backup import ABOUT, DATABASE, sqlite_file
+from fishermask_backend.backup import ABOUT, sqlite_file
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.lifeline import ended, living
 from fishermask_backend.settings import Settings
+from fishermask_backend.state import DATABASE, KEY_FILE, PROJECTS, RESTORING, STATE
 from fishermask_backend.store import Store
-from fishermask_backend.tokens import KEY_FILE
-
-PROJECTS = "projects"
-MEMBER = re.compile(
-    rf"{re.escape(ABOUT)}|{re.escape(DATABASE)}|{re.escape(KEY_FILE)}"
-    r"|projects/\d+/(round-[\w.-]+\.safetensors|inputs-[\w.-]+\.rows)",
-    re.ASCII,
-)
 
 
 class RestoreImpossible(FisherMaskError):
@@ -97,7 +89,7 @@ def _refuse_while_in_use(settings: Settings, database: Path) -> None:
 def _staged(model_dir: Path) -> Iterator[Path]:
     """A folder on the disk of the state, gone afterwards."""
     model_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=model_dir, prefix=".restore-") as folder:
+    with tempfile.TemporaryDirectory(dir=model_dir, prefix=RESTORING) as folder:
         yield Path(folder)
 
 
@@ -107,7 +99,7 @@ def _unpack(source: Path, folder: Path) -> None:
             members = archive.getmembers()
             names = [member.name for member in members]
             for member in members:
-                if not member.isreg() or not MEMBER.fullmatch(member.name):
+                if not member.isreg() or not _is_known(member.name):
                     raise RestoreImpossible(
                         f"{source} is not a backup of this program: it holds {member.name!r}."
                     )
@@ -118,6 +110,10 @@ def _unpack(source: Path, folder: Path) -> None:
             archive.extractall(folder, members, **safely)  # type: ignore[arg-type]
     except (tarfile.TarError, OSError, EOFError) as error:
         raise RestoreImpossible(f"{source} cannot be read as a backup ({error}).") from error
+
+
+def _is_known(name: str) -> bool:
+    return name == ABOUT or any(kind.matches(name) for kind in STATE)
 
 
 def _prepare(database: Path) -> None:

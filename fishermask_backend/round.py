@@ -26,6 +26,7 @@ from fishermask_backend.inputs import RowStore
 from fishermask_backend.labeling import LabelSpec, classes_of
 from fishermask_backend.ordering import Order
 from fishermask_backend.recipe import FactorRecipe
+from fishermask_backend.state import round_scorer, round_weights
 from fishermask_backend.store import pool, projects, rounds, validation
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import COLD_START, Project, Round, Task
@@ -196,9 +197,8 @@ def _save(
     """Write the classifier and what places later tasks; the files' names in MODEL_DIR, if there are."""
     if found.model is None:
         return None, None
-    # Under a name of this claim's: a worker that lost it writes beside, never over.
-    name = f"projects/{work.project_id}/round-{watch.round}.{work.lease.fence}"
-    weights, scorer = f"{name}.safetensors", None
+    of_claim = work.project_id, watch.round, work.lease.fence
+    weights, scorer = round_weights(*of_claim), None
     about = {
         "classes": json.dumps(spec.classes),
         "num_classes": str(len(spec.classes)),
@@ -207,7 +207,7 @@ def _save(
     }
     save_classifier(work.settings.model_dir / weights, found.model, about)
     if found.order.scorer is not None:
-        scorer = f"{name}-scorer.safetensors"
+        scorer = round_scorer(*of_claim)
         found.order.scorer.save(work.settings.model_dir / scorer)
     watch.lap("save")
     return weights, scorer

@@ -2,9 +2,8 @@
 
 import time
 
-from fishermask_backend import publishing
 from fishermask_backend.labeling import LabelSpec
-from fishermask_backend.store import images, pool, projects, queues, rounds
+from fishermask_backend.store import images, pool, projects, rounds
 from fishermask_backend.workspace import Workspace
 
 FIRST_QUEUE_SECONDS = 40.0  # the first queue comes from what is embedded by then
@@ -59,18 +58,6 @@ def round_reason(work: Workspace, spec: LabelSpec, inputs_key: str) -> str:
     if counts.pending and not 0 <= quiet < settings.quiet_seconds:
         return f"{counts.pending} labels are new and no more came"
     return ""
-
-
-def running_low(work: Workspace) -> bool:
-    """Say whether the active queue may soon be dry while other tasks wait."""
-    with work.store.read() as session:
-        serving = rounds.active(session, work.project_id)
-        if serving is None:
-            return False
-        left = queues.left(session, projects.get(session, work.project_id))
-    if len(left) >= publishing.least_left(work):
-        return False
-    return not left.issuperset(publishing.candidates(work, serving))
 
 
 def next_look(work: Workspace) -> float:

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.images.addresses import HostRule
+from fishermask_backend.state import DATABASE
 
 
 class BadSettings(FisherMaskError):
@@ -264,7 +265,7 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The SQLAlchemy URL in force."""
-        return self.database_url or f"sqlite:///{self.model_dir / 'fishermask.db'}"
+        return self.database_url or f"sqlite:///{self.model_dir / DATABASE}"
 
     @property
     def memory_allowed(self) -> int:

@@ -7,10 +7,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from fishermask_backend.learning import Agreement, agreements, learning, recent
-from fishermask_backend.model import open_store
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import images, pool, projects, queues, rounds
-from fishermask_backend.store.schema import Project, Round
+from fishermask_backend.store import images, open_store, pool, projects, queues, rounds
+from fishermask_backend.store.schema import Progress, Project, Round
 
 
 def projects_status() -> list[dict[str, Any]]:
@@ -27,7 +26,7 @@ def projects_status() -> list[dict[str, Any]]:
 def project_status(studio_id: int) -> dict[str, Any] | None:
     """Return all about a project, by its id in Label Studio; None if there is no such project."""
     with open_store().read() as session:
-        project = projects.find(session, load_settings().label_studio_url, studio_id, None)
+        project = projects.find(session, load_settings().label_studio_url, studio_id)
         if project is None:
             return None
         queue = queues.active(session, project.id)
@@ -76,12 +75,12 @@ def _short(
     }
 
 
-def _progress(stored: dict[str, Any] | None) -> dict[str, Any] | None:
+def _progress(stored: Progress | None) -> dict[str, Any] | None:
     """Return what a worker last said, with the time left counted from now."""
     if stored is None:
         return None
-    shown, eta = dict(stored), stored["eta_seconds"]
-    said_at = shown.pop("at", stored["started"])
+    shown: dict[str, Any] = {**stored}
+    eta, said_at = stored["eta_seconds"], shown.pop("at", stored["started"])
     if eta is not None:
         shown["eta_seconds"] = round(max(0.0, eta - (time.time() - said_at)), 1)
     return shown

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from fishermask_backend.fisher import factors_on_disk
+from fishermask_backend.state import FACTORS
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Storage:
         if self.memory:
             return torch.empty(shape, dtype=self.dtype, device=device)
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"factors.{os.getpid()}.tmp"
+        path = folder / FACTORS.named(process=os.getpid())
         out = factors_on_disk(path, shape, self.dtype)
         path.unlink()  # the mapping stays; nothing is left behind however the process ends
         return out

@@ -8,7 +8,8 @@ left. Between passes only what changed is read. Passes find what is gone.
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from sqlalchemy.orm import Session
 
@@ -16,14 +17,14 @@ from fishermask_backend.errors import LabelStudioError, ProjectGone
 from fishermask_backend.labeling import LabelSpec, parse_label_config
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import pool, projects
-from fishermask_backend.store.schema import Project
+from fishermask_backend.store.schema import PlannedPage, Project
 from fishermask_backend.studio import PAGE, Page, StudioProject, StudioTask
 from fishermask_backend.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-SLICE_SECONDS = 10.0  # reading pages, before images get their turn
-UNTOLD_SECONDS = 5.0  # a change with no event for so long was not told of
+READING_SECONDS = 10.0  # reading pages, before images get their turn
+EVENT_GRACE_SECONDS = 5.0  # a change with no event for so long was not told of
 OVERLAP_SECONDS = 5.0  # changes committed late, with an earlier time
 FEW = 100  # changes since the last look, as a rule; before them there may be an import of thousands
 LATE_SECONDS = 150.0  # after an event or a pass: at least two looks
@@ -86,14 +87,18 @@ def _begin_pass(work: Workspace, project: Project) -> None:
     total = work.studio.count_tasks(project.studio_id)
     pages = list(range(1, _pages(total) + 1))
     random.Random(f"{work.settings.seed}/{project.pass_number}").shuffle(pages)
-    plan = [["annotated", page] for page in range(1, _pages(annotated) + 1)]
+    plan = [*_planned("annotated", range(1, _pages(annotated) + 1)), *_planned("tasks", pages)]
     with work.begin() as session:
         project = projects.get(session, work.project_id)
-        project.plan = [*plan, *(["tasks", page] for page in pages)]
+        project.plan = plan
         project.plan_total = total
         project.pass_number += 1
         project.pass_wanted = False
         project.cursor = newest  # what changes from now on is read as a change
+
+
+def _planned(kind: Literal["annotated", "tasks"], pages: Iterable[int]) -> list[PlannedPage]:
+    return [(kind, page) for page in pages]
 
 
 def _pages(total: int) -> int:
@@ -102,7 +107,7 @@ def _pages(total: int) -> int:
 
 def _read_pages(work: Workspace, spec: LabelSpec) -> None:
     """Go on with the plan until it is done or the slice is over."""
-    end = time.monotonic() + SLICE_SECONDS
+    end = time.monotonic() + READING_SECONDS
     project = work.project()
     while project.plan is not None and time.monotonic() < end:
         if not project.plan:
@@ -133,7 +138,7 @@ def _read_pages(work: Workspace, spec: LabelSpec) -> None:
 def _drop_step(project: Project, total: int) -> None:
     """Take the first page off the plan, and add pages for tasks that came meanwhile."""
     extra = range(_pages(project.plan_total) + 1, _pages(total) + 1)
-    project.plan = [*(project.plan or [])[1:], *(["tasks", page] for page in extra)]
+    project.plan = [*(project.plan or [])[1:], *_planned("tasks", extra)]
     project.plan_total = total
 
 
@@ -167,7 +172,7 @@ def read_changes(work: Workspace, spec: LabelSpec) -> None:
         project = projects.get(session, work.project_id)
         _put(session, project, spec, changed.tasks, with_annotations=True)
         newest = max(task.updated_at for task in changed.tasks)
-        if newest > project.cursor and time.time() - project.last_event_at > UNTOLD_SECONDS:
+        if newest > project.cursor and time.time() - project.last_event_at > EVENT_GRACE_SECONDS:
             project.last_event_at = time.time()  # no event told: the quiet time starts here
         if whole:
             project.cursor = max(project.cursor, newest)

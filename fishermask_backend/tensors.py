@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.state import whole_file
 
 _DIGEST = "sha256"  # among the metadata; files of versions before it have none
 
@@ -23,9 +24,7 @@ class TensorsUnusable(FisherMaskError):
 def save_tensors(
     path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors under a temporary name, bring them to the disk, then rename.
-
-    A reader sees the old file or the whole new one.
+    """Write tensors; a reader sees the old file or the whole new one.
 
     Args:
         path: Ends in `.safetensors`; its folder is made.
@@ -36,15 +35,9 @@ def save_tensors(
         OSError: The disk is full, or failed; an earlier file of that name is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     stored = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    try:
+    with whole_file(path) as draft:
         _write(stored, draft, dict(metadata or {}) | {_DIGEST: _digest(stored)})
-        _sync(draft)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    _sync(path.parent)
 
 
 def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
@@ -56,14 +49,6 @@ def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> 
             raise
         code = int(number[1])
         raise OSError(code, os.strerror(code), str(path)) from error
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -2,13 +2,14 @@
 
 import base64
 import hashlib
-import os
-import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from cryptography.fernet import Fernet, InvalidToken
 
-KEY_FILE = "secret.key"
+from fishermask_backend.settings import Settings
+from fishermask_backend.state import KEY_FILE, whole_file
 
 
 class TokenBox:
@@ -25,6 +26,11 @@ class TokenBox:
         else:
             key = _key_file(folder / KEY_FILE)
         self._fernet = Fernet(key)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the box that the settings name."""
+        return cls(settings.secret_key, settings.model_dir)
 
     def seal(self, token: str) -> str:
         """Return the token encrypted."""
@@ -43,13 +49,7 @@ class TokenBox:
 def _key_file(path: Path) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(Fernet.generate_key())
-        try:
-            os.link(draft, path)  # fails where another was first: its key is the one
-        except FileExistsError:
-            pass
-        finally:
-            Path(draft).unlink()
+        # Where another was first its key is the one.
+        with suppress(FileExistsError), whole_file(path, private=True, replace=False) as draft:
+            draft.write_bytes(Fernet.generate_key())
     return path.read_bytes().strip()

@@ -4,16 +4,14 @@ import time
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from fishermask_backend import publishing
 from fishermask_backend.labeling import LabelSpec
+from fishermask_backend.queueing import top_up
 from fishermask_backend.repeating import repeating
-from fishermask_backend.schedule import running_low
-from fishermask_backend.store import rounds
 from fishermask_backend.sync import read_changes
 from fishermask_backend.workspace import Workspace
 
 LOOK_SECONDS = 3.0
-UNTOLD_SECONDS = 30.0  # between readings of changes that no event told of
+READ_AGAIN_SECONDS = 30.0  # between readings of changes that no event told of
 
 
 def topping_up(work: Workspace, spec: LabelSpec) -> AbstractContextManager[None]:
@@ -27,16 +25,9 @@ def topping_up(work: Workspace, spec: LabelSpec) -> AbstractContextManager[None]
     def look() -> None:
         nonlocal events, read_at
         told = work.project().events
-        if told != events or time.monotonic() - read_at > UNTOLD_SECONDS:
+        if told != events or time.monotonic() - read_at > READ_AGAIN_SECONDS:
             read_changes(beside, spec)
             events, read_at = told, time.monotonic()
-        _top_up(beside, spec)
+        top_up(beside, spec)
 
     return repeating(f"{work.name}, meanwhile", LOOK_SECONDS, look)
-
-
-def _top_up(work: Workspace, spec: LabelSpec) -> None:
-    with work.store.read() as session:
-        serving = rounds.active(session, work.project_id)
-    if serving is not None and running_low(work):
-        publishing.publish(work, spec, serving)

@@ -1,7 +1,11 @@
-"""The names under which rounds and queues appear in Label Studio: `fishermask-<round>[.<n>]`."""
+"""The names under which this backend appears in Label Studio.
+
+Rounds and queues are versions `fishermask-<round>[.<n>]`; events carry a header of ours.
+"""
 
 PREFIX = "fishermask-"
 NO_ROUND = PREFIX + "0"  # what /setup answers before the first round
+PROJECT_HEADER = "X-FisherMask-Project"  # of an event that is sent without its project
 
 
 def version(number: int, nth: int) -> str:

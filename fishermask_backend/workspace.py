@@ -10,15 +10,15 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from fishermask_backend.settings import Settings
+from fishermask_backend.state import project_folder
 from fishermask_backend.store import Store, leases, projects
 from fishermask_backend.store.leases import Lease
-from fishermask_backend.store.schema import Project
+from fishermask_backend.store.schema import Progress, Project
 from fishermask_backend.studio import Studio
 
 log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 1.0
-INPUTS = "inputs-*.rows"  # in a project's folder
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Workspace:
     @property
     def folder(self) -> Path:
         """Where the project's weights and inputs lie."""
-        return project_folder(self.settings, self.project_id)
+        return project_folder(self.settings.model_dir, self.project_id)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -79,17 +79,17 @@ class Workspace:
         self._progress_at = now
         with self.begin() as session:
             project = projects.get(session, self.project_id)
-            before = project.progress or {}
-            started = before["started"] if before.get("stage") == stage else now
+            before = project.progress
+            started = before["started"] if before and before["stage"] == stage else now
             eta = (now - started) / done * (total - done) if done else expected
-            project.progress = {
-                "stage": stage,
-                "done": done,
-                "total": total,
-                "started": started,
-                "at": now,
-                "eta_seconds": None if eta is None else round(eta, 1),
-            }
+            project.progress = Progress(
+                stage=stage,
+                done=done,
+                total=total,
+                started=started,
+                at=now,
+                eta_seconds=None if eta is None else round(eta, 1),
+            )
 
 
 @dataclass
@@ -108,8 +108,3 @@ class Stopwatch:
         self._last = now
         fields = {"round": self.round, "stage": stage, "seconds": took}
         log.info("%s: round %s: %s took %.1f s", self.project, *fields.values(), extra=fields)
-
-
-def project_folder(settings: Settings, project_id: int) -> Path:
-    """Return the folder of a project's weights and inputs."""
-    return settings.model_dir / "projects" / str(project_id)

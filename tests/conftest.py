@@ -21,17 +21,16 @@ from sqlalchemy import create_engine, text
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker does, before torch is imported
 
-from fishermask_backend import model
 from fishermask_backend.settings import Settings, load_settings
-from fishermask_backend.store import Store, pool, projects, queues, rounds
+from fishermask_backend.store import Store, leases, open_store, pool, projects, rounds
 from fishermask_backend.store.leases import Lease
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Project, Round
 from fishermask_backend.studio import Studio
 from fishermask_backend.workspace import Workspace
-from tests.benchmarks.engine.measure import commit
-from tests.benchmarks.engine.measure import machine as this_machine
 from tests.company import Proxy
+from tests.store.stored import publish, put
+from tests.this_machine import commit, machine
 
 Told = Callable[[str, str, float | None], None]
 
@@ -60,10 +59,10 @@ def settings(
     if getattr(request, "param", "sqlite") == "postgresql":
         monkeypatch.setenv("DATABASE_URL", request.getfixturevalue("postgresql"))
     load_settings.cache_clear()
-    model.open_store.cache_clear()
+    open_store.cache_clear()
     yield load_settings()
     load_settings.cache_clear()
-    model.open_store.cache_clear()
+    open_store.cache_clear()
 
 
 @pytest.fixture
@@ -88,7 +87,7 @@ def told(record_property: Callable[[str, object], None]) -> Told:
 
     def record(fault: str, seen: str, since: float | None) -> None:
         recovered = "by hand" if since is None else f"{time.monotonic() - since:.1f} s"
-        record_property("machine", json.dumps(this_machine()))
+        record_property("machine", json.dumps(machine()))
         record_property("commit", commit())
         record_property("fault", fault)
         record_property("seen", seen)
@@ -171,7 +170,7 @@ def fill(folder: Path) -> Path:
 @pytest.fixture
 def store(settings: Settings) -> Iterator[Store]:
     """The store that the process under test opens."""
-    opened = model.open_store()
+    opened = open_store()
     yield opened
     opened.close()
 
@@ -193,6 +192,15 @@ def connected_project(store: Store, label_studio_url: str) -> Project:
             task.row = row
         made.next_row = 4
     return made
+
+
+@pytest.fixture
+def work(store: Store, project: Project) -> Workspace:
+    """A step's surroundings for that project, without a Label Studio."""
+    with store.begin() as session:
+        lease = leases.claim(session, load_settings().label_studio_url, "worker")
+    assert lease is not None
+    return Workspace(load_settings(), store, cast("Studio", None), lease)
 
 
 @pytest.fixture
@@ -221,7 +229,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., 
     def move(name: str = "elsewhere") -> Settings:
         monkeypatch.setenv("MODEL_DIR", str(tmp_path / name))
         load_settings.cache_clear()
-        model.open_store.cache_clear()
+        open_store.cache_clear()
         return load_settings()
 
     return move
@@ -247,37 +255,15 @@ def publish_round(
     store: Store, project: Project, queue: Sequence[int], rest: Sequence[Scored] = (), **more: Any
 ) -> Round:
     """Store the project's next round and make it serve a queue of certain cats."""
-    now = time.time()
-    with store.begin() as session:
-        fields = {
-            "project_id": project.id,
-            "number": rounds.next_number(session, project.id),
-            "acquisition": "fishermask",
-            "state": "computed",
-            "labels": 5,
-            "pool": 4,
-            "classes": ["cat", "dog"],
-            "likelihood": "categorical",
-            "inputs_key": "key",
-            "weights": "weights.safetensors",
-            "scorer": "scorer.safetensors",
-            "triggered_at": now,
-            "started_at": now,
-            "computed_at": now,
-            "seconds": {},
-            "notes": [],
-        }
-        made = Round(**(fields | more))
-        places = [
-            Scored(task, 0.5 * i / len(queue), 1.0, np.array([0.9, 0.1]))
-            for i, task in enumerate(queue)
-        ]
-        rounds.open_round(session, made)
-        rounds.put_scores(session, made.id, [*places, *rest])
-        rounds.finish_round(session, made.id)
-        opened = queues.begin(session, made, list(queue))
-        queues.mark_imported(session, opened.id)
-        queues.activate(session, opened.id)
+    with store.read() as session:
+        number = rounds.next_number(session, project.id)
+    fields = {"weights": "weights.safetensors", "scorer": "scorer.safetensors", **more}
+    places = [
+        Scored(task, 0.5 * i / len(queue), 1.0, np.array([0.9, 0.1]))
+        for i, task in enumerate(queue)
+    ]
+    made = put(store, project.id, number, [*places, *rest], **fields)
+    publish(store, made, queue)
     return made
 
 

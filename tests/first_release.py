@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fishermask_backend import model
 from fishermask_backend.model import FisherMaskBackend
+from fishermask_backend.store import open_store
 from tests.conftest import FIRST
 
 EXPECTED = json.loads((FIRST / "predictions.json").read_text())
@@ -14,8 +14,8 @@ EXPECTED = json.loads((FIRST / "predictions.json").read_text())
 def predictions() -> Any:
     """The answers to tasks 1 to 19 of project 7; the database is closed afterwards."""
     found = FisherMaskBackend("7.1000").predict([{"id": i, "project": 7} for i in range(1, 20)])
-    model.open_store().close()
-    model.open_store.cache_clear()
+    open_store().close()
+    open_store.cache_clear()
     return found
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from fishermask_backend import app as application
 from fishermask_backend.app import create_app
-from fishermask_backend.incoming import PROJECT_HEADER
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import database, leases, pool, projects
+from fishermask_backend.versions import PROJECT_HEADER
 from tests.conftest import CONFIG
 
 TEXT = '<View><Text name="t" value="$t"/><TextArea name="a" toName="t"/></View>'

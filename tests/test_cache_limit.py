@@ -14,8 +14,8 @@ from fishermask_backend.housekeeping import keep_cache_limit
 from fishermask_backend.model import FisherMaskBackend
 from fishermask_backend.schedule import next_look, resting
 from fishermask_backend.settings import load_settings
+from fishermask_backend.state import project_folder
 from fishermask_backend.store import pool, projects, rounds
-from fishermask_backend.workspace import project_folder
 from tests.conftest import CONFIG, publish_round, workspace
 
 BOTH_DATABASES = True
@@ -61,7 +61,7 @@ def fill(work):
 
 
 def rows_file(project_id):
-    (found,) = project_folder(load_settings(), project_id).glob("inputs-*")
+    (found,) = project_folder(load_settings().model_dir, project_id).glob("inputs-*")
     return found
 
 
@@ -91,7 +91,7 @@ def test_the_idle_project_s_rows_go_and_come_back_when_it_is_labelled(store, emb
     age(idle, 5)
     rows = fill(workspace(store, idle))
     keep_cache_limit(limit(1, idle), store, at_work)
-    assert not list(project_folder(load_settings(), idle).glob("inputs-*"))
+    assert not list(project_folder(load_settings().model_dir, idle).glob("inputs-*"))
     assert (embedded_count(store, idle), embedded_count(store, at_work)) == (0, TASKS)
 
     work = workspace(store, idle)

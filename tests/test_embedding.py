@@ -36,7 +36,7 @@ def host():
 @pytest.fixture
 def slice_of(store, settings, project, host, monkeypatch):
     """Embeds images of that server for half a second, two at a time, each for a second at most."""
-    monkeypatch.setattr(embedding, "SLICE_SECONDS", 0.5)
+    monkeypatch.setattr(embedding, "EMBEDDING_SECONDS", 0.5)
     monkeypatch.setenv("FETCH_CONCURRENCY", str(THREADS))
     load_settings.cache_clear()
     work = workspace(store, project.id)

@@ -2,17 +2,17 @@
 
 import pytest
 
-from fishermask_backend import model
 from fishermask_backend.settings import load_settings
+from fishermask_backend.store import open_store
 from tests.soak.fuzz import BODIES, prepare
 
 
 @pytest.fixture
 def fuzz(tmp_path, monkeypatch):
     yield prepare(monkeypatch, tmp_path)
-    model.open_store().close()
+    open_store().close()
     load_settings.cache_clear()
-    model.open_store.cache_clear()
+    open_store.cache_clear()
 
 
 def test_bad_requests_are_answered_and_leave_nothing_behind(fuzz):

@@ -3,20 +3,9 @@
 import os
 import time
 
-import pytest
-
 from fishermask_backend.housekeeping import remove_leftovers, remove_strays
-from fishermask_backend.settings import load_settings
-from fishermask_backend.store import leases
-from fishermask_backend.workspace import Workspace, project_folder
+from fishermask_backend.state import project_folder
 from tests.conftest import publish_round
-
-
-@pytest.fixture
-def work(store, project):
-    with store.begin() as session:
-        lease = leases.claim(session, load_settings().label_studio_url, "worker")
-    return Workspace(load_settings(), store, None, lease)
 
 
 def touch(folder, *names):
@@ -43,7 +32,7 @@ def test_only_what_rounds_name_is_kept(work, store, project):
 
 
 def test_another_project_s_files_are_not_its_business(work):
-    other = project_folder(work.settings, work.project_id + 1)
+    other = project_folder(work.settings.model_dir, work.project_id + 1)
     touch(other, "round-1.1.safetensors")
     remove_leftovers(work)
     assert [p.name for p in other.iterdir()] == ["round-1.1.safetensors"]

@@ -24,7 +24,7 @@ TEXT = '<View><Text name="t" value="$t"/><TextArea name="a" toName="t"/></View>'
 
 def stored(store, studio_id=7):
     with store.read() as session:
-        return projects.find(session, load_settings().label_studio_url, studio_id, None)
+        return projects.find(session, load_settings().label_studio_url, studio_id)
 
 
 # setup
@@ -235,8 +235,7 @@ def class_2x(store, monkeypatch):
     spec = importlib.util.spec_from_file_location("model_under_2x", model.__file__)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    yield module.FisherMaskBackend
-    module.open_store().close()
+    return module.FisherMaskBackend
 
 
 def test_conventions_of_2x(class_2x, store, served):

@@ -69,6 +69,6 @@ def test_server_of_2x(store, call_2x):
     assert answer["result"][0]["value"]["choices"]
     assert webhook[0] == 201
     with store.read() as session:
-        project = projects.find(session, load_settings().label_studio_url, 7, None)
+        project = projects.find(session, load_settings().label_studio_url, 7)
     assert project is not None
     assert project.train_asked_at

@@ -1,19 +1,16 @@
 """When a round is due, and when to look again."""
 
 import json
-import random
 import time
 
 import pytest
 
 from fishermask_backend.labeling import parse_label_config
-from fishermask_backend.publishing import least_left
-from fishermask_backend.schedule import next_look, round_reason, running_low
+from fishermask_backend.schedule import next_look, round_reason
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import images, leases, pool, projects, rounds
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.store import images, pool, rounds
 from tests.conftest import CONFIG, publish_round
-from tests.store.stored import annotation
+from tests.store.stored import change, label
 
 BOTH_DATABASES = True
 
@@ -26,29 +23,8 @@ def small(monkeypatch):
     monkeypatch.setenv("QUEUE_MARGIN", "1")
 
 
-@pytest.fixture
-def work(store, project):
-    with store.begin() as session:
-        projects.get(session, project.id).registered_at = time.time()
-        lease = leases.claim(session, load_settings().label_studio_url, "worker")
-    return Workspace(load_settings(), store, None, lease)
-
-
 def reason(work, config=CONFIG, key="key"):
     return round_reason(work, parse_label_config(config), key)
-
-
-def change(work, task_ids=(), **fields):
-    """Change the project, or some of its tasks."""
-    with work.store.begin() as session:
-        rows = pool.tasks_by_id(session, work.project_id, list(task_ids)).values()
-        for row in rows if task_ids else [projects.get(session, work.project_id)]:
-            for name, value in fields.items():
-                setattr(row, name, value)
-
-
-def label(work, *task_ids):
-    change(work, task_ids, answer=json.dumps(["cat"]), annotated=True)
 
 
 def test_first_queue_comes_when_all_images_are_there(work):
@@ -150,60 +126,6 @@ def test_asking_and_another_backbone_make_a_round(work, store, project):
     assert reason(work) == "training was asked for"
     change(work, train_asked_at=work.began + 1.0)  # by whom labels came that are not read yet
     assert reason(work) == ""
-
-
-def test_queue_runs_low_while_others_wait(work, store, project):
-    publish_round(store, project, [2, 1], [rounds.Scored(3, 0.75, 0.1, None)])
-    assert not running_low(work)
-    label(work, 2)
-    assert running_low(work)
-    label(work, 3)  # nothing is left but what is queued
-    assert not running_low(work)
-
-
-def test_queue_runs_low_sooner_where_many_label(work, store, project):
-    ids = list(range(1, 41))
-    with store.begin() as session:
-        row = projects.get(session, project.id)
-        pool.put_tasks(session, row, [(i, f"/{i}.png") for i in ids], random.Random(0))
-    publish_round(store, project, ids[:30], [rounds.Scored(i, 0.75, 0.1, None) for i in ids[30:]])
-    assert not running_low(work)
-    annotate(work, {i: i % 4 for i in ids[:10]}, seconds_ago=60)
-    assert not running_low(work)  # 20 are left, and nobody is at work any more
-    annotate(work, dict.fromkeys(ids[:10], 1))
-    assert least_left(work) == 2  # one person alone
-    annotate(work, {i: i % 4 for i in ids[:10]})
-    assert least_left(work) == 4 + 20  # four people, a task a second
-    assert running_low(work)  # 20 are left, 4 of them open
-    annotate(work, {i: i % 4 for i in ids[:15]}, seconds_ago=20)
-    assert least_left(work) == 4 + 10  # a task in two seconds
-
-
-def test_queue_lasts_as_long_as_a_round_serves(work, store, project):
-    publish_round(store, project, [1, 2])
-    annotate(work, {1: 1, 2: 2})
-    assert least_left(work) == 2 + 4  # two people, a task in five seconds: twenty seconds of it
-
-    def serving(seconds):
-        with store.begin() as session:
-            rounds.active(session, project.id).active_at = time.time() - seconds
-
-    serving(59)
-    assert least_left(work) == 2 + 12
-    serving(86400)  # all night
-    assert least_left(work) == 2 + 24
-
-
-def annotate(work, who, seconds_ago=0):
-    """Let people annotate tasks: who each of them."""
-    with work.store.begin() as session:
-        for i, task in pool.tasks_by_id(session, work.project_id, list(who)).items():
-            task.annotated = True
-            session.merge(annotation(work.project_id, i, who[i], seconds_ago=seconds_ago))
-
-
-def test_nothing_is_queued_before_a_round(work):
-    assert not running_low(work)
 
 
 def seconds_to_next_look(work):

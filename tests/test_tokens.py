@@ -1,7 +1,8 @@
 import stat
 import threading
 
-from fishermask_backend.tokens import KEY_FILE, TokenBox
+from fishermask_backend.state import KEY_FILE
+from fishermask_backend.tokens import TokenBox
 
 
 def test_only_the_same_secret_opens(tmp_path):

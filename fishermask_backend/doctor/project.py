@@ -8,9 +8,8 @@ from fishermask_backend.doctor.findings import Finding, failed, ok, warning
 from fishermask_backend.embedding import open_loader
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.labeling import LabelSpec, parse_label_config
-from fishermask_backend.model import open_store
 from fishermask_backend.settings import Settings
-from fishermask_backend.store import images, pool, projects
+from fishermask_backend.store import images, open_store, pool, projects
 from fishermask_backend.studio import Studio
 
 IMAGES = 3  # of a page, evenly spaced
@@ -33,7 +32,7 @@ def check_project(settings: Settings, studio: Studio, studio_id: int) -> Iterato
 
 def _last_step(settings: Settings, studio_id: int, what: str) -> Iterator[Finding]:
     with open_store().read() as session:
-        project = projects.find(session, settings.label_studio_url, studio_id, None)
+        project = projects.find(session, settings.label_studio_url, studio_id)
         if project is None:
             return
         counts = pool.counts(session, project.id)

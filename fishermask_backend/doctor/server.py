@@ -7,9 +7,8 @@ import httpx
 from fishermask_backend.access import stored_keys
 from fishermask_backend.doctor.findings import Finding, failed, ok, warning
 from fishermask_backend.errors import FisherMaskError
-from fishermask_backend.model import open_store
 from fishermask_backend.settings import Settings
-from fishermask_backend.store import projects
+from fishermask_backend.store import open_store, projects
 from fishermask_backend.studio import Studio, http_client, unanswered
 
 TESTED = "1.23."
@@ -72,5 +71,5 @@ def open_with_key(settings: Settings, studio_id: int) -> tuple[Studio | None, Fi
 
 def _from_setup(settings: Settings, studio_id: int) -> list[str]:
     with open_store().read() as session:
-        project = projects.find(session, settings.label_studio_url, studio_id, None)
+        project = projects.find(session, settings.label_studio_url, studio_id)
     return [key for key in stored_keys(settings, project) if key] if project else []

@@ -38,7 +38,7 @@ def export(settings: Settings, store: Store, studio_id: int, folder: Path) -> li
         ExportImpossible: No such project, or the folder holds files.
     """
     with store.read() as session:
-        project = projects.find(session, settings.label_studio_url, studio_id, None)
+        project = projects.find(session, settings.label_studio_url, studio_id)
         if project is None:
             raise ExportImpossible(
                 f"Project {studio_id} of {settings.label_studio_url} is not known here: "

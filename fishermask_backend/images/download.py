@@ -1,6 +1,5 @@
 """URL → bytes over HTTP, within bounds of time, size, redirects and addresses."""
 
-import email.utils
 import threading
 import time
 import zlib
@@ -15,6 +14,7 @@ from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images.addresses import AddressGuard
 from fishermask_backend.images.network import Connections, for_httpcore, time_left, time_limit
 from fishermask_backend.images.urls import origin, parse_url
+from fishermask_backend.retry_after import seconds_asked
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
@@ -195,16 +195,8 @@ def _redirected(url: httpx.URL, answer: httpcore.Response) -> httpx.URL:
 
 
 def _failure(url: httpx.URL, answer: httpcore.Response) -> FetchFailed:
-    pause = _retry_after(answer) if answer.status == 429 or answer.status >= 500 else None
+    pause = None
+    if answer.status == 429 or answer.status >= 500:
+        asked = seconds_asked(_header(answer, b"retry-after"))
+        pause = _PAUSE if asked is None else asked
     return FetchFailed(f"answered {answer.status}", url, status=answer.status, pause=pause)
-
-
-def _retry_after(answer: httpcore.Response) -> float:
-    """Seconds until a second attempt, from a Retry-After in seconds or as a date."""
-    value = _header(answer, b"retry-after")
-    if value.isdecimal():
-        return float(value)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return _PAUSE

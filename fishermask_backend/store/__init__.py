@@ -6,6 +6,6 @@ which), `pool` (tasks and labels), `images` (what is to be embedded), `rounds` (
 open session, so that the caller decides what happens in one transaction.
 """
 
-from fishermask_backend.store.database import DatabaseUnavailable, Store
+from fishermask_backend.store.database import DatabaseUnavailable, Store, open_store
 
-__all__ = ["DatabaseUnavailable", "Store"]
+__all__ = ["DatabaseUnavailable", "Store", "open_store"]

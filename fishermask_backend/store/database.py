@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from sqlalchemy.exc import (
 from sqlalchemy.orm import Session
 
 from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.settings import load_settings
 from fishermask_backend.store.upgrade import upgrade
 
 BUSY_SECONDS = 15.0  # a transaction waits so long for another one's end
-HURRY_SECONDS = (
-    2.0  # in the web server: Label Studio waits a second for /webhook, and never repeats it
-)
+# In the web server: Label Studio waits a second for /webhook, and never repeats it.
+HURRY_SECONDS = 2.0
 ADVICE = {  # by SQLite's words
     "locked": "Another program holds it: end that.",
     "full": "Free some of its disk.",
@@ -131,6 +132,16 @@ class Store:
             # IMMEDIATE: a transaction that reads and then writes must not find its read outdated.
             read_only = connection.get_execution_options().get("read_only")
             connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+@cache
+def open_store() -> Store:
+    """Return the process's store, opened at the first call.
+
+    Raises:
+        DatabaseOutdated, DatabaseTooNew, DatabaseUnavailable: See `Store`.
+    """
+    return Store(load_settings().database)
 
 
 def _make_folder(folder: Path) -> None:

@@ -143,7 +143,7 @@ def take_over(session: Session, owners: Sequence[str]) -> list[tuple[int, str]]:
     """
     told = []
     for project in session.scalars(select(Project).where(Project.lease_owner.in_(owners))):
-        stage = (project.progress or {}).get("stage", "reading")
+        stage = project.progress["stage"] if project.progress else "reading"
         error = (
             f"The worker was ended by force while {stage}. If nobody did that, the machine ran short "
             "of memory: a lower MEMORY_LIMIT makes a round use less."

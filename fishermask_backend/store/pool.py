@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from fishermask_backend.labeling import Answer, LabelSpec, answer_text, resolve
+from fishermask_backend.store.batches import batches
 from fishermask_backend.store.schema import (
     Annotation,
     Project,
@@ -20,7 +21,6 @@ from fishermask_backend.store.schema import (
 )
 
 RECENT_SECONDS = 7 * 86400.0
-CHUNK = 500  # ids in one SQL statement: SQLite allows 32,766 variables, older ones 999
 
 
 @dataclass(frozen=True)
@@ -86,19 +86,17 @@ def put_tasks(
 def _forget_scores(session: Session, project_id: int, ids: Sequence[int]) -> None:
     """Forget what rounds thought of images that are no longer these tasks'."""
     of_project = select(Round.id).where(Round.project_id == project_id)
-    for start in range(0, len(ids), CHUNK):
-        chunk = ids[start : start + CHUNK]
+    for batch in batches(ids):
         session.execute(
-            delete(Score).where(Score.round_id.in_(of_project), Score.task_id.in_(chunk))
+            delete(Score).where(Score.round_id.in_(of_project), Score.task_id.in_(batch))
         )
 
 
 def tasks_by_id(session: Session, project_id: int, ids: Sequence[int]) -> dict[int, Task]:
     """Return the known ones of these tasks."""
     found: dict[int, Task] = {}
-    for start in range(0, len(ids), CHUNK):
-        chunk = ids[start : start + CHUNK]
-        query = select(Task).where(Task.project_id == project_id, Task.task_id.in_(chunk))
+    for batch in batches(ids):
+        query = select(Task).where(Task.project_id == project_id, Task.task_id.in_(batch))
         found.update({task.task_id: task for task in session.scalars(query)})
     return found
 
@@ -109,11 +107,10 @@ def delete_tasks(session: Session, project_id: int, ids: Sequence[int]) -> None:
     Label Studio on SQLite gives a deleted task's id to another one.
     """
     _forget_scores(session, project_id, ids)
-    for start in range(0, len(ids), CHUNK):
-        chunk = ids[start : start + CHUNK]
+    for batch in batches(ids):
         for table in (Annotation, Task, ScoreRequest):
             session.execute(
-                delete(table).where(table.project_id == project_id, table.task_id.in_(chunk))
+                delete(table).where(table.project_id == project_id, table.task_id.in_(batch))
             )
 
 
@@ -145,11 +142,10 @@ def put_annotations(
     ids = list(annotations)
     known = tasks_by_id(session, project.id, ids)
     rows: list[dict[str, Any]] = []
-    for start in range(0, len(ids), CHUNK):
-        chunk = ids[start : start + CHUNK]
+    for batch in batches(ids):
         session.execute(
             delete(Annotation).where(
-                Annotation.project_id == project.id, Annotation.task_id.in_(chunk)
+                Annotation.project_id == project.id, Annotation.task_id.in_(batch)
             )
         )
     for task_id, task in known.items():

@@ -23,7 +23,9 @@ from fishermask_backend.store.schema import (
 )
 
 
-def find(session: Session, address: str, studio_id: int, created: int | None) -> Project | None:
+def find(
+    session: Session, address: str, studio_id: int, created: int | None = None
+) -> Project | None:
     """Return a project by its Label Studio identity; without `created`, the newest with that id."""
     query = select(Project).where(Project.address == address, Project.studio_id == studio_id)
     if created is not None:

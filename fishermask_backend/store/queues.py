@@ -1,4 +1,8 @@
-"""Queues: the lists of tasks that are imported into Label Studio, and which of them serves."""
+"""Queues: the lists of tasks that are imported into Label Studio, and which of them serves.
+
+A queue goes importing → imported → active → superseded → deleted. Each step is one transaction and
+safe to repeat.
+"""
 
 import time
 from collections.abc import Sequence
@@ -121,6 +125,11 @@ def activate(session: Session, queue_id: int) -> None:
     )
     queue.state, queue.active_at = "active", now
     rounds.activate(session, queue.round_id)
+
+
+def mark_deleted(session: Session, queue_id: int) -> None:
+    """Note that Label Studio holds the queue's predictions no more."""
+    session.get_one(Queue, queue_id).state = "deleted"
 
 
 def history(session: Session, project_id: int) -> Sequence[Queue]:

@@ -1,7 +1,7 @@
-"""Rounds, the scores they gave, and the queues published from them.
+"""Rounds and the scores they gave.
 
-A round goes computed → imported → active → superseded; a queue importing → imported → active →
-superseded → deleted. Each step is one transaction and safe to repeat.
+A round goes storing → computed → imported → active → superseded. Each step is one transaction and
+safe to repeat.
 """
 
 import time
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from fishermask_backend.store.batches import batches
 from fishermask_backend.store.inserting import insert_missing
-from fishermask_backend.store.pool import CHUNK
 from fishermask_backend.store.schema import Round, Score, ScoreRequest, Task
 from fishermask_backend.versions import number_of
 
@@ -136,9 +136,8 @@ def activate(session: Session, round_id: int) -> None:
 def scores_of(session: Session, round_id: int, task_ids: Sequence[int]) -> dict[int, Score]:
     """Return the stored scores of these tasks."""
     found: dict[int, Score] = {}
-    for start in range(0, len(task_ids), CHUNK):
-        chunk = task_ids[start : start + CHUNK]
-        query = select(Score).where(Score.round_id == round_id, Score.task_id.in_(chunk))
+    for batch in batches(task_ids):
+        query = select(Score).where(Score.round_id == round_id, Score.task_id.in_(batch))
         found.update({score.task_id: score for score in session.scalars(query)})
     return found
 
@@ -180,9 +179,8 @@ def ask_scores(session: Session, project_id: int, task_ids: Sequence[int]) -> No
     now = time.time()
     rows = [
         {"project_id": project_id, "task_id": task_id, "requested_at": now}
-        for task_id in sorted(
-            set(task_ids)
-        )  # in one order: two who ask must not wait for each other
+        # In one order: two who ask must not wait for each other.
+        for task_id in sorted(set(task_ids))
     ]
     if rows:
         insert_missing(session, ScoreRequest, rows)

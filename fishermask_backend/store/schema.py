@@ -1,6 +1,6 @@
 """The tables. Times are seconds since 1970 (UTC)."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, NotRequired, TypedDict
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -9,11 +9,52 @@ from fishermask_backend.labeling import Likelihood
 
 COLD_START = "cold start"  # what orders a pool before two classes are labelled
 
+# A round is storing until all its scores are there; nobody sees it before it is computed.
+RoundState = Literal["storing", "computed", "imported", "active", "superseded"]
+QueueState = Literal["importing", "imported", "active", "superseded", "deleted"]
+
+PlannedPage = tuple[Literal["annotated", "tasks"], int]  # which tasks, and the page's number
+
+
+class FormerOrder(TypedDict):
+    """The order that a project had before us."""
+
+    sampling: str
+    model_version: str
+    set: NotRequired[bool]  # ours has been set since; left out by versions before it
+
+
+class Progress(TypedDict):
+    """How far a stage of a step is. Times are seconds since 1970."""
+
+    stage: str
+    done: int
+    total: int
+    started: float
+    at: NotRequired[float]  # when it was said; left out by versions before it
+    eta_seconds: float | None  # from `at`
+
+
+class PastError(TypedDict):
+    """An error that a person was told, and when."""
+
+    at: float
+    error: str
+
 
 class Base(DeclarativeBase):
     """Base of the tables."""
 
-    type_annotation_map: ClassVar = {dict[str, Any]: JSON, list[int]: JSON, list[Any]: JSON}
+    type_annotation_map: ClassVar = {
+        FormerOrder: JSON,
+        Progress: JSON,
+        dict[str, float]: JSON,
+        list[PlannedPage]: JSON,
+        list[PastError]: JSON,
+        list[int]: JSON,
+        list[str]: JSON,
+        list[Any]: JSON,
+    }
 
 
 class Project(Base):
@@ -34,8 +75,7 @@ class Project(Base):
     token: Mapped[str | None] = mapped_column(Text)  # encrypted; has read the project
     offered_token: Mapped[str | None] = mapped_column(Text)  # encrypted; from /setup, not tried yet
     connected: Mapped[bool] = mapped_column(default=False)
-    # sampling and model_version before us; `set`: ours have been set since
-    former: Mapped[dict[str, Any] | None]
+    former: Mapped[FormerOrder | None]
     order_note: Mapped[str] = mapped_column(Text, default="")  # why the order isn't set, if so
 
     # Work. `events` counts what was told; a claim remembers the count it will have looked at.
@@ -50,7 +90,7 @@ class Project(Base):
     fence: Mapped[int] = mapped_column(default=0)
 
     # Reading: a full pass is a plan of pages; between passes, what changed since the cursor.
-    plan: Mapped[list[Any] | None]
+    plan: Mapped[list[PlannedPage] | None]
     plan_total: Mapped[int] = mapped_column(default=0)
     pass_number: Mapped[int] = mapped_column(default=0)
     pass_finished_at: Mapped[float] = mapped_column(default=0.0)
@@ -60,10 +100,10 @@ class Project(Base):
     inputs_key: Mapped[str] = mapped_column(String(200), default="")
 
     # What a person is told.
-    progress: Mapped[dict[str, Any] | None]
+    progress: Mapped[Progress | None]
     error: Mapped[str] = mapped_column(Text, default="")
     error_at: Mapped[float] = mapped_column(default=0.0)
-    errors: Mapped[list[Any] | None]  # the last different ones, {"at", "error"}, oldest first
+    errors: Mapped[list[PastError] | None]  # the last different ones, oldest first
     registered_at: Mapped[float] = mapped_column(default=0.0)
 
 
@@ -106,7 +146,7 @@ class Annotation(Base):
 
 
 class Round(Base):
-    """One active-learning round: computed, imported, active, then superseded."""
+    """One active-learning round."""
 
     __tablename__ = "rounds"
     __table_args__ = (UniqueConstraint("project_id", "number"),)
@@ -115,10 +155,10 @@ class Round(Base):
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), index=True)
     number: Mapped[int]
     acquisition: Mapped[str] = mapped_column(String(20))  # the strategy, or COLD_START
-    state: Mapped[str] = mapped_column(String(20))
+    state: Mapped[RoundState] = mapped_column(String(20))
     labels: Mapped[int]
     pool: Mapped[int]
-    classes: Mapped[list[Any]]
+    classes: Mapped[list[str]]
     likelihood: Mapped[Likelihood] = mapped_column(String(20))
     inputs_key: Mapped[str] = mapped_column(String(200))
     weights: Mapped[str | None] = mapped_column(Text)  # file names in MODEL_DIR
@@ -127,8 +167,8 @@ class Round(Base):
     started_at: Mapped[float]
     computed_at: Mapped[float]
     active_at: Mapped[float | None]
-    seconds: Mapped[dict[str, Any]]  # a stage: seconds
-    notes: Mapped[list[Any]]
+    seconds: Mapped[dict[str, float]]  # a stage: seconds
+    notes: Mapped[list[str]]
     checked: Mapped[int] = mapped_column(default=0)  # labels that came after its training,
     agreed: Mapped[int] = mapped_column(default=0)  # and of these, those that its pre-label named
 
@@ -160,7 +200,7 @@ class Queue(Base):
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), index=True)
     round_id: Mapped[int] = mapped_column(ForeignKey("rounds.id"), index=True)
     version: Mapped[str] = mapped_column(String(100))
-    state: Mapped[str] = mapped_column(String(20))  # importing, imported, active, superseded, ...
+    state: Mapped[QueueState] = mapped_column(String(20))
     task_ids: Mapped[list[int]]
     created_at: Mapped[float]
     active_at: Mapped[float | None]

@@ -12,9 +12,8 @@ log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 FIRST = "0001"
-LOCK = (
-    0x66697368  # PostgreSQL's advisory locks are known by numbers; SQLite locks the whole database
-)
+# PostgreSQL's advisory locks are known by numbers; SQLite locks the whole database.
+LOCK = 0x66697368
 
 
 class DatabaseOutdated(FisherMaskError):

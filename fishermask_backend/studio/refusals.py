@@ -1,16 +1,15 @@
 """What Label Studio's refusals mean, as sentences, and how long it asks to be left alone."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 from label_studio_sdk.core.api_error import ApiError
 
 from fishermask_backend.errors import LabelStudioError, ProjectGone
+from fishermask_backend.retry_after import seconds_asked
 from fishermask_backend.studio.http import unanswered
 
 ADVICE = {
@@ -40,7 +39,7 @@ def told(doing: str, *, project: int | None = None) -> Iterator[None]:
         raise LabelStudioError(
             f"Cannot {doing}: {reason(status, error.body)}",
             status,
-            retry_after(error.headers or {}),
+            seconds_asked((error.headers or {}).get("retry-after", "")) or 0.0,
         ) from error
     except json.JSONDecodeError as error:  # a proxy's page where the SDK renews a personal token
         text = f"Label Studio's answer is a page: {_short(error.doc, 300)} {ADVICE[404]}"
@@ -70,15 +69,3 @@ def reason(status: int | None, body: Any) -> str:
 def _short(value: Any, length: int) -> str:
     text = " ".join(str(value).split())
     return text if len(text) <= length else text[:length] + "…"
-
-
-def retry_after(headers: Mapping[str, str]) -> float:
-    """Return the seconds of a `Retry-After` header, which may also be a date; 0 without one."""
-    value = headers.get("retry-after", "").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        wait = parsedate_to_datetime(value) - datetime.now(UTC)
-    except (TypeError, ValueError):
-        return 0.0
-    return max(0.0, wait.total_seconds())

@@ -22,9 +22,10 @@ from fishermask_backend.backbones.small_cnn import small_cnn
 from fishermask_backend.fisher import fisher_diagonal, fisher_mask, masked_factors, select_batch
 from fishermask_backend.settings import Settings
 from tests.fisher.cases import published_cnn
+from tests.this_machine import ROOT, machine
 
 from .engine import rounds
-from .engine.measure import ROOT, interleaved, machine, spread
+from .engine.measure import interleaved, spread
 from .engine.pools import clustered_features, pool, trained_head
 from .engine.published import published_selection
 from .engine.selection import RIDGE, cost

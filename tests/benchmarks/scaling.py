@@ -27,8 +27,8 @@ from fishermask_backend.fisher_job import acquire_in_processes
 from fishermask_backend.recipe import FactorRecipe
 from fishermask_backend.settings import load_settings
 from fishermask_backend.trained import Trained
+from tests.this_machine import ROOT, machine
 
-from .engine.measure import ROOT, machine
 from .engine.pools import clustered_features
 from .engine.rounds import CLASSES, label_spec
 from .scaling_page import write

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.tables import table
-
-from .engine.measure import ROOT
+from tests.this_machine import ROOT
 
 PAGE = ROOT / "docs/scaling.md"
 TEMPLATE = ROOT / "tests/benchmarks/scaling.template.md"

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from fishermask_backend.locks import locked
-from tests.benchmarks.engine.measure import ROOT, machine
 from tests.containers.deployment import Deployment, copy_of_clone
 from tests.containers.engine import Engine, NoEngine, running_engine
 from tests.containers.images import IMAGE, arguments, base_image, build
+from tests.this_machine import ROOT, machine
 
 FIGURES = ROOT / ".benchmarks/containers"
 

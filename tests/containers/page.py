@@ -6,9 +6,9 @@ make docker-test
 
 import json
 
-from tests.benchmarks.engine.measure import ROOT
 from tests.containers.conftest import FIGURES
 from tests.tables import table
+from tests.this_machine import ROOT
 
 PAGE = ROOT / "docs/deployment.md"
 ROWS = (

@@ -178,7 +178,7 @@ def test_key(with_settings, store):
     assert "has sent none for project 7" in line.how
     with store.begin() as session:
         row = projects.register(session, settings.label_studio_url, 7, 1000)
-        row.token = TokenBox(settings.secret_key, settings.model_dir).seal("0123456789abcdef")
+        row.token = TokenBox.of(settings).seal("0123456789abcdef")
     studio, line = open_with_key(settings, 7)
     assert studio is None
     assert "the token that Label Studio sent (a legacy token): Cannot ask whose" in line.how

@@ -153,7 +153,7 @@ class Backend:
     def _answers(self, project: Project, column: str) -> dict[int, str]:
         store = Store(self.database)
         with store.read() as session:
-            found = projects.find(session, self.address, project.id, None)
+            found = projects.find(session, self.address, project.id)
             assert found is not None
             tasks = pool.embedded(session, found.id)
         store.close()

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,14 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
-from fishermask_backend import model
 from fishermask_backend.app import create_app
+from fishermask_backend.loop import Worker
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import Store, pool, queues, rounds
+from fishermask_backend.step import Memory, do_step
+from fishermask_backend.store import Store, open_store, pool, queues, rounds
 from fishermask_backend.store import projects as store_projects
 from fishermask_backend.store.schema import Project as ProjectRow
 from fishermask_backend.store.schema import Queue, Round
-from fishermask_backend.worker import Worker
 from tests.e2e.backends import SMALL, wait_for
 from tests.e2e.projects import Project
 
@@ -38,8 +39,14 @@ class Machine:
 
     def __init__(self, address: str) -> None:
         self.url = address
-        self.store = model.open_store()
-        self.worker = Worker(load_settings(), self.store)
+        self.store = open_store()
+        self.start_worker()
+
+    def start_worker(self) -> None:
+        """Start a worker that remembers nothing."""
+        self.memory = Memory(load_settings())
+        step = partial(do_step, memory=self.memory)
+        self.worker = Worker(load_settings(), self.store, step)
 
     def work(self, until: Callable[[], bool], seconds: float = 60) -> None:
         """Do steps until something is true."""
@@ -76,10 +83,10 @@ class Machine:
 
     def power_on_again(self) -> None:
         """Start a new worker, when the claim of the old one has expired."""
-        backbone = self.worker.backbone
+        backbone = self.memory.backbone
         let_claims_expire(self.store)
-        self.worker = Worker(load_settings(), self.store)
-        self.worker.backbone = backbone
+        self.start_worker()
+        self.memory.backbone = backbone
 
     def queue(self, project: Project) -> Queue | None:
         with self.store.read() as session:
@@ -109,7 +116,7 @@ class Machine:
         return [each["score"] for each in answer.raise_for_status().json()["results"]]
 
     def _id(self, session: Session, project: Project) -> int:
-        found = store_projects.find(session, load_settings().label_studio_url, project.id, None)
+        found = store_projects.find(session, load_settings().label_studio_url, project.id)
         assert found
         return found.id
 
@@ -125,14 +132,14 @@ def running(address: str, key: str, folder: Path) -> Iterator[Machine]:
         patch.setenv("LABEL_STUDIO_API_KEY", key)
         patch.setenv("MODEL_DIR", str(folder))
         load_settings.cache_clear()
-        model.open_store.cache_clear()
+        open_store.cache_clear()
         server = make_server("127.0.0.1", 0, create_app(), threaded=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield Machine(f"http://127.0.0.1:{server.server_port}")
         server.shutdown()
-        model.open_store().close()
+        open_store().close()
     load_settings.cache_clear()
-    model.open_store.cache_clear()
+    open_store.cache_clear()
 
 
 def let_claims_expire(store: Store) -> None:

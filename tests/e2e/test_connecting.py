@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from fishermask_backend.demo.server import LabelStudioServer
-from fishermask_backend.incoming import PROJECT_HEADER
+from fishermask_backend.versions import PROJECT_HEADER
 from tests.company import Proxy
 from tests.conftest import Told
 from tests.e2e.backends import Backend

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from fishermask_backend.demo.server import LabelStudioServer
-from fishermask_backend.model import open_store
 from fishermask_backend.settings import Settings, load_settings
+from fishermask_backend.store import open_store
 from tests.commands import fishermask
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person

@@ -17,11 +17,10 @@ from fishermask_backend import round as round_module
 from fishermask_backend.connection import discover
 from fishermask_backend.demo.server import LabelStudioServer
 from fishermask_backend.settings import load_settings
+from fishermask_backend.state import INPUTS
 from fishermask_backend.store import pool
 from fishermask_backend.store.schema import Project as ProjectRow
 from fishermask_backend.store.schema import Queue
-from fishermask_backend.worker import Worker
-from fishermask_backend.workspace import INPUTS
 from tests.conftest import Told
 from tests.e2e.backends import wait_for
 from tests.e2e.faulty_proxy import FaultyProxy
@@ -216,7 +215,7 @@ def test_label_studio_is_down_at_the_start(
     queue = machine.queue(project)
     proxy.stop()
     try:
-        machine.worker = Worker(load_settings(), machine.store)
+        machine.start_worker()
         own = load_settings().model_copy(update={"backend_url": machine.url})
         assert not list(discover(own, machine.store))
         assert "did not answer" in caplog.text
@@ -249,7 +248,7 @@ def test_cache_of_inputs_is_damaged(
     machine: Machine, project: Project, told: Told, caplog: pytest.LogCaptureFixture
 ):
     queue = machine.queue(project)
-    (path,) = (load_settings().model_dir / f"projects/{machine.row(project).id}").glob(INPUTS)
+    (path,) = load_settings().model_dir.glob(INPUTS.pattern(project=machine.row(project).id))
     path.write_bytes(path.read_bytes()[:-100])
     check_serving(machine, project, queue)
     since = time.monotonic()

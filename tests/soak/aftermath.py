@@ -119,7 +119,7 @@ def trained(session: Session, row: ProjectRow) -> dict[int, str]:
 def opened(backend: Backend, project: Project) -> Iterator[tuple[Session, ProjectRow]]:
     store = Store(backend.database)
     with store.read() as session:
-        row = store_projects.find(session, backend.address, project.id, None)
+        row = store_projects.find(session, backend.address, project.id)
         assert row is not None
         yield session, row
     store.close()

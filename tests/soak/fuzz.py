@@ -24,7 +24,7 @@ from sqlalchemy import func, select
 from fishermask_backend import incoming, lookup, model
 from fishermask_backend.app import create_app
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import Store
+from fishermask_backend.store import Store, open_store
 from fishermask_backend.store.schema import Base, Project, ScoreRequest
 from tests.conftest import CONFIG, connected_project, publish_round
 
@@ -203,8 +203,8 @@ def prepare(patch: pytest.MonkeyPatch, folder: Path) -> Fuzz:
         patch.setenv(name, str(value))
     patch.setattr(lookup, "POLL_SECONDS", 0.001)
     load_settings.cache_clear()
-    model.open_store.cache_clear()
-    store = model.open_store()
+    open_store.cache_clear()
+    store = open_store()
     publish_round(store, connected_project(store, load_settings().label_studio_url), [2, 1])
     return Fuzz(create_app(), store)
 
@@ -217,7 +217,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         fuzz = prepare(patch, Path(folder))
         fuzz.run(options.requests)
-        model.open_store().close()
+        open_store().close()
     measured = {
         "requests": fuzz.answers.total(),
         "answers": dict(sorted(fuzz.answers.items())),

@@ -16,7 +16,7 @@ import httpx
 from fishermask_backend.demo.backend import Backend
 from fishermask_backend.demo.folder import free_port
 from fishermask_backend.demo.server import LabelStudioServer
-from tests.benchmarks.engine.measure import ROOT, commit, machine
+from tests.this_machine import ROOT, commit, machine
 
 LABEL_STUDIO = ROOT / ".venv-label-studio/bin/label-studio"
 RESULTS = ROOT / ".benchmarks/reliability"

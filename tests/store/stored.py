@@ -1,8 +1,9 @@
-"""Rounds and queues as tests store them."""
+"""Rounds, queues and labels as tests store them."""
 
+import json
 import time
 
-from fishermask_backend.store import queues, rounds
+from fishermask_backend.store import pool, projects, queues, rounds
 from fishermask_backend.store.schema import Annotation, Round
 
 
@@ -13,11 +14,11 @@ def new_round(project_id, number=1, **more):
         "number": number,
         "acquisition": "fishermask",
         "state": "computed",
-        "labels": 20,
-        "pool": 3,
+        "labels": 5,
+        "pool": 4,
         "classes": ["cat", "dog"],
         "likelihood": "categorical",
-        "inputs_key": "k",
+        "inputs_key": "key",
         "triggered_at": now,
         "started_at": now,
         "computed_at": now,
@@ -38,7 +39,7 @@ def put(store, project_id, number=1, scores=(), **more):
 
 def publish(store, source, tasks=(3, 1, 2)):
     with store.begin() as session:
-        queue = queues.begin(session, source, tasks)
+        queue = queues.begin(session, source, list(tasks))
         queues.mark_imported(session, queue.id)
         queues.activate(session, queue.id)
         return queue.version
@@ -50,3 +51,24 @@ def annotation(project_id, task_id, annotator=1, *, seconds_ago=0.0, skipped=Fal
         project_id=project_id, annotation_id=task_id, task_id=task_id, result=[], skipped=skipped,
         ground_truth=False, annotator=annotator, updated_at=at,
     )  # fmt: skip
+
+
+def change(work, task_ids=(), **fields):
+    """Change the project, or some of its tasks."""
+    with work.store.begin() as session:
+        rows = pool.tasks_by_id(session, work.project_id, list(task_ids)).values()
+        for row in rows if task_ids else [projects.get(session, work.project_id)]:
+            for name, value in fields.items():
+                setattr(row, name, value)
+
+
+def label(work, *task_ids):
+    change(work, task_ids, answer=json.dumps(["cat"]), annotated=True)
+
+
+def annotate(work, who, seconds_ago=0):
+    """Let people annotate tasks: who each of them."""
+    with work.store.begin() as session:
+        for i, task in pool.tasks_by_id(session, work.project_id, list(who)).items():
+            task.annotated = True
+            session.merge(annotation(work.project_id, i, who[i], seconds_ago=seconds_ago))

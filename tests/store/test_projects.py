@@ -13,7 +13,7 @@ def test_registering_twice_is_one_project_and_reused_ids_are_another(store):
         assert projects.register(session, HERE, 1, 1000).id == project
         assert projects.register(session, HERE, 1, 2000).id != project
         assert projects.register(session, "http://other", 1, 1000).id != project
-        assert projects.find(session, HERE, 1, None).created == 2000
+        assert projects.find(session, HERE, 1).created == 2000
 
 
 def test_two_who_tell_of_the_same_at_the_same_moment(store, project_id):

@@ -15,14 +15,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from fishermask_backend import model
 from fishermask_backend.backbones import load_backbone
 from fishermask_backend.classifier import load_classifier, probabilities
 from fishermask_backend.embedding import open_inputs
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.model import FisherMaskBackend
 from fishermask_backend.scoring import score_new_tasks
-from fishermask_backend.store import Store, leases, pool, projects, rounds
+from fishermask_backend.store import Store, leases, open_store, pool, projects, rounds
 from fishermask_backend.store.schema import Base
 from fishermask_backend.store.upgrade import MIGRATIONS, DatabaseOutdated, DatabaseTooNew, newest
 from fishermask_backend.workspace import Workspace
@@ -96,7 +95,7 @@ def test_the_first_schema_s_round_keeps_serving(first_release):
     answers = FisherMaskBackend("7.1000").predict([{"id": i, "project": 7} for i in range(1, 20)])
     assert answers == json.loads((FIRST / "predictions.json").read_text())
     assert versions(first_release.database) == [newest()]
-    store = model.open_store()
+    store = open_store()
     with store.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     store.close()

@@ -3,8 +3,10 @@ import json
 import time
 from datetime import date
 
+from tests.this_machine import machine
+
 from . import gradients, options, page, rivals, rounds, scoring, selection, strategies
-from .measure import RESULTS, gemm_rates, machine
+from .measure import RESULTS, gemm_rates
 
 PARTS = {
     "gradients": gradients.run,

@@ -1,4 +1,4 @@
-"""The worker: claims, failures and what they leave behind."""
+"""The worker's loop: claims, failures and what they leave behind. Each test hands in the step."""
 
 import logging
 import os
@@ -8,16 +8,18 @@ import sqlite3
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from fishermask_backend import worker as worker_module
+from fishermask_backend import loop
 from fishermask_backend.errors import LabelStudioError, ProjectGone
+from fishermask_backend.loop import Worker
 from fishermask_backend.settings import load_settings
+from fishermask_backend.state import project_folder
+from fishermask_backend.step import Memory, do_step
 from fishermask_backend.store import Store, database, pool, projects
-from fishermask_backend.worker import Worker
-from fishermask_backend.workspace import project_folder
 
 BOTH_DATABASES = True
 
@@ -28,7 +30,8 @@ def worker(store, monkeypatch):
     monkeypatch.setenv("LABEL_STUDIO_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", "0123456789abcdef0123456789abcdef01234567")
     load_settings.cache_clear()
-    return Worker(load_settings(), store)
+    step = partial(do_step, memory=Memory(load_settings()))
+    return Worker(load_settings(), store, step)
 
 
 @pytest.fixture
@@ -56,11 +59,11 @@ def test_label_studio_that_does_not_answer_is_waited_for(store, worker, waiting)
     assert row.lease_owner is None
 
 
-def test_waits_double_and_a_good_step_ends_them(store, worker, waiting, monkeypatch):
-    def fail(self, work):
+def test_waits_double_and_a_good_step_ends_them(store, worker, waiting):
+    def fail(work):
         raise LabelStudioError("Label Studio did not answer.")
 
-    monkeypatch.setattr(Worker, "_step", fail)
+    worker.step = fail
     first, second = waiting
     waits = []
     with store.begin() as session:
@@ -75,23 +78,23 @@ def test_waits_double_and_a_good_step_ends_them(store, worker, waiting, monkeypa
             row.retry_at = row.due_at = 0.0
     assert [round(w) for w in waits[:5]] == [1, 2, 4, 8, 16]
     assert max(waits) <= 300
-    monkeypatch.setattr(Worker, "_step", lambda self, work: time.time() + 50)
+    worker.step = lambda work: time.time() + 50
     assert worker.work_once()
     row = stored(store, first)
     assert (row.error, row.failures) == ("", 0)
     assert 45 < row.due_at - time.time() <= 50
 
 
-def test_bug_is_told_and_stops_nobody_else(store, worker, waiting, monkeypatch, caplog):
+def test_bug_is_told_and_stops_nobody_else(store, worker, waiting, caplog):
     done = []
 
-    def step(self, work):
+    def step(work):
         if work.project_id == waiting[0]:
             raise ZeroDivisionError("division by zero")
         done.append(work.project_id)
         return time.time() + 50
 
-    monkeypatch.setattr(Worker, "_step", step)
+    worker.step = step
     with caplog.at_level(logging.ERROR):
         assert worker.work_once()
         assert worker.work_once()
@@ -100,11 +103,11 @@ def test_bug_is_told_and_stops_nobody_else(store, worker, waiting, monkeypatch, 
     assert "Traceback" in caplog.text
 
 
-def test_stop_leaves_the_step_for_whoever_comes(store, worker, waiting, monkeypatch):
-    def step(self, work):
+def test_stop_leaves_the_step_for_whoever_comes(store, worker, waiting):
+    def step(work):
         raise SystemExit(0)
 
-    monkeypatch.setattr(Worker, "_step", step)
+    worker.step = step
     with pytest.raises(SystemExit):
         worker.work_once()
     for project_id in waiting:
@@ -114,13 +117,13 @@ def test_stop_leaves_the_step_for_whoever_comes(store, worker, waiting, monkeypa
         assert (row.failures, row.error) == (0, "")
 
 
-def test_what_is_told_during_a_step_is_looked_at_soon(store, worker, waiting, monkeypatch):
-    def step(self, work):
+def test_what_is_told_during_a_step_is_looked_at_soon(store, worker, waiting):
+    def step(work):
         with store.begin() as session:
             projects.tell(session, work.project_id, label=True)
         return time.time() + 1000
 
-    monkeypatch.setattr(Worker, "_step", step)
+    worker.step = step
     assert worker.work_once()
     assert stored(store, waiting[0]).due_at < time.time() + 2
 
@@ -130,26 +133,26 @@ def test_quiet_projects_keep_one_where_people_work_waiting_for_seconds_only(
 ):
     done = []
 
-    def step(self, work):
+    def step(work):
         done.append(work.project_id)
         return 0.0 if work.project_id == quiet else time.time() - 1  # due for longer
 
     quiet, active = waiting
-    monkeypatch.setattr(Worker, "_step", step)
+    worker.step = step
     with store.begin() as session:
         projects.get(session, active).last_event_at = time.time()
     for _ in range(3):
         assert worker.work_once()
     assert done == [active, quiet, quiet]
-    monkeypatch.setattr(worker_module, "OTHERS_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "OTHERS_SECONDS", 0.0)
     worker._others_until = time.monotonic()
     assert worker.work_once()
     assert worker.work_once()
     assert done[3:] == [active, active]
 
 
-def test_step_of_a_lost_claim_keeps_nothing(store, worker, waiting, monkeypatch):
-    def step(self, work):
+def test_step_of_a_lost_claim_keeps_nothing(store, worker, waiting):
+    def step(work):
         with store.begin() as session:  # another worker, after a long stall of this one
             row = projects.get(session, work.project_id)
             row.fence, row.lease_owner = row.fence + 1, "another"
@@ -157,17 +160,17 @@ def test_step_of_a_lost_claim_keeps_nothing(store, worker, waiting, monkeypatch)
             projects.get(session, work.project_id).title = "stale"
         return time.time()
 
-    monkeypatch.setattr(Worker, "_step", step)
+    worker.step = step
     assert worker.work_once()
     row = stored(store, waiting[0])
     assert (row.title, row.lease_owner, row.failures) == ("", "another", 0)
 
 
 def test_claim_is_kept_while_a_step_computes(store, worker, waiting, monkeypatch):
-    monkeypatch.setattr(worker_module, "LEASE_SECONDS", 0.04)
+    monkeypatch.setattr(loop, "LEASE_SECONDS", 0.04)
     seen = []
 
-    def step(self, work):
+    def step(work):
         with store.begin() as session:
             projects.get(session, work.project_id).lease_until = 0.0
         while stored(store, work.project_id).lease_until < time.time():
@@ -175,7 +178,7 @@ def test_claim_is_kept_while_a_step_computes(store, worker, waiting, monkeypatch
         seen.append(work.project_id)
         return time.time() + 50
 
-    monkeypatch.setattr(Worker, "_step", step)
+    worker.step = step
     assert worker.work_once()
     assert seen == waiting[:1]
 
@@ -184,15 +187,13 @@ HOLDER = """
 import time
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import Store
-from fishermask_backend.worker import Worker
 
 def hold(self, work):
     work.progress("training", 1, 2)
     print("holding", flush=True)
     time.sleep(60)
 
-Worker._step = hold
-Worker(load_settings(), Store(load_settings().database)).work_once()
+Worker(load_settings(), Store(load_settings().database), hold).work_once()
 """
 
 
@@ -222,15 +223,15 @@ def test_database_that_does_not_work_is_waited_for(store, worker, waiting, monke
     if not worker.settings.database.startswith("sqlite"):
         pytest.skip("one writer at a time is SQLite's rule")
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
-    monkeypatch.setattr(worker_module, "SEARCH_SECONDS", float("inf"))
+    monkeypatch.setattr(loop, "SEARCH_SECONDS", float("inf"))
     worker.store = Store(worker.settings.database)
     holders, steps = [], []
 
-    def step(self, work):
+    def step(work):
         steps.append(work.lease.fence)
         if len(steps) > 1:
             raise SystemExit(0)
-        holders.append(sqlite3.connect(self.settings.model_dir / "fishermask.db"))
+        holders.append(sqlite3.connect(work.settings.model_dir / "fishermask.db"))
         holders[0].execute("BEGIN IMMEDIATE")
         return time.time() + 1000
 
@@ -238,8 +239,8 @@ def test_database_that_does_not_work_is_waited_for(store, worker, waiting, monke
         if len(caplog.records) > 3:
             holders[0].close()
 
-    monkeypatch.setattr(Worker, "_step", step)
-    monkeypatch.setattr(worker_module.time, "sleep", pause)
+    worker.step = step
+    monkeypatch.setattr(loop.time, "sleep", pause)
     with pytest.raises(SystemExit):
         worker.run()
     assert steps == [1, 2]
@@ -247,19 +248,19 @@ def test_database_that_does_not_work_is_waited_for(store, worker, waiting, monke
     worker.store.close()
 
 
-def test_project_that_is_gone_leaves_nothing(store, worker, waiting, monkeypatch):
+def test_project_that_is_gone_leaves_nothing(store, worker, waiting):
     gone, other = waiting
-    folder = project_folder(worker.settings, gone)
+    folder = project_folder(worker.settings.model_dir, gone)
     folder.mkdir(parents=True)
     (folder / "inputs-key.rows").write_bytes(b"rows")
     with store.begin() as session:
         row = projects.get(session, gone)
         pool.put_tasks(session, row, [(1, "/1.png")], random.Random(0))
 
-    def step(self, work):
+    def step(work):
         raise ProjectGone("Project 1 was deleted.")
 
-    monkeypatch.setattr(Worker, "_step", step)
+    worker.step = step
     assert worker.work_once()
     assert not folder.exists()
     with store.read() as session:
