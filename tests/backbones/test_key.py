@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fishermask_backend.backbones.key import LONGEST, backbone_key, file_safe
-from fishermask_backend.restore import MEMBER
+from fishermask_backend.state import INPUTS
 
 NAMES = st.text(max_size=8) | st.text("aA1._-/%", max_size=2 * LONGEST)
 DETAILS = st.lists(st.from_regex("[a-z0-9_]{1,3}", fullmatch=True), max_size=3)
@@ -31,7 +31,7 @@ def test_a_key_is_part_of_a_file_s_name(name: str) -> None:
     key = backbone_key(name, "head", 12 * "f", "1024")
     assert len(key) <= 200  # what the database keeps
     assert Path("folder", f"inputs-{key}.rows").parent == Path("folder")
-    assert MEMBER.fullmatch(f"projects/1/inputs-{key}.rows")  # `fishermask restore` takes it
+    assert INPUTS.matches(f"projects/1/inputs-{key}.rows")  # `fishermask restore` takes it
 
 
 def test_a_name_with_a_slash_stays_readable() -> None:
