@@ -16,6 +16,7 @@ from defusedxml.ElementTree import fromstring
 
 from fishermask_backend import controls
 from fishermask_backend.controls import Control, Misfit
+from fishermask_backend.controls.reading import Reading, read_result
 from fishermask_backend.errors import UnsupportedLabelConfig
 
 # As in fisher/likelihood.py, which is not asked: the web process, which reads configs and writes
@@ -54,20 +55,13 @@ class LabelSpec:
         """`bernoulli` if an image may have any number of the classes, else `categorical`."""
         return "bernoulli" if self.spelling.several else "categorical"
 
-    def answer(self, result: Iterable[Mapping[str, Any]]) -> frozenset[str] | None:
-        """Return the classes an annotation's result names, or None if it answers nothing.
+    def answer(self, result: Any) -> frozenset[str] | None:
+        """Return the classes an annotation's result names, or None if it answers nothing."""
+        return self.read(result).classes
 
-        A multiple-choice result with no choice at all is an answer: none of the classes. A single
-        choice of a class that the config no longer has is no answer.
-        """
-        chosen: set[str] = set()
-        for region in result:
-            if region.get("from_name") == self.control and region.get("type") == self.spelling.type:
-                chosen.update(self.spelling.read(region.get("value") or {}))
-        known = frozenset(chosen).intersection(self.classes)
-        if self.spelling.several:
-            return known
-        return known if len(known) == 1 else None
+    def read(self, result: Any) -> Reading:
+        """Return what an annotation's result says, and what of it could not be read."""
+        return read_result(result, self.control, self.spelling)
 
     def prelabel(self, probabilities: Mapping[str, float]) -> list[dict[str, Any]]:
         """Return the result JSON of a pre-label.

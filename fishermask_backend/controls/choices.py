@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 from xml.etree.ElementTree import Element
 
-from fishermask_backend.controls.control import Misfit
+from fishermask_backend.controls.control import Misfit, Unreadable, shown
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,31 @@ class Choices:
         return found
 
     def read(self, value: Mapping[str, Any]) -> list[str]:
-        """Return the choices that a region's value names."""
-        return [choice for choice in value.get("choices") or [] if isinstance(choice, str)]
+        """Return the choices that a region's value names.
+
+        With `allowNested="true"` the editor writes the path to a choice, `[["cat"]]`: its end counts.
+
+        Raises:
+            Unreadable: There is no list, or something else than a choice in it.
+        """
+        choices = value.get("choices")
+        if not isinstance(choices, list):
+            raise Unreadable(f"choices is {shown(choices)}, not a list")
+        return [_end(choice) for choice in choices]
 
     def write(self, classes: Sequence[str]) -> dict[str, Any]:
         """Return the value of a region that names these choices."""
         return {"choices": list(classes)}
+
+
+def _end(choice: object) -> str:
+    path = choice if isinstance(choice, list) else [choice]
+    for step in path:
+        if not isinstance(step, str):
+            raise Unreadable(f"choices holds {shown(choice)}, not a choice")
+    if not path:
+        raise Unreadable("choices holds an empty list, not a choice")
+    return str(path[-1])
 
 
 def _class_name(choice: Element) -> str:

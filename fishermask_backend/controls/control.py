@@ -6,9 +6,15 @@ from xml.etree.ElementTree import Element
 
 from fishermask_backend.errors import FisherMaskError
 
+LONGEST = 40  # characters of a text that are shown
+
 
 class Misfit(FisherMaskError):
     """A tag that cannot be learnt; the text follows its name: «needs …»."""
+
+
+class Unreadable(FisherMaskError):
+    """A region's value of unexpected shape; the text says what it holds: «choices is null, …»."""
 
 
 class Control(Protocol):
@@ -44,9 +50,26 @@ class Control(Protocol):
         ...
 
     def read(self, value: Mapping[str, Any]) -> list[str]:
-        """Return what a region's value names; classes that the tag does not have may be among it."""
+        """Return what a region's value names; classes that the tag does not have may be among it.
+
+        Args:
+            value: An object as Label Studio takes it from whoever imports it: of any JSON.
+
+        Raises:
+            Unreadable: It is not of the shape that the editor writes.
+        """
         ...
 
     def write(self, classes: Sequence[str]) -> dict[str, Any]:
         """Return the value of a region that names these classes."""
         ...
+
+
+def shown(value: object) -> str:
+    """Return what kind of JSON a value is, in words; what containers hold is not looked at."""
+    if isinstance(value, str):
+        return f"the text {value if len(value) <= LONGEST else value[:LONGEST] + '…'!r}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    kinds = {dict: "an object", list: "a list", int: "a number", float: "a number"}
+    return kinds.get(type(value), "null" if value is None else type(value).__name__)

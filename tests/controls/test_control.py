@@ -4,8 +4,12 @@ import dataclasses
 
 import pytest
 from defusedxml.ElementTree import fromstring
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fishermask_backend.controls import CONTROLS, Choices
+from fishermask_backend.controls import CONTROLS, Choices, Unreadable
+
+from .json_values import ANY, UNHURRIED, VALUES
 
 EXAMPLES = {  # of every control, elements that can be learnt
     Choices: [
@@ -43,3 +47,15 @@ def test_what_is_written_is_read(kind, text):
         assert control.read(control.write([name])) == [name]
     if control.several:
         assert control.read(control.write(control.classes)) == list(control.classes)
+
+
+@pytest.mark.parametrize(("kind", "text"), CASES)
+@given(st.dictionaries(st.sampled_from([kind.type for kind in CONTROLS]) | st.text(), ANY) | VALUES)
+@UNHURRIED
+def test_values_of_any_json_are_read_or_refused(kind, text, value):
+    try:
+        named = kind.of(fromstring(text)).read(value)
+    except Unreadable as odd:
+        assert str(odd)
+    else:
+        assert all(isinstance(name, str) for name in named)
