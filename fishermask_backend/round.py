@@ -8,11 +8,9 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor, nn
 
 from fishermask_backend.backbones import Backbone
 from fishermask_backend.classifier import (
@@ -22,14 +20,14 @@ from fishermask_backend.classifier import (
     save_classifier,
 )
 from fishermask_backend.cold_start import first_order
+from fishermask_backend.decision import Decision, Pool
 from fishermask_backend.inputs import RowStore
 from fishermask_backend.labeling import LabelSpec, classes_of
-from fishermask_backend.ordering import Order
 from fishermask_backend.recipe import FactorRecipe
 from fishermask_backend.state import round_scorer, round_weights
 from fishermask_backend.store import pool, projects, rounds, validation
 from fishermask_backend.store.rounds import Scored
-from fishermask_backend.store.schema import COLD_START, Project, Round, Task
+from fishermask_backend.store.schema import COLD_START, Project, Round
 from fishermask_backend.strategies import STRATEGIES
 from fishermask_backend.trained import Trained
 from fishermask_backend.workspace import Stopwatch, Workspace
@@ -39,55 +37,6 @@ log = logging.getLogger(__name__)
 STORED_AT_ONCE = 2000  # scores, which takes some hundredths of a second
 CLUSTER = "cluster"  # the stage of a cold start
 OWN_STAGES = {"read", "train", "save", CLUSTER}  # the others are the strategy's
-
-
-@dataclass(frozen=True)
-class Pool:
-    """The embedded tasks of a project, as they were when the round began.
-
-    Attributes:
-        tasks: N, by id.
-        rows: (N, ...) theirs.
-        servable: (N,) bool, those that Label Studio would still serve.
-    """
-
-    tasks: Sequence[Task]
-    rows: Tensor
-    servable: Tensor
-
-    @property
-    def answers(self) -> dict[int, str]:
-        """The labelled tasks and what they are labelled with, as it is stored."""
-        return {task.task_id: task.answer for task in self.tasks if task.answer is not None}
-
-    @property
-    def labelled(self) -> Tensor:
-        """(N,) bool."""
-        return torch.tensor([task.answer is not None for task in self.tasks])
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What a round has found out.
-
-    Attributes:
-        acquisition: The strategy, or COLD_START.
-        order: Of the pool.
-        model: The classifier; None after a cold start.
-        probs: (N, C) its class probabilities of the pool.
-    """
-
-    acquisition: str
-    order: Order
-    model: nn.Module | None = None
-    probs: Tensor | None = None
-
-    def scored(self, tasks: Sequence[Task]) -> list[Scored]:
-        """Return what is stored of each task."""
-        scores, gains = self.order.scores.tolist(), self.order.gains.tolist()
-        probs = [None] * len(tasks) if self.probs is None else self.probs.cpu().numpy()
-        rows = zip(tasks, scores, gains, probs, strict=True)
-        return [Scored(task.task_id, score, gain, p) for task, score, gain, p in rows]
 
 
 def run_round(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> Round:
@@ -104,7 +53,7 @@ def run_round(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowS
     """
     started_at, watch, project = time.time(), Stopwatch(work.name), work.project()
     watch.round = _next_number(work, project)
-    images = _read(work, project, inputs)
+    images = _read_pool(work, project, inputs)
     watch.lap("read")
     found = decide(work, spec, backbone, images, watch)
     for note in found.order.notes:
@@ -137,12 +86,9 @@ def decide(
 
     Fewer than two different answers teach nothing: then the order is the cold start's.
     """
-    settings, size, answers = work.settings, len(images.tasks), images.answers.values()
+    settings, answers = work.settings, images.answers.values()
     if len(set(answers)) < 2:
-        work.progress("clustering", 0, size, expected=_as_last_time(work, size, learnt=False))
-        order = first_order(images.rows, images.servable, settings)
-        watch.lap(CLUSTER)
-        return Decision(COLD_START, order)
+        return _cold_start(work, images, watch)
     model = fit_classifier(
         backbone,
         images.rows[images.labelled],
@@ -155,13 +101,38 @@ def decide(
     )
     probs = probabilities(model, images.rows, spec.likelihood)
     watch.lap("train")
-    strategy, recipe = STRATEGIES[settings.strategy], FactorRecipe.of(settings, spec)
-    work.progress(strategy.stage, 0, size, expected=_as_last_time(work, size, learnt=True))
     trained = Trained(
-        model, backbone.key, images.rows, probs, images.labelled, images.servable, recipe
+        model=model,
+        backbone=backbone.key,
+        rows=images.rows,
+        probs=probs,
+        labelled=images.labelled,
+        servable=images.servable,
+        recipe=FactorRecipe.of(settings, spec),
     )
+    strategy = STRATEGIES[settings.strategy]
+    _show(work, strategy.stage, images, learnt=True)
     order = strategy.order(trained, settings, watch.lap)
     return Decision(strategy.name, order, model, probs)
+
+
+def _cold_start(work: Workspace, images: Pool, watch: Stopwatch) -> Decision:
+    _show(work, "clustering", images, learnt=False)
+    order = first_order(images.rows, images.servable, work.settings)
+    watch.lap(CLUSTER)
+    return Decision(COLD_START, order)
+
+
+def _show(work: Workspace, stage: str, images: Pool, *, learnt: bool) -> None:
+    """Show a stage that counts no images, and its seconds if each takes what it took last time."""
+    with work.store.read() as session:
+        last = rounds.latest(session, work.project_id)
+    expected, size = None, len(images.tasks)
+    if last is not None and last.pool:
+        stages = last.seconds.keys() - OWN_STAGES if learnt else last.seconds.keys() & {CLUSTER}
+        seconds = [last.seconds[stage] for stage in stages]
+        expected = sum(seconds) / last.pool * size if seconds else None
+    work.progress(stage, 0, size, expected=expected)
 
 
 def _next_number(work: Workspace, project: Project) -> int:
@@ -172,23 +143,13 @@ def _next_number(work: Workspace, project: Project) -> int:
         return rounds.next_number(session, work.project_id, published)
 
 
-def _read(work: Workspace, project: Project, inputs: RowStore) -> Pool:
+def _read_pool(work: Workspace, project: Project, inputs: RowStore) -> Pool:
     with work.store.read() as session:  # nothing that is told waits for a large pool
         tasks = pool.embedded(session, work.project_id)
         annotators = pool.recent_annotators(session, work.project_id)
     rows = torch.from_numpy(inputs.read([task.row for task in tasks if task.row is not None]))
     servable = [pool.servable(task, project.skip_queue, annotators) for task in tasks]
     return Pool(tasks, rows, torch.tensor(servable))
-
-
-def _as_last_time(work: Workspace, images: int, *, learnt: bool) -> float | None:
-    """Return the seconds that a choice will take if an image takes what it took in the last round."""
-    with work.store.read() as session:
-        last = rounds.latest(session, work.project_id)
-    if last is None or not last.pool:
-        return None
-    stages = last.seconds.keys() - OWN_STAGES if learnt else last.seconds.keys() & {CLUSTER}
-    return sum(last.seconds[stage] for stage in stages) / last.pool * images if stages else None
 
 
 def _save(
