@@ -31,8 +31,8 @@ def open_studio(settings: Settings, store: Store, lease: Lease) -> Studio:
         if token != kept or project.offered_token:
             with store.begin() as session:
                 leases.renew(session, lease)
-                row = projects.get(session, lease.project_id)
-                row.token, row.offered_token = TokenBox.of(settings).seal(token), None
+                mine = projects.get(session, lease.project_id)
+                mine.token, mine.offered_token = TokenBox.of(settings).seal(token), None
         return studio
     raise LabelStudioError(
         "No key opens Label Studio: LABEL_STUDIO_API_KEY is not set, and the token that Label Studio "

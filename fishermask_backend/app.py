@@ -34,7 +34,7 @@ HTTP_STATUS = {BadRequest: 400, UnsupportedLabelConfig: 422}
 def create_app() -> Flask:
     """Make the WSGI application; bad settings and an outdated database are refused now."""
     settings = load_settings()
-    open_store().hurry()
+    open_store().fail_fast()
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.json.sort_keys = False  # type: ignore[attr-defined]

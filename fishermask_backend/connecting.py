@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 
-from fishermask_backend.doctor import check_connection, check_project, open_with_key
+from fishermask_backend.doctor import check_project, examine_connection, open_with_key
 from fishermask_backend.doctor.findings import Finding, failed, ok
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.settings import Settings
@@ -44,7 +44,7 @@ def _connect(settings: Settings, studio_id: int, url: str) -> Iterator[Finding]:
         except (httpx.HTTPError, FisherMaskError, ValueError) as error:
             yield failed("connect", f"Label Studio could not be asked ({error})")
             return
-        yield from check_connection(studio, studio_id, url)
+        yield from examine_connection(studio, studio_id, url)
 
 
 def _add(settings: Settings, studio: Studio, studio_id: int, url: str) -> Finding:

@@ -10,12 +10,12 @@ from fishermask_backend.store import Store, projects
 from fishermask_backend.studio import Studio, StudioProject
 from fishermask_backend.sync import pass_due
 from fishermask_backend.versions import PROJECT_HEADER
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.work import Work
 
 log = logging.getLogger(__name__)
 
 
-def check_connection(work: Workspace, *, look: bool = False) -> bool:
+def keep_connected(work: Work, *, look: bool = False) -> bool:
     """Look, before a full pass or if told to, whether the project still has this backend.
 
     If not, its former order is put back.
@@ -38,16 +38,16 @@ def check_connection(work: Workspace, *, look: bool = False) -> bool:
         if not connected:
             publishing.give_back_order(work)
         with work.begin() as session:
-            row = projects.get(session, project.id)
-            row.connected = connected
-            row.pass_wanted |= connected  # after an absence everything may be different
+            mine = projects.get(session, project.id)
+            mine.connected = connected
+            mine.pass_wanted |= connected  # after an absence everything may be different
     if passing or not project.connected:
         for address in backends:
             _shorten_events(work, project.studio_id, address)
     return connected
 
 
-def _shorten_events(work: Workspace, studio_id: int, address: str) -> None:
+def _shorten_events(work: Work, studio_id: int, address: str) -> None:
     """Spare annotators the time in which Label Studio describes project, task and label to us.
 
     It does so within the click on «Submit», and we need no more than the project's number.

@@ -14,10 +14,10 @@ from fishermask_backend.images import ImageLoader
 from fishermask_backend.inputs import InputsUnusable, RowStore
 from fishermask_backend.settings import Settings
 from fishermask_backend.state import INPUTS
-from fishermask_backend.store import images, pool, projects, rounds
+from fishermask_backend.store import embedding_queue, pool, projects, rounds
 from fishermask_backend.store.schema import Task
 from fishermask_backend.studio import Studio
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.work import Work
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ RETRY_SECONDS = 30.0  # doubled with each try
 Outcome = NDArray[np.uint8] | ImageUnavailable  # pixels, or why there are none
 
 
-def open_inputs(work: Workspace, backbone: Backbone) -> RowStore:
+def open_inputs(work: Work, backbone: Backbone) -> RowStore:
     """Open the project's inputs file; another backbone or image size begins a new one."""
     project = work.project()
     model_dir = work.settings.model_dir
@@ -40,7 +40,7 @@ def open_inputs(work: Workspace, backbone: Backbone) -> RowStore:
         except InputsUnusable as error:
             log.warning("%s: %s", work.name, error)
     with work.begin() as session:
-        images.forget_rows(session, projects.get(session, project.id), backbone.key)
+        embedding_queue.forget_rows(session, projects.get(session, project.id), backbone.key)
     for old in model_dir.glob(INPUTS.pattern(project=project.id)):
         old.unlink()
     return RowStore.fresh(path, shape, dtype)
@@ -61,7 +61,7 @@ def open_loader(settings: Settings, studio: Studio) -> ImageLoader:
     )
 
 
-def embed(work: Workspace, backbone: Backbone, inputs: RowStore, loader: ImageLoader) -> None:
+def embed(work: Work, backbone: Backbone, inputs: RowStore, loader: ImageLoader) -> None:
     """Embed images for at most about twenty seconds, and no longer while /predict waits.
 
     Images asked for come first, then labelled ones, then the rest in random order. What has begun by
@@ -74,7 +74,7 @@ def embed(work: Workspace, backbone: Backbone, inputs: RowStore, loader: ImageLo
     try:
         while time.monotonic() < end:
             with work.store.read() as session:
-                tasks = images.next_to_embed(session, work.project_id, IMAGES_A_BATCH)
+                tasks = embedding_queue.next_to_embed(session, work.project_id, IMAGES_A_BATCH)
                 counts = pool.counts(session, work.project_id)
                 asked = rounds.requested(session, work.project_id)
             if not tasks:
@@ -108,7 +108,7 @@ def _load(loader: ImageLoader, task: Task, end: float) -> Outcome | None:
 
 
 def _keep(
-    work: Workspace,
+    work: Work,
     backbone: Backbone,
     inputs: RowStore,
     outcomes: Sequence[tuple[Task, Outcome]],

@@ -13,16 +13,16 @@ from fishermask_backend.lifeline import remove_silent
 from fishermask_backend.schedule import IDLE_SECONDS
 from fishermask_backend.settings import Settings
 from fishermask_backend.state import FACTORS, INPUTS, KEY_FILE, ROUND, drafts, project_folder
-from fishermask_backend.store import Store, images, leases, projects, rounds
+from fishermask_backend.store import Store, embedding_queue, leases, projects, rounds
 from fishermask_backend.store.schema import Project
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.work import Work
 
 log = logging.getLogger(__name__)
 
 STRAY_SECONDS = 60.0  # files that live for an instant, unless their writer was killed in it
 
 
-def remove_leftovers(work: Workspace) -> None:
+def remove_leftovers(work: Work) -> None:
     """Drop superseded rounds' scores and old weights, and files that a killed worker left behind.
 
     Call it between rounds: what the project's only writer has not stored then, nobody will.
@@ -85,7 +85,7 @@ def keep_cache_limit(settings: Settings, store: Store, at_work: int) -> int:
 def _idle(session: Session, settings: Settings, at_work: int) -> list[Project]:
     """Return the projects whose rows may go, the one not used for longest first."""
     used_at: dict[Project, float] = {}
-    for project in projects.everywhere(session):
+    for project in projects.all_projects(session):
         latest = rounds.latest(session, project.id)
         files = settings.model_dir.glob(INPUTS.pattern(project=project.id))
         used_at[project] = max(
@@ -104,7 +104,7 @@ def _drop_rows(settings: Settings, store: Store, project: Project) -> list[Path]
         mine = leases.unclaimed(session, project.id)
         if mine is None:  # somebody has come
             return []
-        images.forget_rows(session, mine, "")
+        embedding_queue.forget_rows(session, mine, "")
         for path in files:  # before the commit: afterwards a worker may have begun new ones
             path.unlink(missing_ok=True)
     log.info(

@@ -20,9 +20,9 @@ from fishermask_backend.logs import logging_fields
 from fishermask_backend.repeating import repeating
 from fishermask_backend.settings import Settings
 from fishermask_backend.shortages import StateUnusable, shortage
-from fishermask_backend.store import DatabaseUnavailable, Store, images, leases
+from fishermask_backend.store import DatabaseUnavailable, Store, embedding_queue, leases
 from fishermask_backend.store.leases import LEASE_SECONDS, Lease
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.work import Work
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ OTHERS_SECONDS = 10.0  # for projects where all is quiet, before those where peo
 LONGEST_PAUSE = 60.0  # between tries while the database does not work
 
 
-Step = Callable[[Workspace], float]
+Step = Callable[[Work], float]
 
 
 class Worker:
@@ -63,7 +63,7 @@ class Worker:
         log.info("worker %s for %s", self.name, self.settings.label_studio_url)
         remove_strays(self.settings)
         with self.store.begin() as session:
-            images.retry(session)
+            embedding_queue.retry(session)
         pause = POLL_SECONDS
         while True:
             self.lifeline.beat(gpu_bytes())
@@ -91,9 +91,9 @@ class Worker:
         """
         self._take_over()
         with self.store.begin() as session:
-            told_first = time.monotonic() > self._others_until
+            busy_first = time.monotonic() > self._others_until
             lease = leases.claim(
-                session, self.settings.label_studio_url, self.name, told_first=told_first
+                session, self.settings.label_studio_url, self.name, busy_first=busy_first
             )
         if lease is None:
             return False
@@ -103,7 +103,7 @@ class Worker:
                 self._heartbeat(lease),
                 open_studio(self.settings, self.store, lease) as studio,
             ):
-                due_at = self.step(Workspace(self.settings, self.store, studio, lease))
+                due_at = self.step(Work(self.settings, self.store, studio, lease))
             with self.store.begin() as session:
                 leases.release(session, lease, due_at=due_at)
         except SystemExit:
@@ -125,7 +125,7 @@ class Worker:
                 log.exception("project %s", lease.studio_id)
             self._failed(lease, told or f"Unexpected {type(error).__name__}: {error}")
         finally:
-            if told_first:
+            if busy_first:
                 self._others_until = time.monotonic() + OTHERS_SECONDS
         return True
 

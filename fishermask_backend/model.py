@@ -158,7 +158,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             if project is None:
                 log.info("event %s of project %s, which is not connected", event, studio_id)
                 return {}
-            projects.tell(
+            projects.count_event(
                 session,
                 project.id,
                 train=event == START_TRAINING,
@@ -180,7 +180,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             project = projects.register(session, address, studio_id, created)
             if self._offers_token(project):
                 project.offered_token = TokenBox.of(self.settings).seal(self.access_token)
-            projects.tell(session, project.id)
+            projects.count_event(session, project.id)
 
     def _project_of(self, tasks: Sequence[Mapping[str, Any]]) -> Project | None:
         if self.project_id:

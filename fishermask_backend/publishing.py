@@ -17,12 +17,12 @@ from fishermask_backend.store import projects, queues, rounds
 from fishermask_backend.store.schema import FormerOrder, Queue, Round
 from fishermask_backend.studio import SAMPLING, StudioProject
 from fishermask_backend.versions import is_ours
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.work import Work
 
 log = logging.getLogger(__name__)
 
 
-def publish(work: Workspace, spec: LabelSpec, source: Round, wanted: Sequence[int]) -> None:
+def publish(work: Work, spec: LabelSpec, source: Round, wanted: Sequence[int]) -> None:
     """Import a queue of a round and make Label Studio serve it.
 
     Args:
@@ -55,7 +55,7 @@ def publish(work: Workspace, spec: LabelSpec, source: Round, wanted: Sequence[in
     activate(work, queue)
 
 
-def activate(work: Workspace, queue: Queue) -> None:
+def activate(work: Work, queue: Queue) -> None:
     """Make Label Studio serve an imported queue, where the project's settings are ours to set."""
     project = work.project()
     remote = work.studio.project(project.studio_id)
@@ -80,7 +80,7 @@ def activate(work: Workspace, queue: Queue) -> None:
     )  # fmt: skip
 
 
-def reassert(work: Workspace) -> None:
+def reassert(work: Work) -> None:
     """Put the active queue back where a late request of ours set an older one of ours."""
     with work.store.read() as session:
         queue = queues.active(session, work.project_id)
@@ -93,7 +93,7 @@ def reassert(work: Workspace) -> None:
     activate(work, queue)
 
 
-def resume(work: Workspace) -> None:
+def resume(work: Work) -> None:
     """Take the order back after it was paused: somebody asked for training."""
     with work.begin() as session:
         project = projects.get(session, work.project_id)
@@ -101,7 +101,7 @@ def resume(work: Workspace) -> None:
             project.former = None  # what is set now is what removal will put back
 
 
-def give_back_order(work: Workspace) -> None:
+def give_back_order(work: Work) -> None:
     """Put back the sampling and model version that the project had before us."""
     project = work.project()
     if project.former is not None:
@@ -120,7 +120,7 @@ def give_back_order(work: Workspace) -> None:
         projects.get(session, work.project_id).former = None
 
 
-def tidy(work: Workspace) -> None:
+def tidy(work: Work) -> None:
     """Delete the predictions of queues that were superseded long ago.
 
     Younger ones stay: a page opened under them submits with its `parent_prediction`, and Label Studio
@@ -142,9 +142,7 @@ def tidy(work: Workspace) -> None:
             queues.mark_deleted(session, queue.id)
 
 
-def _predictions(
-    work: Workspace, spec: LabelSpec, source: Round, queue: Queue
-) -> list[dict[str, Any]]:
+def _predictions(work: Work, spec: LabelSpec, source: Round, queue: Queue) -> list[dict[str, Any]]:
     with work.store.read() as session:
         scores = rounds.scores_of(session, source.id, queue.task_ids)
     return [
@@ -196,7 +194,7 @@ def _not_set_yet(former: FormerOrder, remote: StudioProject) -> bool:
     return not former.get("set", True) and remote.sampling == former["sampling"]
 
 
-def _remember_former(work: Workspace, remote: StudioProject) -> None:
+def _remember_former(work: Work, remote: StudioProject) -> None:
     with work.begin() as session:
         project = projects.get(session, work.project_id)
         if project.former is None:
@@ -208,7 +206,7 @@ def _remember_former(work: Workspace, remote: StudioProject) -> None:
             )
 
 
-def _activate_without_queue(work: Workspace, source: Round) -> None:
+def _activate_without_queue(work: Work, source: Round) -> None:
     with work.begin() as session:
         rounds.activate(session, source.id)
     log.info("%s: round %s leaves nothing to label", work.name, source.number)

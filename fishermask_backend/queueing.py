@@ -10,14 +10,14 @@ from fishermask_backend import publishing
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.store import pool, projects, queues, rounds
 from fishermask_backend.store.schema import Round
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.work import Work
 
 # From a look at the queue until more tasks are in it, on a quiet machine and on a busy one.
 TOP_UP_SECONDS, LONGEST_TOP_UP_SECONDS = 20.0, 120.0
 LONGEST_QUEUE = 1000  # what the settings allow for, too
 
 
-def candidates(work: Workspace, source: Round) -> list[int]:
+def candidates(work: Work, source: Round) -> list[int]:
     """Return the tasks of a round that Label Studio would still serve, in the round's order."""
     with work.store.read() as session:
         project = projects.get(session, work.project_id)
@@ -31,17 +31,17 @@ def candidates(work: Workspace, source: Round) -> list[int]:
     ]
 
 
-def wanted_size(work: Workspace) -> int:
+def wanted_size(work: Work) -> int:
     """Return how many tasks the next queue is to have."""
     return max(work.settings.queue_size, min(2 * _taken_meanwhile(work), LONGEST_QUEUE))
 
 
-def least_left(work: Workspace) -> int:
+def least_left(work: Work) -> int:
     """Return how many tasks a queue must have left, or it may be dry before more are added."""
     return max(work.settings.batch_size, _taken_meanwhile(work))
 
 
-def _taken_meanwhile(work: Workspace) -> int:
+def _taken_meanwhile(work: Work) -> int:
     """Return how many tasks several people take before more can be added; 0 for one person alone.
 
     What they have open is locked for each other, and Label Studio tells whoever finds nothing else in
@@ -55,7 +55,7 @@ def _taken_meanwhile(work: Workspace) -> int:
     return people + math.ceil(pace * seconds) if people > 1 else 0
 
 
-def running_low(work: Workspace) -> bool:
+def running_low(work: Work) -> bool:
     """Say whether the active queue may soon be dry while other tasks wait."""
     with work.store.read() as session:
         serving = rounds.active(session, work.project_id)
@@ -67,7 +67,7 @@ def running_low(work: Workspace) -> bool:
     return not left.issuperset(candidates(work, serving))
 
 
-def fill(work: Workspace, spec: LabelSpec, source: Round) -> None:
+def fill(work: Work, spec: LabelSpec, source: Round) -> None:
     """Make Label Studio serve the next queue of a round.
 
     Raises:
@@ -76,7 +76,7 @@ def fill(work: Workspace, spec: LabelSpec, source: Round) -> None:
     publishing.publish(work, spec, source, candidates(work, source)[: wanted_size(work)])
 
 
-def top_up(work: Workspace, spec: LabelSpec) -> None:
+def top_up(work: Work, spec: LabelSpec) -> None:
     """Add tasks of the round that serves to a queue that runs low.
 
     Raises:
@@ -88,7 +88,7 @@ def top_up(work: Workspace, spec: LabelSpec) -> None:
         fill(work, spec, serving)
 
 
-def keep_filled(work: Workspace, spec: LabelSpec) -> None:
+def keep_filled(work: Work, spec: LabelSpec) -> None:
     """Finish the newest round's publishing if it was cut off, or add to a queue that runs low.
 
     Raises:

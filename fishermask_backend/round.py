@@ -30,16 +30,17 @@ from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import COLD_START, Project, Round
 from fishermask_backend.strategies import STRATEGIES
 from fishermask_backend.trained import Trained
-from fishermask_backend.workspace import Stopwatch, Workspace
+from fishermask_backend.work import Stopwatch, Work
 
 log = logging.getLogger(__name__)
 
 STORED_AT_ONCE = 2000  # scores, which takes some hundredths of a second
-CLUSTER = "cluster"  # the stage of a cold start
-OWN_STAGES = {"read", "train", "save", CLUSTER}  # the others are the strategy's
+FIRST_QUEUE = "first queue"  # the stage of a cold start
+# The others are the strategy's; «cluster» is what rounds stored before call the first queue.
+OWN_STAGES = {"read", "train", "save", FIRST_QUEUE, "cluster"}
 
 
-def run_round(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> Round:
+def run_round(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> Round:
     """Compute a round over the images embedded so far, and store it.
 
     Args:
@@ -63,8 +64,8 @@ def run_round(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowS
         project_id=work.project_id,
         number=watch.round,
         acquisition=found.acquisition,
-        labels=len(images.answers),
-        pool=len(images.tasks),
+        label_count=len(images.answers),
+        pool_size=len(images.tasks),
         classes=list(spec.classes),
         likelihood=spec.likelihood,
         inputs_key=backbone.key,
@@ -80,7 +81,7 @@ def run_round(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowS
 
 
 def decide(
-    work: Workspace, spec: LabelSpec, backbone: Backbone, images: Pool, watch: Stopwatch
+    work: Work, spec: LabelSpec, backbone: Backbone, images: Pool, watch: Stopwatch
 ) -> Decision:
     """Train on what is labelled, and order the pool by what was learnt.
 
@@ -116,26 +117,26 @@ def decide(
     return Decision(strategy.name, order, model, probs)
 
 
-def _cold_start(work: Workspace, images: Pool, watch: Stopwatch) -> Decision:
-    _show(work, "clustering", images, learnt=False)
+def _cold_start(work: Work, images: Pool, watch: Stopwatch) -> Decision:
+    _show(work, FIRST_QUEUE, images, learnt=False)
     order = first_order(images.rows, images.servable, work.settings)
-    watch.lap(CLUSTER)
+    watch.lap(FIRST_QUEUE)
     return Decision(COLD_START, order)
 
 
-def _show(work: Workspace, stage: str, images: Pool, *, learnt: bool) -> None:
+def _show(work: Work, stage: str, images: Pool, *, learnt: bool) -> None:
     """Show a stage that counts no images, and its seconds if each takes what it took last time."""
     with work.store.read() as session:
         last = rounds.latest(session, work.project_id)
     expected, size = None, len(images.tasks)
-    if last is not None and last.pool:
-        stages = last.seconds.keys() - OWN_STAGES if learnt else last.seconds.keys() & {CLUSTER}
+    if last is not None and last.pool_size:
+        stages = last.seconds.keys() - OWN_STAGES if learnt else last.seconds.keys() & {FIRST_QUEUE}
         seconds = [last.seconds[stage] for stage in stages]
-        expected = sum(seconds) / last.pool * size if seconds else None
+        expected = sum(seconds) / last.pool_size * size if seconds else None
     work.progress(stage, 0, size, expected=expected)
 
 
-def _next_number(work: Workspace, project: Project) -> int:
+def _next_number(work: Work, project: Project) -> int:
     published = work.studio.model_versions(project.studio_id)
     with work.begin() as session:
         rounds.drop_unfinished(session, work.project_id)
@@ -143,7 +144,7 @@ def _next_number(work: Workspace, project: Project) -> int:
         return rounds.next_number(session, work.project_id, published)
 
 
-def _read_pool(work: Workspace, project: Project, inputs: RowStore) -> Pool:
+def _read_pool(work: Work, project: Project, inputs: RowStore) -> Pool:
     with work.store.read() as session:  # nothing that is told waits for a large pool
         tasks = pool.embedded(session, work.project_id)
         annotators = pool.recent_annotators(session, work.project_id)
@@ -153,7 +154,7 @@ def _read_pool(work: Workspace, project: Project, inputs: RowStore) -> Pool:
 
 
 def _save(
-    work: Workspace, spec: LabelSpec, backbone: Backbone, found: Decision, watch: Stopwatch
+    work: Work, spec: LabelSpec, backbone: Backbone, found: Decision, watch: Stopwatch
 ) -> tuple[str | None, str | None]:
     """Write the classifier and what places later tasks; the files' names in MODEL_DIR, if there are."""
     if found.model is None:
@@ -174,7 +175,7 @@ def _save(
     return weights, scorer
 
 
-def _store(work: Workspace, new: Round, scores: Sequence[Scored], answers: dict[int, str]) -> Round:
+def _store(work: Work, new: Round, scores: Sequence[Scored], answers: dict[int, str]) -> Round:
     """Store a round a part at a time: the web process must not wait for a large pool's scores."""
     with work.begin() as session:
         rounds.open_round(session, new)
@@ -187,12 +188,12 @@ def _store(work: Workspace, new: Round, scores: Sequence[Scored], answers: dict[
             before.checked, before.agreed = validation.check(session, before)
         stored = rounds.finish_round(session, new.id)
         pool.note_trained(session, work.project_id, answers)
-        row = projects.get(session, work.project_id)
-        if row.train_asked_at <= work.began:  # asked for meanwhile: one more round
-            row.train_asked_at = 0.0
+        project = projects.get(session, work.project_id)
+        if project.train_asked_at <= work.began:  # asked for meanwhile: one more round
+            project.train_asked_at = 0.0
     log.info(
         "%s: round %s (%s) on %s labels, %s images took %.1f s",
-        work.name, stored.number, stored.acquisition, stored.labels, stored.pool,
+        work.name, stored.number, stored.acquisition, stored.label_count, stored.pool_size,
         sum(stored.seconds.values()),
     )  # fmt: skip
     return stored

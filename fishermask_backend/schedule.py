@@ -3,8 +3,8 @@
 import time
 
 from fishermask_backend.labeling import LabelSpec
-from fishermask_backend.store import images, pool, projects, rounds
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.store import embedding_queue, pool, projects, rounds
+from fishermask_backend.work import Work
 
 FIRST_QUEUE_SECONDS = 40.0  # the first queue comes from what is embedded by then
 UNTOLD_LOOK_SECONDS = 60.0  # between looks for changes that no event told of: two requests
@@ -12,7 +12,7 @@ NOT_CONNECTED_SECONDS = 1.0  # between looks while Label Studio is still saving 
 IDLE_SECONDS = 3600.0  # without a label: then a project's rows may go for others'
 
 
-def resting(work: Workspace) -> bool:
+def resting(work: Work) -> bool:
     """Say whether the project's rows were dropped for `CACHE_LIMIT` and nobody has worked since.
 
     Its round goes on serving; its images are not embedded again before somebody labels, asks for
@@ -29,14 +29,14 @@ def resting(work: Workspace) -> bool:
         )
 
 
-def round_reason(work: Workspace, spec: LabelSpec, inputs_key: str) -> str:
+def round_reason(work: Work, spec: LabelSpec, inputs_key: str) -> str:
     """Say why a round is due now; empty when it isn't."""
     settings, now = work.settings, time.time()
     with work.store.read() as session:
         project = projects.get(session, work.project_id)
         counts = pool.counts(session, project.id)
         latest = rounds.latest(session, project.id)
-        embedding = bool(images.next_to_embed(session, project.id, 1))
+        embedding = bool(embedding_queue.next_to_embed(session, project.id, 1))
     if counts.embedded == 0:
         return ""
     if latest is None or latest.inputs_key != inputs_key:
@@ -60,13 +60,13 @@ def round_reason(work: Workspace, spec: LabelSpec, inputs_key: str) -> str:
     return ""
 
 
-def next_look(work: Workspace) -> float:
+def next_look(work: Work) -> float:
     """Return when the project is due again if nothing is told before."""
     now = time.time()
     with work.store.read() as session:
         project = projects.get(session, work.project_id)
         counts = pool.counts(session, project.id)
-        retry_at = images.next_try(session, project.id)
+        retry_at = embedding_queue.next_try(session, project.id)
     if not project.connected:
         fresh = now - project.registered_at < 60
         return now + (NOT_CONNECTED_SECONDS if fresh else work.settings.reconcile_minutes * 60)

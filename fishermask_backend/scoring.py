@@ -15,14 +15,14 @@ from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Round, Task
 from fishermask_backend.strategies import load_scorer
 from fishermask_backend.tensors import TensorsUnusable
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.work import Work
 
 log = logging.getLogger(__name__)
 
 AT_MOST = 2000  # tasks scored in one step
 
 
-def score_new_tasks(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> bool:
+def score_new_tasks(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> bool:
     """Score tasks embedded since the serving round, and settle what /predict asked for.
 
     They are placed among the tasks outside the queue by their gain, as the round's strategy tells it;
@@ -48,12 +48,12 @@ def score_new_tasks(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs
         log.info("%s: scored %s new tasks", work.name, len(scores))
     if len(tasks) < AT_MOST:
         with work.begin() as session:
-            rounds.answer_requests(session, work.project_id)
+            rounds.drop_score_requests(session, work.project_id)
     return len(tasks) == AT_MOST
 
 
 def _score(
-    work: Workspace,
+    work: Work,
     spec: LabelSpec,
     backbone: Backbone,
     inputs: RowStore,

@@ -8,14 +8,14 @@ from sqlalchemy.orm import Session
 
 from fishermask_backend.learning import Agreement, agreements, learning, recent
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import images, open_store, pool, projects, queues, rounds
+from fishermask_backend.store import embedding_queue, open_store, pool, projects, queues, rounds
 from fishermask_backend.store.schema import Progress, Project, Round
 
 
 def projects_status() -> list[dict[str, Any]]:
     """Return every project in short."""
     with open_store().read() as session:
-        found = projects.listing(session, load_settings().label_studio_url)
+        found = projects.of_server(session, load_settings().label_studio_url)
         histories = [rounds.history(session, project.id) for project in found]
         return [
             _short(session, project, history, agreements(session, history))
@@ -42,7 +42,7 @@ def project_status(studio_id: int) -> dict[str, Any] | None:
                 for q in queues.history(session, project.id)
             ],
             "errors": project.errors or [],
-            "image_errors": images.errors(session, project.id),
+            "image_errors": embedding_queue.errors(session, project.id),
         }
 
 
@@ -92,8 +92,8 @@ def _round(r: Round, later: Agreement) -> dict[str, Any]:
         "number": r.number,
         "acquisition": r.acquisition,
         "state": r.state,
-        "labels": r.labels,
-        "pool": r.pool,
+        "labels": r.label_count,
+        "pool": r.pool_size,
         "classes": r.classes,
         "started": r.started_at,
         "finished": r.active_at,

@@ -14,7 +14,7 @@ from functools import cached_property
 from fishermask_backend import embedding, publishing
 from fishermask_backend.allocator import release_memory
 from fishermask_backend.backbones import Backbone
-from fishermask_backend.connection import check_connection
+from fishermask_backend.connection import keep_connected
 from fishermask_backend.device import choose_device
 from fishermask_backend.housekeeping import keep_cache_limit, remove_leftovers
 from fishermask_backend.inputs import RowStore
@@ -26,7 +26,7 @@ from fishermask_backend.scoring import score_new_tasks
 from fishermask_backend.settings import Settings
 from fishermask_backend.sync import sync
 from fishermask_backend.topping_up import topping_up
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.work import Work
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Memory:
         return Backbone.of(self._settings, choose_device(self._settings.device))
 
 
-def do_step(work: Workspace, memory: Memory) -> float:
+def do_step(work: Work, memory: Memory) -> float:
     """Do what is due for a project: look, sync, embed, make a round, publish, score.
 
     Returns:
@@ -87,23 +87,21 @@ def do_step(work: Workspace, memory: Memory) -> float:
     return time.time() if more else next_look(work)
 
 
-def _connected(work: Workspace, memory: Memory) -> bool:
+def _connected(work: Work, memory: Memory) -> bool:
     now = time.monotonic()
     look = now - memory.looked_at.get(work.project_id, -math.inf) > CONNECTION_SECONDS
     if look:
         memory.looked_at[work.project_id] = now
-    return check_connection(work, look=look)
+    return keep_connected(work, look=look)
 
 
-def _embed(work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> None:
+def _embed(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> None:
     loaded = closing(embedding.open_loader(work.settings, work.studio))
     with topping_up(work, spec), loaded as loader:
         embedding.embed(work, backbone, inputs, loader)
 
 
-def _make_round_if_due(
-    work: Workspace, spec: LabelSpec, backbone: Backbone, inputs: RowStore
-) -> None:
+def _make_round_if_due(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> None:
     """Compute and publish a round where one is due; else see to the queue."""
     reason = round_reason(work, spec, backbone.key)
     if not reason:
@@ -119,7 +117,7 @@ def _make_round_if_due(
     release_memory()
 
 
-def _keep_cache_limit(work: Workspace, memory: Memory) -> None:
+def _keep_cache_limit(work: Work, memory: Memory) -> None:
     over = keep_cache_limit(work.settings, work.store, work.project_id)
     if over and not memory.over_limit:
         log.warning("Images of projects in use are %s bytes above CACHE_LIMIT.", over)

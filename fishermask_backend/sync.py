@@ -19,7 +19,7 @@ from fishermask_backend.settings import Settings
 from fishermask_backend.store import pool, projects
 from fishermask_backend.store.schema import PlannedPage, Project
 from fishermask_backend.studio import PAGE, Page, StudioProject, StudioTask
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.work import Work
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ FEW = 100  # changes since the last look, as a rule; before them there may be an
 LATE_SECONDS = 150.0  # after an event or a pass: at least two looks
 
 
-def sync(work: Workspace) -> LabelSpec:
+def sync(work: Work) -> LabelSpec:
     """Read what is new in Label Studio, for at most about ten seconds.
 
     Returns:
@@ -58,14 +58,14 @@ def pass_due(settings: Settings, project: Project) -> bool:
     return project.pass_wanted or not 0 <= age <= settings.reconcile_minutes * 60
 
 
-def _read_project(work: Workspace, project: Project) -> StudioProject:
+def _read_project(work: Work, project: Project) -> StudioProject:
     remote = work.studio.project(project.studio_id)
     if remote.created != project.created:
         raise ProjectGone(f"Project {project.studio_id} is now another project of that id.")
     return remote
 
 
-def _take_config(work: Workspace, remote: StudioProject, spec: LabelSpec) -> None:
+def _take_config(work: Work, remote: StudioProject, spec: LabelSpec) -> None:
     with work.begin() as session:
         project = projects.get(session, work.project_id)
         before = (project.label_config, project.control)
@@ -76,12 +76,12 @@ def _take_config(work: Workspace, remote: StudioProject, spec: LabelSpec) -> Non
                 "%s «%s»: learning control %r, classes %s (%s)",
                 work.name, remote.title, spec.control, list(spec.classes), spec.likelihood,
             )  # fmt: skip
-            pool.settle_all(session, project, spec)
+            pool.resolve_all(session, project, spec)
         if project.data_key != spec.data_key:  # the images are in another field of the tasks
             project.data_key, project.pass_wanted = spec.data_key, True
 
 
-def _begin_pass(work: Workspace, project: Project) -> None:
+def _begin_pass(work: Work, project: Project) -> None:
     newest = work.studio.newest_change(project.studio_id)
     annotated = work.studio.count_tasks(project.studio_id, annotated=True)
     total = work.studio.count_tasks(project.studio_id)
@@ -105,7 +105,7 @@ def _pages(total: int) -> int:
     return -(-total // PAGE)
 
 
-def _read_pages(work: Workspace, spec: LabelSpec) -> None:
+def _read_pages(work: Work, spec: LabelSpec) -> None:
     """Go on with the plan until it is done or the slice is over."""
     end = time.monotonic() + READING_SECONDS
     project = work.project()
@@ -142,7 +142,7 @@ def _drop_step(project: Project, total: int) -> None:
     project.plan_total = total
 
 
-def _finish_pass(work: Workspace) -> None:
+def _finish_pass(work: Work) -> None:
     with work.begin() as session:
         project = projects.get(session, work.project_id)
         gone = pool.unseen(session, project)
@@ -151,7 +151,7 @@ def _finish_pass(work: Workspace) -> None:
     log.info("%s: read all %s tasks, %s are gone", work.name, project.plan_total, len(gone))
 
 
-def read_changes(work: Workspace, spec: LabelSpec) -> None:
+def read_changes(work: Work, spec: LabelSpec) -> None:
     """Read the tasks that changed since the last look; of very many, plan a full pass, too.
 
     Raises:
@@ -207,6 +207,6 @@ def _put(
     if with_annotations:
         found = {t.task_id: t.annotations for t in tasks}
     else:  # what was withdrawn while nobody looked is on no page of annotated tasks
-        known = pool.tasks_by_id(session, project.id, [t.task_id for t in tasks if t.bare])
+        known = pool.tasks_by_id(session, project.id, [t.task_id for t in tasks if t.untouched])
         found = {i: () for i, t in known.items() if t.annotated or t.skipped_by}
     pool.put_annotations(session, project, spec, found)

@@ -8,13 +8,13 @@ from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.queueing import top_up
 from fishermask_backend.repeating import repeating
 from fishermask_backend.sync import read_changes
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.work import Work
 
 LOOK_SECONDS = 3.0
 READ_AGAIN_SECONDS = 30.0  # between readings of changes that no event told of
 
 
-def topping_up(work: Workspace, spec: LabelSpec) -> AbstractContextManager[None]:
+def topping_up(work: Work, spec: LabelSpec) -> AbstractContextManager[None]:
     """Keep the serving round's queue filled by a thread of its own, as long as the block runs.
 
     It works under the step's lease. Label Studio is asked only where something was told or long not.

@@ -27,7 +27,7 @@ from fishermask_backend.store.leases import Lease
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Project, Round
 from fishermask_backend.studio import Studio
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.work import Work
 from tests.company import Proxy
 from tests.store.stored import publish, put
 from tests.this_machine import commit, machine
@@ -195,12 +195,12 @@ def connected_project(store: Store, label_studio_url: str) -> Project:
 
 
 @pytest.fixture
-def work(store: Store, project: Project) -> Workspace:
+def work(store: Store, project: Project) -> Work:
     """A step's surroundings for that project, without a Label Studio."""
     with store.begin() as session:
         lease = leases.claim(session, load_settings().label_studio_url, "worker")
     assert lease is not None
-    return Workspace(load_settings(), store, cast("Studio", None), lease)
+    return Work(load_settings(), store, cast("Studio", None), lease)
 
 
 @pytest.fixture
@@ -245,10 +245,10 @@ def proxy() -> Iterator[Proxy]:
     server.server_close()
 
 
-def workspace(store: Store, project_id: int) -> Workspace:
+def workspace(store: Store, project_id: int) -> Work:
     """A step's surroundings where nobody else works."""
     lease = Lease(project_id, studio_id=0, owner="", fence=0, events=0)
-    return Workspace(load_settings(), store, cast("Studio", None), lease)
+    return Work(load_settings(), store, cast("Studio", None), lease)
 
 
 def publish_round(

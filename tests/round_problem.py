@@ -13,7 +13,7 @@ from fishermask_backend.settings import load_settings
 from fishermask_backend.store import Store, leases, pool, projects, rounds
 from fishermask_backend.store.schema import Project, Round, Score
 from fishermask_backend.studio import Studio
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.work import Work
 
 POOL = 30  # tasks 1 to 30, of two kinds in turn
 
@@ -34,7 +34,7 @@ def lite0() -> Backbone:
     )
 
 
-def begun(store: Store, project: Project) -> Workspace:
+def begun(store: Store, project: Project) -> Work:
     """A step on the project, whose POOL tasks are embedded."""
     ids = range(1, POOL + 1)
     with store.begin() as session:
@@ -44,10 +44,10 @@ def begun(store: Store, project: Project) -> Workspace:
             task.row = i - 1
         lease = leases.claim(session, load_settings().label_studio_url, "worker")
     assert lease is not None
-    return Workspace(load_settings(), store, cast("Studio", Published()), lease)
+    return Work(load_settings(), store, cast("Studio", Published()), lease)
 
 
-def embedded(work: Workspace, backbone: Backbone) -> RowStore:
+def embedded(work: Work, backbone: Backbone) -> RowStore:
     """The rows of those tasks."""
     centres = np.random.default_rng(1).normal(size=(2, *backbone.row_shape))
     noise = np.random.default_rng(2).normal(size=(POOL, *backbone.row_shape))
@@ -57,13 +57,13 @@ def embedded(work: Workspace, backbone: Backbone) -> RowStore:
     return made
 
 
-def label(work: Workspace, answers: Mapping[int, Sequence[str]]) -> None:
+def label(work: Work, answers: Mapping[int, Sequence[str]]) -> None:
     with work.store.begin() as session:
         for i, task in pool.tasks_by_id(session, work.project_id, list(answers)).items():
             task.answer, task.annotated = json.dumps(answers[i]), True
 
 
-def ranking(work: Workspace, made: Round) -> tuple[list[int], dict[int, Score]]:
+def ranking(work: Work, made: Round) -> tuple[list[int], dict[int, Score]]:
     """A round's tasks in order as far as they can be labelled, and all of its scores."""
     with work.store.read() as session:
         scores = rounds.scores_of(session, made.id, range(1, POOL + 1))

@@ -17,7 +17,7 @@ from fishermask_backend.round import run_round
 from fishermask_backend.scoring import score_new_tasks
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import leases, pool, projects, rounds
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.work import Work
 from tests.conftest import CONFIG
 
 BEFORE = Path(__file__).parent / "data" / "before_rooms"  # made by make_before_rooms.py beside it
@@ -52,7 +52,7 @@ def work(before):
         project = projects.find(session, before.label_studio_url, 7, 1000)
         project.due_at = 0.0
         lease = leases.claim(session, before.label_studio_url, "worker")
-    yield Workspace(before, store, NothingPublished(), lease)
+    yield Work(before, store, NothingPublished(), lease)
     store.close()
 
 

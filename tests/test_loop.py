@@ -120,7 +120,7 @@ def test_stop_leaves_the_step_for_whoever_comes(store, worker, waiting):
 def test_what_is_told_during_a_step_is_looked_at_soon(store, worker, waiting):
     def step(work):
         with store.begin() as session:
-            projects.tell(session, work.project_id, label=True)
+            projects.count_event(session, work.project_id, label=True)
         return time.time() + 1000
 
     worker.step = step
@@ -264,7 +264,7 @@ def test_project_that_is_gone_leaves_nothing(store, worker, waiting):
     assert worker.work_once()
     assert not folder.exists()
     with store.read() as session:
-        assert [p.id for p in projects.listing(session, worker.settings.label_studio_url)] == [
+        assert [p.id for p in projects.of_server(session, worker.settings.label_studio_url)] == [
             other
         ]
         assert pool.counts(session, gone).tasks == 0

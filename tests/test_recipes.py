@@ -20,7 +20,7 @@ from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.round import run_round
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import leases, pool, projects, rounds
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.work import Work
 from tests.conftest import CONFIG
 
 IMAGES, LABELLED, SIZE = 30, 10, 16
@@ -47,7 +47,7 @@ def work(store, project, monkeypatch):
             images = [(i, f"/{i}.png") for i in ids]
             pool.put_tasks(session, row, images, np.random.default_rng(0))
             lease = leases.claim(session, load_settings().label_studio_url, "worker")
-        return Workspace(load_settings(), store, Unpublished(), lease)
+        return Work(load_settings(), store, Unpublished(), lease)
 
     return open_work
 
@@ -130,7 +130,11 @@ def test_a_new_control(work, monkeypatch):
     }
     backbone = Backbone.of(step.settings, torch.device("cpu"))
     made, known = run(step, spec, backbone, annotations)
-    assert (made.acquisition, made.labels, made.classes) == ("fishermask", 10, ["dark", "bright"])
+    assert (made.acquisition, made.label_count, made.classes) == (
+        "fishermask",
+        10,
+        ["dark", "bright"],
+    )
     for i in range(1, IMAGES + 1):
         (region,) = spec.prelabel(known[i])
         assert region["value"] == {"pick": "bright" if bright(i) else "dark"}

@@ -12,7 +12,7 @@ from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.round import run_round
 from fishermask_backend.status import project_status
 from fishermask_backend.store import leases, pool, projects, rounds
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.work import Work
 from tests.conftest import CONFIG
 from tests.round_problem import POOL, Published, begun, embedded, label, lite0, ranking
 
@@ -41,7 +41,7 @@ def inputs(work, backbone):
 def test_without_two_different_answers_it_is_the_cold_start(work, inputs, backbone):
     label(work, {1: ["cat"], 2: ["cat"]})
     made = run_round(work, SPEC, backbone, inputs)
-    assert (made.acquisition, made.labels, made.pool) == ("cold start", 2, POOL)
+    assert (made.acquisition, made.label_count, made.pool_size) == ("cold start", 2, POOL)
     assert (made.weights, made.scorer, made.state) == (None, None, "computed")
     ordered, scores = ranking(work, made)
     assert len(ordered) == POOL - 2
@@ -52,7 +52,7 @@ def test_round_learns_and_orders(work, inputs, backbone):
     answers = {i: ["cat" if i % 2 else "dog"] for i in range(1, 11)}
     label(work, answers)
     made = run_round(work, SPEC, backbone, inputs)
-    assert (made.number, made.acquisition, made.labels) == (1, "fishermask", 10)
+    assert (made.number, made.acquisition, made.label_count) == (1, "fishermask", 10)
     ordered, scores = ranking(work, made)
     assert sorted(ordered) == list(range(11, POOL + 1))
     guesses = {i: max(p := rounds.class_probabilities(made, scores[i]), key=p.get) for i in ordered}
@@ -75,19 +75,19 @@ def test_each_stage_is_a_line_in_the_log(work, inputs, backbone, caplog):
 
 def test_seconds_left_are_counted_as_the_last_round_took(work, inputs, backbone, monkeypatch):
     label(work, {1: ["cat"], 2: ["dog"]})
-    shown, real = [], Workspace.progress
+    shown, real = [], Work.progress
 
     def progress(self, stage, done, total, **more):
         real(self, stage, done, total, **more)
         if stage == "Fisher information":
             shown.append(project_status(7)["progress"]["eta_seconds"])
 
-    monkeypatch.setattr(Workspace, "progress", progress)
+    monkeypatch.setattr(Work, "progress", progress)
     first = run_round(work, SPEC, backbone, inputs)
     with work.store.begin() as session:
         row = rounds.latest(session, work.project_id)
         row.seconds = {**first.seconds, "mask": 10.0, "select": 20.0, "order": 10.0}
-        row.pool = POOL // 2
+        row.pool_size = POOL // 2
     run_round(work, SPEC, backbone, inputs)
     assert shown[0] is None
     assert shown[1] == pytest.approx(80.0, abs=5.0)
@@ -116,7 +116,7 @@ def test_worker_that_lost_its_claim_writes_over_nothing(work, inputs, backbone, 
         with work.store.begin() as session:
             projects.get(session, work.project_id).lease_until = 0.0
             lease = leases.claim(session, work.settings.label_studio_url, "another")
-        other = Workspace(work.settings, work.store, Published(), lease)
+        other = Work(work.settings, work.store, Published(), lease)
         made.extend([other, run_round(other, SPEC, backbone, inputs), files(work)])
         real(*arguments)
 

@@ -8,7 +8,7 @@ import pytest
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.schedule import next_look, round_reason
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import images, pool, rounds
+from fishermask_backend.store import embedding_queue, pool, rounds
 from tests.conftest import CONFIG, publish_round
 from tests.store.stored import change, label
 
@@ -31,7 +31,7 @@ def test_first_queue_comes_when_all_images_are_there(work):
     assert reason(work) == "the first queue is wanted"
     change(work, [4], row=None)
     assert reason(work) == ""
-    change(work, [4], image_tries=images.IMAGE_TRIES)  # it never will be
+    change(work, [4], image_tries=embedding_queue.IMAGE_TRIES)  # it never will be
     assert reason(work) == "the first queue is wanted"
 
 

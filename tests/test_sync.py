@@ -24,9 +24,9 @@ from tests.store.stored import annotation
 SPEC = parse_label_config(CONFIG)
 
 
-def task(task_id, updated_at=0.0, annotations=(), *, bare=False):
+def task(task_id, updated_at=0.0, annotations=(), *, untouched=False):
     data = {"image": f"/{task_id}.png"}
-    return StudioTask(task_id, data, updated_at, tuple(annotations), bare)
+    return StudioTask(task_id, data, updated_at, tuple(annotations), untouched)
 
 
 def project(**fields):
@@ -111,4 +111,4 @@ def test_an_annotation_that_was_withdrawn_unseen_is_missed_by_the_page_of_all_ta
     labelled = task(1, annotations=[row])
     assert read(labelled, task(2), with_annotations=True) == {1: '["cat"]', 2: None}
     assert read(task(1), task(2), with_annotations=False)[1] == '["cat"]'  # nothing is told
-    assert read(task(1, bare=True), task(2), with_annotations=False)[1] is None
+    assert read(task(1, untouched=True), task(2), with_annotations=False)[1] is None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from fishermask_backend.backbones import Backbone, load_backbone
+from fishermask_backend.backbones import Backbone
 from fishermask_backend.classifier import load_classifier, probabilities
 from fishermask_backend.demo.images import DemoImages
 from fishermask_backend.device import choose_device
@@ -30,7 +30,8 @@ def held_out_accuracies(
         FisherMaskError: The backbone or a classifier can't be read.
     """
     with chdir(model_dir):  # where the backend looked for a .env file
-        backbone = _backbone(Settings())
+        settings = Settings()
+        backbone = Backbone.of(settings, choose_device(settings.device))
     files = images.files(images.held_out)
     pixels = [decode(file.read_bytes(), backbone.image_size, max_pixels=np.inf) for file in files]
     rows = torch.from_numpy(backbone.rows(np.stack(pixels)))
@@ -42,13 +43,3 @@ def held_out_accuracies(
             guesses = probabilities(model, rows, "categorical").argmax(1).numpy()
             found[int(each["number"])] = float((np.array(each["classes"])[guesses] == truth).mean())
     return found
-
-
-def _backbone(settings: Settings) -> Backbone:
-    return load_backbone(
-        settings.backbone,
-        train=settings.train,
-        image_size=settings.image_size,
-        weights=settings.backbone_weights,
-        device=choose_device(settings.device),
-    )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from fishermask_backend.doctor.connection import check_connection
+from fishermask_backend.doctor.connection import examine_connection
 from fishermask_backend.doctor.findings import Finding, failed, ok
 from fishermask_backend.doctor.machine import check_machine, check_processes
 from fishermask_backend.doctor.project import check_project
@@ -11,7 +11,7 @@ from fishermask_backend.doctor.server import check_server, open_with_key
 from fishermask_backend.settings import BadSettings, Settings, load_settings
 from fishermask_backend.status import projects_status
 
-__all__ = ["Finding", "check_connection", "check_project", "examine", "open_with_key"]
+__all__ = ["Finding", "check_project", "examine", "examine_connection", "open_with_key"]
 
 
 def examine(project: int | None = None, url: str = "") -> Iterator[Finding]:
@@ -60,4 +60,4 @@ def _examine(settings: Settings, project: int | None, url: str) -> Iterator[Find
             continue
         with studio:
             yield from check_project(settings, studio, studio_id)
-            yield from check_connection(studio, studio_id, url)
+            yield from examine_connection(studio, studio_id, url)

@@ -19,7 +19,7 @@ from fishermask_backend.versions import is_ours
 RESTART = "in the environment of Label Studio's own process, and restart it"
 
 
-def check_connection(studio: Studio, studio_id: int, url: str) -> Iterator[Finding]:
+def examine_connection(studio: Studio, studio_id: int, url: str) -> Iterator[Finding]:
     """Look at a project's ML backends and webhooks, and at the address guard.
 
     Args:

@@ -9,7 +9,7 @@ from fishermask_backend.embedding import open_loader
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.labeling import LabelSpec, parse_label_config
 from fishermask_backend.settings import Settings
-from fishermask_backend.store import images, open_store, pool, projects
+from fishermask_backend.store import embedding_queue, open_store, pool, projects
 from fishermask_backend.studio import Studio
 
 IMAGES = 3  # of a page, evenly spaced
@@ -36,7 +36,7 @@ def _last_step(settings: Settings, studio_id: int, what: str) -> Iterator[Findin
         if project is None:
             return
         counts = pool.counts(session, project.id)
-        reasons = images.errors(session, project.id, limit=1)
+        reasons = embedding_queue.errors(session, project.id, limit=1)
     if project.error:
         ago = time.time() - project.error_at
         yield failed(what, f"{project.error} ({project.failures} times, last {ago:.0f} s ago)")

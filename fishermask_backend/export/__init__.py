@@ -72,7 +72,7 @@ def _write_classifier(settings: Settings, project: Project, serving: Round, fold
         "project": project.studio_id,
         "title": project.title,
         "round": serving.number,
-        "labels": serving.labels,
+        "labels": serving.label_count,
         "classes": serving.classes,
         "likelihood": serving.likelihood,
         "backbone": settings.backbone,

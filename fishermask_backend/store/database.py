@@ -105,7 +105,7 @@ class Store:
                 f"The database {place} does not work ({reason}). {advice}"
             ) from error
 
-    def hurry(self) -> None:
+    def fail_fast(self) -> None:
         """From now on fail early where another program holds the database: somebody waits."""
         self.busy_seconds = HURRY_SECONDS
         self.engine.dispose()  # connections opened before would still be patient

@@ -30,10 +30,10 @@ class Lease:
     events: int
 
 
-def claim(session: Session, address: str, owner: str, *, told_first: bool = False) -> Lease | None:
+def claim(session: Session, address: str, owner: str, *, busy_first: bool = False) -> Lease | None:
     """Claim the project that has been due longest, if any.
 
-    Those in which something happened within the last minute come first with `told_first`.
+    Those in which something happened within the last minute come first with `busy_first`.
 
     What the owner itself still holds is free: it works on one project at a time, so that is a step
     whose end could not be written.
@@ -55,7 +55,7 @@ def claim(session: Session, address: str, owner: str, *, told_first: bool = Fals
     found = session.scalars(
         select(Project)
         .where(Project.address == address, free, due)
-        .order_by(*([quiet] if told_first else []), Project.due_at)
+        .order_by(*([quiet] if busy_first else []), Project.due_at)
         .limit(1)
         .with_for_update(skip_locked=True)
     ).first()

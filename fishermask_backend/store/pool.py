@@ -156,7 +156,7 @@ def put_annotations(
         session.execute(insert(Annotation), rows)
 
 
-def settle_all(session: Session, project: Project, spec: LabelSpec) -> None:
+def resolve_all(session: Session, project: Project, spec: LabelSpec) -> None:
     """Read every annotation again: the labelling config has changed."""
     by_task: dict[int, list[Annotation]] = {}
     for a in session.scalars(select(Annotation).where(Annotation.project_id == project.id)):

@@ -38,7 +38,7 @@ def get(session: Session, project_id: int) -> Project:
     return session.get_one(Project, project_id)
 
 
-def listing(session: Session, address: str) -> Sequence[Project]:
+def of_server(session: Session, address: str) -> Sequence[Project]:
     """Return all projects of a Label Studio."""
     query = select(Project).where(Project.address == address).order_by(Project.studio_id)
     return session.scalars(query).all()
@@ -51,7 +51,7 @@ def register(session: Session, address: str, studio_id: int, created: int) -> Pr
     return session.scalars(select(Project).filter_by(**identity)).one()
 
 
-def tell(
+def count_event(
     session: Session,
     project_id: int,
     *,
@@ -94,7 +94,7 @@ def wake(session: Session, project_id: int) -> None:
     )
 
 
-def everywhere(session: Session) -> Sequence[Project]:
+def all_projects(session: Session) -> Sequence[Project]:
     """Return all projects, of whichever Label Studio."""
     return session.scalars(select(Project).order_by(Project.id)).all()
 

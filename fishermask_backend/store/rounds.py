@@ -186,7 +186,7 @@ def ask_scores(session: Session, project_id: int, task_ids: Sequence[int]) -> No
         insert_missing(session, ScoreRequest, rows)
 
 
-def answer_requests(session: Session, project_id: int) -> None:
+def drop_score_requests(session: Session, project_id: int) -> None:
     """Drop the requests: what could be scored has been."""
     session.execute(delete(ScoreRequest).where(ScoreRequest.project_id == project_id))
 

@@ -156,8 +156,8 @@ class Round(Base):
     number: Mapped[int]
     acquisition: Mapped[str] = mapped_column(String(20))  # the strategy, or COLD_START
     state: Mapped[RoundState] = mapped_column(String(20))
-    labels: Mapped[int]
-    pool: Mapped[int]
+    label_count: Mapped[int] = mapped_column("labels")
+    pool_size: Mapped[int] = mapped_column("pool")
     classes: Mapped[list[str]]
     likelihood: Mapped[Likelihood] = mapped_column(String(20))
     inputs_key: Mapped[str] = mapped_column(String(200))

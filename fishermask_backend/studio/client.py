@@ -21,7 +21,7 @@ from fishermask_backend.studio.records import (
     read_project,
     read_task,
 )
-from fishermask_backend.studio.refusals import told
+from fishermask_backend.studio.refusals import as_label_studio_error
 from fishermask_backend.versions import is_ours
 
 PAGE = 500  # of 1,000 uploads Label Studio makes a query that SQLite finds too deep: a 500
@@ -62,7 +62,7 @@ class Studio:
 
     def __init__(self, address: str, key: str, *, timeout: float = 60.0) -> None:
         self._address, self._http = address, http_client(timeout)
-        with told("log in"):
+        with as_label_studio_error("log in"):
             # Retries are the worker's: here they would keep other projects waiting.
             self._api = LabelStudio(
                 base_url=address, api_key=key, httpx_client=self._http, max_retries=0
@@ -89,7 +89,7 @@ class Studio:
 
     def authorization(self) -> dict[str, str]:
         """Return the header that opens Label Studio's own files; refreshed when it expires."""
-        with told("refresh the access token"):
+        with as_label_studio_error("refresh the access token"):
             return {"Authorization": self._raw.get_headers()["Authorization"]}
 
     def api(self) -> httpx.Client:
@@ -102,17 +102,17 @@ class Studio:
 
     def user(self) -> str:
         """Return the e-mail address of the key's user."""
-        with told("ask whose key it is"):
+        with as_label_studio_error("ask whose key it is"):
             return str(self._api.users.whoami().email)
 
     def projects(self) -> list[StudioProject]:
         """Return every project the key can read."""
-        with told("list projects"):
+        with as_label_studio_error("list projects"):
             return [read_project(p) for p in self._api.projects.list()]
 
     def project(self, studio_id: int) -> StudioProject:
         """Return one project."""
-        with told(f"read project {studio_id}", project=studio_id):
+        with as_label_studio_error(f"read project {studio_id}", project=studio_id):
             return read_project(self._api.projects.get(studio_id))
 
     def own_backends(self, studio_id: int) -> dict[str, str]:
@@ -120,7 +120,9 @@ class Studio:
 
         It is known by its answer to /setup, which Label Studio keeps: a version of ours.
         """
-        with told(f"list the ML backends of project {studio_id}", project=studio_id):
+        with as_label_studio_error(
+            f"list the ML backends of project {studio_id}", project=studio_id
+        ):
             backends = self._api.ml.list(project=studio_id)
         ours = [b for b in backends if is_ours(b.model_version)]
         return {(b.url or "").rstrip("/"): b.title or "" for b in ours}
@@ -137,7 +139,7 @@ class Studio:
             url: Where its webhook sends them; others are left alone.
             headers: What each event carries instead.
         """
-        with told(f"shorten the events of project {studio_id}"):
+        with as_label_studio_error(f"shorten the events of project {studio_id}"):
             for hook in self._api.webhooks.list(project=studio_id):
                 if hook.url.rstrip("/") == url and hook.send_payload and hook.id is not None:
                     own = {**(hook.headers or {}), **headers}
@@ -190,7 +192,7 @@ class Studio:
 
     def model_versions(self, studio_id: int) -> list[str]:
         """Return the versions of the project's predictions."""
-        with told(f"read the model versions of project {studio_id}"):
+        with as_label_studio_error(f"read the model versions of project {studio_id}"):
             answer = self._send("GET", f"api/projects/{studio_id}/model-versions/")
         return list(answer) if isinstance(answer, dict) else []
 
@@ -200,20 +202,22 @@ class Studio:
         Returns:
             How many Label Studio says it created.
         """
-        with told(f"import {len(predictions)} predictions into project {studio_id}"):
+        with as_label_studio_error(
+            f"import {len(predictions)} predictions into project {studio_id}"
+        ):
             answer = self._api.projects.import_predictions(studio_id, request=predictions)
         return int(answer.created or 0)
 
     def delete_version(self, studio_id: int, version: str) -> None:
         """Delete the predictions of one version."""
-        with told(f"delete the predictions {version!r} of project {studio_id}"):
+        with as_label_studio_error(f"delete the predictions {version!r} of project {studio_id}"):
             self._send(
                 "DELETE", f"api/projects/{studio_id}/model-versions/", {"model_version": version}
             )
 
     def set_order(self, studio_id: int, *, sampling: str, model_version: str) -> StudioProject:
         """Set what decides a project's next task, and return the project as it then is."""
-        with told(f"set sampling and model version of project {studio_id}"):
+        with as_label_studio_error(f"set sampling and model version of project {studio_id}"):
             self._api.projects.update(studio_id, sampling=sampling, model_version=model_version)
         return self.project(studio_id)
 
@@ -233,7 +237,7 @@ class Studio:
         size: int = PAGE,
         with_annotations: bool = False,
     ) -> Page:
-        with told(f"list the tasks of project {studio_id}"):
+        with as_label_studio_error(f"list the tasks of project {studio_id}"):
             answer = self._api.tasks.list(
                 project=studio_id,
                 page=page,

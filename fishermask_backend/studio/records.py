@@ -26,7 +26,7 @@ class StudioTask:
     data: dict[str, Any]
     updated_at: float
     annotations: tuple[dict[str, Any], ...]
-    bare: bool  # neither annotated nor skipped
+    untouched: bool  # neither annotated nor skipped
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,10 @@ def read_task(task: Any) -> StudioTask:
         for a in task.annotations or []
     )
     counts = [getattr(task, f"{kind}_annotations", None) for kind in ("total", "cancelled")]
-    bare = counts == [0, 0]  # told to be none; where nothing is told, nothing is known
-    return StudioTask(task.id, dict(task.data or {}), _time(task.updated_at), annotations, bare)
+    untouched = counts == [0, 0]  # told to be none; where nothing is told, nothing is known
+    return StudioTask(
+        task.id, dict(task.data or {}), _time(task.updated_at), annotations, untouched
+    )
 
 
 def _time(when: datetime | str) -> float:

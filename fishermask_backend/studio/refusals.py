@@ -22,7 +22,7 @@ FAILED = "Its own log says why."  # 500 and above
 
 
 @contextmanager
-def told(doing: str, *, project: int | None = None) -> Iterator[None]:
+def as_label_studio_error(doing: str, *, project: int | None = None) -> Iterator[None]:
     """Turn what goes wrong in the SDK's calls into `LabelStudioError`.
 
     Args:

@@ -72,7 +72,7 @@ class Machine:
         """Make a whole pass over the project, as it is made every ten minutes."""
         now = time.time()
         with self.store.begin() as session:
-            store_projects.tell(session, self._id(session, project), full=True)
+            store_projects.count_event(session, self._id(session, project), full=True)
 
         def done() -> bool:
             with self.store.read() as session:

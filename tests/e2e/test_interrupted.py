@@ -184,7 +184,7 @@ def test_training_asked_for_during_a_round_makes_one_more(
     once(monkeypatch, round_module, "fit_classifier", label_and_ask)
     machine.work(lambda: len(machine.rounds(project)) == len(done) + 2)
     first, second = machine.rounds(project)[-2:]
-    assert second.labels == first.labels + 1
+    assert second.label_count == first.label_count + 1
     machine.rest()
     assert len(machine.rounds(project)) == len(done) + 2
 

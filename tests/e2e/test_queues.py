@@ -60,7 +60,7 @@ def test_queue_is_topped_up_while_a_step_computes(
     machine.work(lambda: len(machine.rounds(project)) > number and not machine.worker.work_once())
     assert met[0].startswith(f"fishermask-{number}.")
     check_order(project, f"fishermask-{number + 1}")
-    assert machine.rounds(project)[-1].labels + untrained == len(project.answers())
+    assert machine.rounds(project)[-1].label_count + untrained == len(project.answers())
 
 
 def test_late_request_that_sets_an_older_queue_is_undone(machine: Machine, project: Project):

@@ -79,7 +79,7 @@ def test_a_large_import_is_read_once_and_labels_in_it_at_once(
     body = {"result": result("one")}
     owner.call("POST", f"/api/tasks/{tasks[7]}/annotations", json=body)
     with machine.store.begin() as session:
-        projects.tell(session, machine.row(project).id, label=True)
+        projects.count_event(session, machine.row(project).id, label=True)
     machine.work(lambda: labelled(machine, project) == 1)
     machine.rest()
     assert machine.row(project).pass_number == passes

@@ -33,7 +33,7 @@ STAGES = ("sync", "embedding", "training", "selecting", "importing", "activating
 VICTIMS = ("worker", "worker", "web", "both")  # a worker has more to lose
 BY_PROGRESS = {  # what the project's progress says: the stage
     "embedding images": "embedding",
-    "clustering": "training",
+    "first queue": "training",
     "training": "training",
     "Fisher information": "selecting",
     "publishing": "importing",

@@ -36,7 +36,7 @@ from .scene import LABEL_STUDIO, ROOT, Scene, answers, keep, scene, until
 
 TASKS, RATE, SUBMITS = 1000, 20, 60
 BEGIN_SECONDS = 2.0  # from the asking to the beginning, at most
-COMPUTING = ("clustering", "training", "Fisher information")  # stages that take every core
+COMPUTING = ("first queue", "training", "Fisher information")  # stages that take every core
 
 
 def main() -> None:

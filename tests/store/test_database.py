@@ -12,14 +12,14 @@ def test_an_error_rolls_the_whole_transaction_back(store):
         projects.register(session, "http://ls", 1, 1)
         _ = 1 / 0
     with store.read() as session:
-        assert projects.listing(session, "http://ls") == []
+        assert projects.of_server(session, "http://ls") == []
 
 
 def test_readers_do_not_wait_for_a_writer(store):
     with store.begin() as writer:
         projects.register(writer, "http://ls", 1, 1)
         with store.read() as reader:
-            assert projects.listing(reader, "http://ls") == []
+            assert projects.of_server(reader, "http://ls") == []
 
 
 def test_locked_database_is_a_sentence_and_works_again(settings, monkeypatch):
@@ -30,7 +30,7 @@ def test_locked_database_is_a_sentence_and_works_again(settings, monkeypatch):
         with pytest.raises(DatabaseUnavailable, match="Another program holds it"):
             register(store)
         with store.read() as session:
-            assert projects.listing(session, "http://ls") == []
+            assert projects.of_server(session, "http://ls") == []
     register(store)
     store.close()
 
@@ -40,12 +40,12 @@ def test_full_disk_is_a_sentence_and_loses_nothing(small_disk):
     register(store)
     filler = fill(small_disk)
     with pytest.raises(DatabaseUnavailable, match="disk"), store.begin() as session:
-        projects.listing(session, "http://ls")[0].title = "title " * 100_000
+        projects.of_server(session, "http://ls")[0].title = "title " * 100_000
     with store.read() as session:
-        assert len(projects.listing(session, "http://ls")) == 1
+        assert len(projects.of_server(session, "http://ls")) == 1
     filler.unlink()
     with store.begin() as session:
-        projects.listing(session, "http://ls")[0].title = "title"
+        projects.of_server(session, "http://ls")[0].title = "title"
     store.close()
 
 

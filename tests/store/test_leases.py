@@ -26,7 +26,7 @@ def in_an_hour():
 
 def tell(store, project_id, **what):
     with store.begin() as session:
-        projects.tell(session, project_id, **what)
+        projects.count_event(session, project_id, **what)
 
 
 def test_a_new_project_is_due_and_one_worker_gets_it(store, project_id):
@@ -105,10 +105,10 @@ def test_projects_where_people_work_come_first_if_told_so(store, project_id):
     assert first() == project_id
     with store.begin() as session:
         projects.get(session, project_id).due_at = 0.0
-    assert first(told_first=True) == active
+    assert first(busy_first=True) == active
     with store.begin() as session:
         projects.get(session, active).last_event_at -= 61
-    assert first(told_first=True) == project_id
+    assert first(busy_first=True) == project_id
 
 
 def test_own_lease_whose_end_could_not_be_written_is_claimed_again(store, project_id):

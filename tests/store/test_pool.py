@@ -82,7 +82,7 @@ def test_a_changed_config_reads_every_annotation_again(store, new_project):
     assert task(store, new_project, 1).answer is None
     wider = parse_label_config(CONFIG.replace("</Choices>", '<Choice value="bird"/></Choices>'))
     with store.begin() as session:
-        pool.settle_all(session, projects.get(session, new_project.id), wider)
+        pool.resolve_all(session, projects.get(session, new_project.id), wider)
     assert json.loads(task(store, new_project, 1).answer) == ["bird"]
     assert json.loads(task(store, new_project, 2).answer) == ["cat"]
 

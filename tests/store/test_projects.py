@@ -40,7 +40,7 @@ def test_only_settings_and_wishes_end_a_back_off(store, project_id):
     def retry_at(**told):
         with store.begin() as session:
             projects.get(session, project_id).retry_at = 2e9
-            projects.tell(session, project_id, **told)
+            projects.count_event(session, project_id, **told)
         with store.read() as session:
             return projects.get(session, project_id).retry_at
 

@@ -65,7 +65,7 @@ def test_requests_are_asked_once(store, project_id):
         rounds.ask_scores(session, project_id, [5, 6, 5])
         rounds.ask_scores(session, project_id, [6])
         assert rounds.requested(session, project_id)
-        rounds.answer_requests(session, project_id)
+        rounds.drop_score_requests(session, project_id)
         assert not rounds.requested(session, project_id)
 
 

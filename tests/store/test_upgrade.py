@@ -24,7 +24,7 @@ from fishermask_backend.scoring import score_new_tasks
 from fishermask_backend.store import Store, leases, open_store, pool, projects, rounds
 from fishermask_backend.store.schema import Base
 from fishermask_backend.store.upgrade import MIGRATIONS, DatabaseOutdated, DatabaseTooNew, newest
-from fishermask_backend.workspace import Workspace
+from fishermask_backend.work import Work
 from tests.conftest import CONFIG, FIRST
 
 ROOT = Path(__file__).parents[2]
@@ -109,7 +109,7 @@ def test_the_first_schema_s_weights_are_used(first_release):
         lease = leases.claim(session, first_release.label_studio_url, "worker")
         source = rounds.active(session, project.id)
         known = rounds.scores_of(session, source.id, range(1, 20))
-    work = Workspace(first_release, store, None, lease)
+    work = Work(first_release, store, None, lease)
     backbone = load_backbone(
         "small_cnn", train="all", image_size=16, weights="", device=torch.device("cpu")
     )

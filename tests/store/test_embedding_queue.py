@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from fishermask_backend.store import images, pool, projects
+from fishermask_backend.store import embedding_queue, pool, projects
 
 BOTH_DATABASES = True
 
@@ -22,7 +22,9 @@ def change(store, new_project):
 def wanted(store, new_project):
     def wanted():
         with store.read() as session:
-            return [task.task_id for task in images.next_to_embed(session, new_project.id, 5)]
+            return [
+                task.task_id for task in embedding_queue.next_to_embed(session, new_project.id, 5)
+            ]
 
     return wanted
 
@@ -37,12 +39,12 @@ def test_labelled_images_are_embedded_first_and_failed_ones_wait(change, wanted)
 def test_an_image_that_failed_too_often_is_given_up_until_all_are_retried(
     store, new_project, change, wanted
 ):
-    change(2, image_error="it is broken", image_tries=images.IMAGE_TRIES)
+    change(2, image_error="it is broken", image_tries=embedding_queue.IMAGE_TRIES)
     with store.read() as session:
-        assert images.errors(session, new_project.id) == {2: "it is broken"}
+        assert embedding_queue.errors(session, new_project.id) == {2: "it is broken"}
     assert 2 not in wanted()
     with store.begin() as session:
-        images.retry(session)
+        embedding_queue.retry(session)
     assert 2 in wanted()
 
 
@@ -52,11 +54,11 @@ def test_when_the_next_image_is_to_be_tried(store, new_project, change):
     change(4, image_tries=1, image_retry_at=2000.0)
     change(5, image_tries=1, image_retry_at=1000.0)
     with store.read() as session:
-        assert images.next_try(session, new_project.id) == 1000.0
+        assert embedding_queue.next_try(session, new_project.id) == 1000.0
     change(5, row=5)
-    change(4, image_tries=images.IMAGE_TRIES)
+    change(4, image_tries=embedding_queue.IMAGE_TRIES)
     with store.read() as session:
-        assert images.next_try(session, new_project.id) is None
+        assert embedding_queue.next_try(session, new_project.id) is None
 
 
 def test_forgotten_rows_are_embedded_again(store, new_project, change, wanted):
@@ -64,7 +66,7 @@ def test_forgotten_rows_are_embedded_again(store, new_project, change, wanted):
         change(task_id, row=task_id)
     assert not wanted()
     with store.begin() as session:
-        images.forget_rows(session, projects.get(session, new_project.id), "another")
+        embedding_queue.forget_rows(session, projects.get(session, new_project.id), "another")
     assert sorted(wanted()) == [1, 2, 3, 4, 5]
     with store.read() as session:
         found = projects.get(session, new_project.id)

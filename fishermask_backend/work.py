@@ -22,7 +22,7 @@ PROGRESS_SECONDS = 1.0
 
 
 @dataclass
-class Workspace:
+class Work:
     """One step's surroundings. Everything written through `begin` is fenced by the lease."""
 
     settings: Settings
