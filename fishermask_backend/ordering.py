@@ -1,7 +1,7 @@
 """The order of a whole pool: a queue, then the rest, and what places the images that come later."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -45,11 +45,13 @@ class Order:
 
     scores: Tensor
     gains: Tensor
-    notes: Sequence[str] = field(default=())
+    notes: Sequence[str] = ()
     scorer: Scorer | None = None
 
     @classmethod
-    def by_gain(cls, gains: Tensor, servable: Tensor, queue_size: int, scorer: Scorer) -> "Order":
+    def by_gain(
+        cls, gains: Tensor, servable: Tensor, queue_size: int, scorer: Scorer | None = None
+    ) -> "Order":
         """Return the order of images whose gains (N,) do not depend on each other's."""
         scores = evenly_spaced(ranked(gains, servable), len(gains), queue_size)
         known = servable & torch.isfinite(gains)

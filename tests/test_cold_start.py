@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from fishermask_backend import cold_start
-from fishermask_backend.cold_start import cold_start_features, representatives, typical_order
+from fishermask_backend.cold_start import (
+    cold_start_features,
+    first_order,
+    representatives,
+    typical_order,
+)
 
 
 def kinds(sizes: list[int], *, spread: float = 0.05, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -145,3 +150,17 @@ def test_pixels_are_compared_by_what_they_show_not_by_brightness() -> None:
 def test_feature_rows_are_compared_as_they_are() -> None:
     rows = torch.randn(5, 7)
     torch.testing.assert_close(cold_start_features(rows), rows)
+
+
+def test_first_order_is_a_queue_of_representatives_then_the_rest(configured):
+    settings = configured(BATCH_SIZE="3", QUEUE_MARGIN="1")
+    rows = torch.randn(20, 5, generator=torch.Generator().manual_seed(0))
+    servable = torch.arange(20) % 4 > 0
+    order = first_order(rows, servable, settings)
+    own = servable.nonzero().flatten()
+    queue = own[representatives(rows[own], 4, seed=settings.seed)]
+    assert order.scores.argsort()[:4].tolist() == queue.tolist()
+    assert (order.scores[~servable] == 1.0).all()
+    assert len(order.scores[own].unique()) == len(own)
+    assert not order.gains.any()
+    assert (list(order.notes), order.scorer) == ([], None)

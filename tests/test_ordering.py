@@ -21,7 +21,7 @@ def test_largest_gain_first_of_equals_the_lower_index():
 def test_an_order_by_gain():
     gains = torch.tensor([0.1, 0.5, 0.2, 0.9])
     servable = torch.tensor([True, True, True, False])
-    order = Order.by_gain(gains, servable, 2, scorer=None)
+    order = Order.by_gain(gains, servable, 2)
     assert order.scores.tolist() == [QUEUE_END, 0.0, 0.25, 1.0]
     assert torch.equal(order.gains, torch.where(servable, gains.double(), 0.0))
     assert order.scores.dtype == order.gains.dtype == torch.float64

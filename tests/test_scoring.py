@@ -67,6 +67,7 @@ def test_later_tasks_are_placed_by_their_gain_and_get_prelabels(work, inputs, ba
 
 def test_after_a_cold_start_they_come_at_random_behind_the_queue(work, inputs, backbone, serving):
     made = serving(labels=0)
+    assert not made.lost_files  # it never had any
     assert not score_new_tasks(work, SPEC, backbone, inputs)
     _, scores = ranking(work, made)
     with work.store.read() as session:
