@@ -185,10 +185,11 @@ def test_claim_is_kept_while_a_step_computes(store, worker, waiting, monkeypatch
 
 HOLDER = """
 import time
+from fishermask_backend.loop import Worker
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import Store
 
-def hold(self, work):
+def hold(work):
     work.progress("training", 1, 2)
     print("holding", flush=True)
     time.sleep(60)
