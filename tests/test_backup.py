@@ -19,7 +19,7 @@ from fishermask_backend.settings import load_settings
 from fishermask_backend.store import Store, leases, projects, rounds
 from fishermask_backend.tensors import load_tensors, save_tensors
 from fishermask_backend.tokens import TokenBox
-from tests.commands import fishermask
+from tests.command_line import fishermask
 from tests.conftest import FIRST, publish_round
 from tests.first_release import EXPECTED, files, predictions
 

@@ -14,7 +14,7 @@ import pytest
 from fishermask_backend import __version__
 from fishermask_backend.cli import main
 from fishermask_backend.priority import NICE
-from tests.commands import fishermask
+from tests.command_line import fishermask
 from tests.conftest import publish_round
 
 ROOT = Path(__file__).resolve().parents[1]

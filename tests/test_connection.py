@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from fishermask_backend.connection import check_connection, discover
+from fishermask_backend.connection import discover, keep_connected
 from fishermask_backend.errors import ProjectGone
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import projects
@@ -38,22 +38,22 @@ def paths(studio):
 
 
 def test_a_connected_project_is_not_asked_about_at_every_step(studio, asking):
-    assert check_connection(asking)
+    assert keep_connected(asking)
     assert studio.seen == []
-    assert check_connection(asking, look=True)
+    assert keep_connected(asking, look=True)
     assert paths(studio) == ["/api/ml/"]
 
 
 def test_a_full_pass_looks_and_shortens_events(studio, asking):
     change(asking, pass_wanted=True)
-    assert check_connection(asking)
+    assert keep_connected(asking)
     assert paths(studio) == ["/api/ml/", "/api/webhooks/"]
 
 
 def test_a_removed_backend_is_noticed(studio, asking):
     studio.put("/api/ml/", [{**BACKEND, "model_version": "sam-2"}])  # another one, at that address
     change(asking, former={"sampling": "Uniform sampling", "model_version": "", "set": True})
-    assert not check_connection(asking, look=True)
+    assert not keep_connected(asking, look=True)
     project = asking.project()
     assert (project.connected, project.former) == (False, None)
     assert paths(studio) == ["/api/ml/", "/api/projects/7/"]  # whose order is not ours to give back
@@ -61,7 +61,7 @@ def test_a_removed_backend_is_noticed(studio, asking):
 
 def test_after_an_absence_everything_is_read_again(studio, asking):
     change(asking, connected=False)
-    assert check_connection(asking)
+    assert keep_connected(asking)
     project = asking.project()
     assert (project.connected, project.pass_wanted) == (True, True)
 
@@ -69,7 +69,7 @@ def test_after_an_absence_everything_is_read_again(studio, asking):
 def test_a_deleted_project_is_gone(studio, asking):
     studio.put("/api/ml/", {"detail": "Not found."}, 404)
     with pytest.raises(ProjectGone):
-        check_connection(asking, look=True)
+        keep_connected(asking, look=True)
 
 
 def found(store):
@@ -81,7 +81,7 @@ def test_a_backend_that_lost_its_database_finds_its_projects(studio, store):
     studio.put("/api/projects/", {"count": 3, "results": [PROJECT, *others]})
     assert found(store) == [7, 8, 9]  # all have it, in this Label Studio
     with store.read() as session:
-        known = projects.listing(session, load_settings().label_studio_url)
+        known = projects.of_server(session, load_settings().label_studio_url)
         assert [(p.studio_id, p.created, p.connected) for p in known] == [
             (7, 1000, False), (8, 1000, False), (9, 1000, False),
         ]  # fmt: skip
@@ -93,7 +93,7 @@ def test_other_backends_projects_are_left_alone(studio, store):
     studio.put("/api/ml/", [{**BACKEND, "url": "http://another:9090"}])
     assert found(store) == [7]
     with store.read() as session:
-        assert projects.everywhere(session) == []
+        assert projects.all_projects(session) == []
 
 
 def test_a_project_that_cannot_be_asked_about_hides_no_other(studio, store, caplog):

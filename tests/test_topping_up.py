@@ -49,7 +49,7 @@ def test_label_studio_is_asked_once_something_was_told(work, store):
         time.sleep(0.1)
         assert work.studio.readings == 0
         with store.begin() as session:
-            projects.tell(session, work.project_id, label=True)
+            projects.count_event(session, work.project_id, label=True)
         until(lambda: work.studio.readings)
         time.sleep(0.1)
     assert work.studio.readings == 1

@@ -20,7 +20,7 @@ from fishermask_backend.lifeline import Lifeline
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import Store, projects
 from fishermask_backend.tokens import TokenBox
-from tests.commands import fishermask
+from tests.command_line import fishermask
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from fishermask_backend.demo.server import LabelStudioServer
 from fishermask_backend.settings import Settings, load_settings
 from fishermask_backend.store import open_store
-from tests.commands import fishermask
+from tests.command_line import fishermask
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person
 from tests.e2e.projects import MakeProject, Project

@@ -15,7 +15,7 @@ from fishermask_backend.export import ExportImpossible, export
 from fishermask_backend.inputs import RowStore
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import Store, pool
-from tests.commands import fishermask
+from tests.command_line import fishermask
 from tests.conftest import FIRST, publish_round
 from tests.store.stored import annotation
 
