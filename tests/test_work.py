@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from fishermask_backend import workspace
+from fishermask_backend import work as work_module
 from fishermask_backend.errors import LeaseLost
 from fishermask_backend.store import projects
 from tests.store.stored import change
@@ -43,17 +43,17 @@ def test_progress_is_shown_at_a_stage_s_ends_and_once_a_second_between(work, mon
     assert shown(work) == ("training", 0, 10)
     work.progress("training", 3, 10)
     assert shown(work) == ("training", 0, 10)
-    monkeypatch.setattr(workspace, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(work_module, "PROGRESS_SECONDS", 0.0)
     work.progress("training", 4, 10)
     assert shown(work) == ("training", 4, 10)
-    monkeypatch.setattr(workspace, "PROGRESS_SECONDS", 1000.0)
+    monkeypatch.setattr(work_module, "PROGRESS_SECONDS", 1000.0)
     work.progress("training", 10, 10)
     assert shown(work) == ("training", 10, 10)
 
 
 def test_time_left_is_that_of_the_stage_so_far(work, monkeypatch):
     now = 1000.0
-    monkeypatch.setattr(workspace.time, "time", lambda: now)
+    monkeypatch.setattr(work_module.time, "time", lambda: now)
     work.progress("training", 0, 10, expected=30.0)
     assert work.project().progress["eta_seconds"] == 30.0
     now = 1004.0
