@@ -4,8 +4,8 @@ The worker is a process of its own: `fishermask worker`.
 """
 
 from fishermask_backend import logs
-from fishermask_backend.app import create_app
 from fishermask_backend.settings import load_settings
+from fishermask_backend.web.app import create_app
 
 settings = load_settings()
 logs.configure(settings)

@@ -22,7 +22,7 @@ from fishermask_backend import __version__
 from fishermask_backend.errors import FisherMaskError
 
 if TYPE_CHECKING:
-    from fishermask_backend.doctor import Finding
+    from fishermask_backend.commands.doctor import Finding
 
 STUDIO_ID = "id in Label Studio"
 
@@ -81,7 +81,7 @@ def serve() -> NoReturn:
     os.execvp(
         sys.executable,
         [
-            sys.executable, "-m", "gunicorn", "fishermask_backend.app:create_app()",
+            sys.executable, "-m", "gunicorn", "fishermask_backend.web.app:create_app()",
             "--bind", f"{settings.host}:{settings.port}",
             "--workers", str(settings.workers),
             "--threads", str(settings.threads),
@@ -111,13 +111,14 @@ def worker() -> None:
     # Read when torch is imported. Threads that spin while they wait for each other make a round many
     # times slower where Label Studio, on the same cores, keeps one of them from running.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from fishermask_backend import allocator
+    from fishermask_backend.machine import allocator
 
     allocator.share_one_arena()
-    from fishermask_backend import logs, priority
-    from fishermask_backend.loop import Worker
-    from fishermask_backend.step import Memory, do_step
+    from fishermask_backend import logs
+    from fishermask_backend.machine import priority
     from fishermask_backend.store import Store
+    from fishermask_backend.worker.loop import Worker
+    from fishermask_backend.worker.step import Memory, do_step
 
     logs.configure(settings)
     priority.lower_own()  # the web process answers Label Studio while training takes every core
@@ -142,7 +143,7 @@ def status(project: int | None) -> None:
 
     PROJECT is the id of one project in Label Studio, of which all is printed.
     """
-    from fishermask_backend.status import project_status, projects_status
+    from fishermask_backend.web.status import project_status, projects_status
 
     found = projects_status() if project is None else project_status(project)
     if found is None:
@@ -159,7 +160,7 @@ def connect(project: int, url: str) -> None:
 
     The exit code is 1 if something is wrong.
     """
-    from fishermask_backend.connecting import connect
+    from fishermask_backend.commands.connect import connect
     from fishermask_backend.settings import load_settings
 
     settings = load_settings()
@@ -178,7 +179,7 @@ def doctor(project: int | None, url: str, as_json: bool) -> None:
 
     Says what to change; the exit code is 1 if something is wrong.
     """
-    from fishermask_backend.doctor import examine
+    from fishermask_backend.commands.doctor import examine
 
     _print_findings(examine(project, url), as_json=as_json)
 
@@ -204,7 +205,7 @@ def export(project: int, output: Path | None) -> None:
 
     The exit code is 1 if something of it is missing.
     """
-    from fishermask_backend.export import export
+    from fishermask_backend.commands.export import export
     from fishermask_backend.settings import load_settings
     from fishermask_backend.store import Store
 
@@ -223,7 +224,7 @@ def export(project: int, output: Path | None) -> None:
 @click.option("--cache", is_flag=True, help="the embedded images too")
 def backup(file: Path, cache: bool) -> None:
     """Write database, weights and key into one file, while all runs."""
-    from fishermask_backend.backup import backup
+    from fishermask_backend.commands.backup import backup
     from fishermask_backend.settings import load_settings
 
     for name in backup(load_settings(), file, cache=cache):
@@ -236,7 +237,7 @@ def backup(file: Path, cache: bool) -> None:
 @click.option("--force", is_flag=True, help="replace what is there")
 def restore(file: Path, force: bool) -> None:
     """Make what `backup` wrote the state again; stop all before."""
-    from fishermask_backend.restore import restore
+    from fishermask_backend.commands.restore import restore
     from fishermask_backend.settings import load_settings
 
     settings = load_settings()

@@ -27,7 +27,7 @@ from fishermask_backend.store.leases import Lease
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Project, Round
 from fishermask_backend.studio import Studio
-from fishermask_backend.work import Work
+from fishermask_backend.worker.work import Work
 from tests.company import Proxy
 from tests.store.stored import publish, put
 from tests.this_machine import commit, machine

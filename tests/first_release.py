@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fishermask_backend.model import FisherMaskBackend
 from fishermask_backend.store import open_store
+from fishermask_backend.web.model import FisherMaskBackend
 from tests.conftest import FIRST
 
 EXPECTED = json.loads((FIRST / "predictions.json").read_text())

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
-from fishermask_backend.backbones import Backbone, load_backbone
-from fishermask_backend.classifier import fit_classifier, probabilities
 from fishermask_backend.labeling import parse_label_config
-from fishermask_backend.recipe import FactorRecipe
+from fishermask_backend.learning.backbones import Backbone, load_backbone
+from fishermask_backend.learning.classifier import fit_classifier, probabilities
+from fishermask_backend.learning.recipe import FactorRecipe
+from fishermask_backend.learning.trained import Trained
 from fishermask_backend.settings import Settings
-from fishermask_backend.trained import Trained
 from tests.conftest import CONFIG
 
 CPU = torch.device("cpu")
@@ -51,7 +51,7 @@ def ranks(state: Path) -> list[int]:
         job = any(str(state).encode() in argument for argument in arguments)
         if (
             job
-            and b"fishermask_backend.fisher_job" in arguments
+            and b"fishermask_backend.learning.fisher_job" in arguments
             and b"torch.distributed.run" not in arguments
         ):
             found.append(int(path.parent.name))

@@ -7,13 +7,13 @@ from typing import cast
 import numpy as np
 import torch
 
-from fishermask_backend.backbones import Backbone, load_backbone
-from fishermask_backend.inputs import RowStore
+from fishermask_backend.learning.backbones import Backbone, load_backbone
+from fishermask_backend.learning.inputs import RowStore
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import Store, leases, pool, projects, rounds
 from fishermask_backend.store.schema import Project, Round, Score
 from fishermask_backend.studio import Studio
-from fishermask_backend.work import Work
+from fishermask_backend.worker.work import Work
 
 POOL = 30  # tasks 1 to 30, of two kinds in turn
 

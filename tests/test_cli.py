@@ -13,7 +13,7 @@ import pytest
 
 from fishermask_backend import __version__
 from fishermask_backend.cli import main
-from fishermask_backend.priority import NICE
+from fishermask_backend.machine.priority import NICE
 from tests.command_line import fishermask
 from tests.conftest import publish_round
 

@@ -7,8 +7,8 @@ import click
 import pytest
 
 import fishermask_backend
-from fishermask_backend.app import create_app
 from fishermask_backend.errors import BadRequest, FisherMaskError, UnsupportedLabelConfig
+from fishermask_backend.web.app import create_app
 
 
 def own_errors():

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from fishermask_backend.backbones import load_backbone
-from fishermask_backend.embedding import open_inputs
 from fishermask_backend.labeling import parse_label_config
-from fishermask_backend.model import FisherMaskBackend, open_store
-from fishermask_backend.round import run_round
-from fishermask_backend.scoring import score_new_tasks
+from fishermask_backend.learning.backbones import load_backbone
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import leases, pool, projects, rounds
-from fishermask_backend.work import Work
+from fishermask_backend.web.model import FisherMaskBackend, open_store
+from fishermask_backend.worker.embedding import open_inputs
+from fishermask_backend.worker.round import run_round
+from fishermask_backend.worker.scoring import score_new_tasks
+from fishermask_backend.worker.work import Work
 from tests.conftest import CONFIG
 
 BEFORE = Path(__file__).parent / "data" / "before_rooms"  # made by make_before_rooms.py beside it

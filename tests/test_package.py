@@ -116,7 +116,7 @@ def test_every_module_and_file_of_weights_is_there(command, installed):
         "for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
         "    if 'migrations' not in module.name and not module.name.endswith('__main__'):\n"
         "        importlib.import_module(module.name)\n"
-        "from fishermask_backend.backbones import load_backbone\n"
+        "from fishermask_backend.learning.backbones import load_backbone\n"
         "from fishermask_backend.demo.sources import digits_source\n"
         "load_backbone('efficientnet_lite0', train='head', image_size=64, weights='',\n"
         "              device=torch.device('cpu'))\n"

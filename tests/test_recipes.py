@@ -9,18 +9,19 @@ import pytest
 import torch
 from torch import nn
 
-from fishermask_backend import backbones, controls
-from fishermask_backend.backbones import Backbone
-from fishermask_backend.backbones.source import Trunk
-from fishermask_backend.classifier import load_classifier, probabilities
+from fishermask_backend import controls
 from fishermask_backend.controls import CONTROLS, Misfit
-from fishermask_backend.embedding import open_inputs
 from fishermask_backend.errors import BackboneUnavailable, UnsupportedLabelConfig
 from fishermask_backend.labeling import parse_label_config
-from fishermask_backend.round import run_round
+from fishermask_backend.learning import backbones
+from fishermask_backend.learning.backbones import Backbone
+from fishermask_backend.learning.backbones.source import Trunk
+from fishermask_backend.learning.classifier import load_classifier, probabilities
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import leases, pool, projects, rounds
-from fishermask_backend.work import Work
+from fishermask_backend.worker.embedding import open_inputs
+from fishermask_backend.worker.round import run_round
+from fishermask_backend.worker.work import Work
 from tests.conftest import CONFIG
 
 IMAGES, LABELLED, SIZE = 30, 10, 16

@@ -7,9 +7,9 @@ import tarfile
 
 import pytest
 
-from fishermask_backend.backup import ABOUT, backup
-from fishermask_backend.lifeline import Lifeline
-from fishermask_backend.restore import RestoreImpossible, restore
+from fishermask_backend.commands.backup import ABOUT, backup
+from fishermask_backend.commands.restore import RestoreImpossible, restore
+from fishermask_backend.machine.lifeline import Lifeline
 from fishermask_backend.state import (
     DATABASE,
     INPUTS,
@@ -24,7 +24,7 @@ from fishermask_backend.state import (
     round_weights,
     whole_file,
 )
-from fishermask_backend.tokens import TokenBox
+from fishermask_backend.store.tokens import TokenBox
 from tests.first_release import files
 
 NAMES = {  # on disks since the first release, or the one that brought them

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from fishermask_backend.classifier import probabilities
 from fishermask_backend.labeling import LabelSpec
-from fishermask_backend.recipe import FactorRecipe
+from fishermask_backend.learning.classifier import probabilities
+from fishermask_backend.learning.recipe import FactorRecipe
+from fishermask_backend.learning.trained import Trained
 from fishermask_backend.settings import Settings
-from fishermask_backend.trained import Trained
 
 POOL, QUEUE = 40, 6
 ENVIRONMENT = {"BATCH_SIZE": "4", "QUEUE_MARGIN": "2", "MASK_INNER": "10"}  # queues of six

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from fishermask_backend.backbones import Backbone
-from fishermask_backend.classifier import load_classifier, probabilities
 from fishermask_backend.demo.images import DemoImages
-from fishermask_backend.device import choose_device
 from fishermask_backend.images.decoding import decode
+from fishermask_backend.learning.backbones import Backbone
+from fishermask_backend.learning.classifier import load_classifier, probabilities
+from fishermask_backend.machine.device import choose_device
 from fishermask_backend.settings import Settings
 
 

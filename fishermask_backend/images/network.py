@@ -11,9 +11,9 @@ from typing import Any
 import httpcore
 import httpx
 
-from fishermask_backend.certificates import tls_context
 from fishermask_backend.images.addresses import AddressGuard
 from fishermask_backend.images.urls import host_and_port
+from fishermask_backend.machine.certificates import tls_context
 
 # httpcore's debug lines carry the addresses of redirects, and with them storages' signatures.
 logging.getLogger("httpcore").setLevel(logging.INFO)

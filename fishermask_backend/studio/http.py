@@ -2,8 +2,8 @@
 
 import httpx
 
-from fishermask_backend.certificates import tls_context
 from fishermask_backend.errors import LabelStudioError
+from fishermask_backend.machine.certificates import tls_context
 
 
 def http_client(timeout: float) -> httpx.Client:

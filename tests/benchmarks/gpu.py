@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
-from fishermask_backend.backbones import load_backbone
-from fishermask_backend.backbones.small_cnn import small_cnn
 from fishermask_backend.fisher import fisher_diagonal, fisher_mask, masked_factors, select_batch
+from fishermask_backend.learning.backbones import load_backbone
+from fishermask_backend.learning.backbones.small_cnn import small_cnn
 from fishermask_backend.settings import Settings
 from tests.fisher.cases import published_cnn
 from tests.this_machine import ROOT, machine

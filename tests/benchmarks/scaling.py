@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from fishermask_backend.acquisition import acquire
-from fishermask_backend.backbones import load_backbone
-from fishermask_backend.classifier import fit_classifier, probabilities
-from fishermask_backend.fisher_job import acquire_in_processes
-from fishermask_backend.recipe import FactorRecipe
+from fishermask_backend.learning.acquisition import acquire
+from fishermask_backend.learning.backbones import load_backbone
+from fishermask_backend.learning.classifier import fit_classifier, probabilities
+from fishermask_backend.learning.fisher_job import acquire_in_processes
+from fishermask_backend.learning.recipe import FactorRecipe
+from fishermask_backend.learning.trained import Trained
 from fishermask_backend.settings import load_settings
-from fishermask_backend.trained import Trained
 from tests.this_machine import ROOT, machine
 
 from .engine.pools import clustered_features

@@ -9,7 +9,7 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_sample_images
 from torch import Tensor
 
-from fishermask_backend.backbones import Backbone, load_backbone
+from fishermask_backend.learning.backbones import Backbone, load_backbone
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 POOL = {"fashion": 1500, "digits": 1000, "photos": 400}  # images that labels are drawn from

@@ -28,10 +28,14 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 from torch.nn import functional
 
-from fishermask_backend import classifier
-from fishermask_backend.backbones import Backbone, load_backbone
-from fishermask_backend.classifier import fit_classifier, probabilities
-from fishermask_backend.cold_start import cold_start_features, representatives, typical_order
+from fishermask_backend.learning import classifier
+from fishermask_backend.learning.backbones import Backbone, load_backbone
+from fishermask_backend.learning.classifier import fit_classifier, probabilities
+from fishermask_backend.learning.cold_start import (
+    cold_start_features,
+    representatives,
+    typical_order,
+)
 from tests.benchmarks.study_data import CPU, cut_of, images_of, lite0, pixels_of, rows_of
 
 

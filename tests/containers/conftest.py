@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fishermask_backend.locks import locked
+from fishermask_backend.machine.locks import locked
 from tests.containers.deployment import Deployment, copy_of_clone
 from tests.containers.engine import Engine, NoEngine, running_engine
 from tests.containers.images import IMAGE, arguments, base_image, build

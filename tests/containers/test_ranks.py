@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from fishermask_backend.acquisition import Acquisition, acquire
-from fishermask_backend.fisher_job import FOUND, read_found
+from fishermask_backend.learning.acquisition import Acquisition, acquire
+from fishermask_backend.learning.fisher_job import FOUND, read_found
 from fishermask_backend.settings import Settings
 from tests.containers.conftest import Keep
 from tests.containers.engine import Engine
@@ -36,7 +36,8 @@ def start(engine: Engine, backend_image: str) -> Iterator[Callable[[Path], None]
                 "--user", f"{os.getuid()}:{os.getgid()}",  # whose folder it is
                 "--volume", f"{folder}:{JOB}", *variables, "--entrypoint", "torchrun", backend_image,
                 "--nnodes=2", "--nproc-per-node=1", "--max-restarts=0", "--rdzv-backend=c10d",
-                f"--rdzv-endpoint={NAMES[0]}:{PORT}", "-m", "fishermask_backend.fisher_job", JOB,
+                f"--rdzv-endpoint={NAMES[0]}:{PORT}",
+                "-m", "fishermask_backend.learning.fisher_job", JOB,
             )  # fmt: skip
 
     yield run

@@ -18,14 +18,14 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
-from fishermask_backend.app import create_app
-from fishermask_backend.loop import Worker
 from fishermask_backend.settings import load_settings
-from fishermask_backend.step import Memory, do_step
 from fishermask_backend.store import Store, open_store, pool, queues, rounds
 from fishermask_backend.store import projects as store_projects
 from fishermask_backend.store.schema import Project as ProjectRow
 from fishermask_backend.store.schema import Queue, Round
+from fishermask_backend.web.app import create_app
+from fishermask_backend.worker.loop import Worker
+from fishermask_backend.worker.step import Memory, do_step
 from tests.e2e.backends import SMALL, wait_for
 from tests.e2e.projects import Project
 

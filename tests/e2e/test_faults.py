@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import torch
 
-from fishermask_backend import round as round_module
-from fishermask_backend.connection import discover
 from fishermask_backend.demo.server import LabelStudioServer
 from fishermask_backend.settings import load_settings
 from fishermask_backend.state import INPUTS
 from fishermask_backend.store import pool
 from fishermask_backend.store.schema import Project as ProjectRow
 from fishermask_backend.store.schema import Queue
+from fishermask_backend.worker import round as round_module
+from fishermask_backend.worker.connection import discover
 from tests.conftest import Told
 from tests.e2e.backends import wait_for
 from tests.e2e.faulty_proxy import FaultyProxy

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from fishermask_backend import round as round_module
 from fishermask_backend.store import queues, rounds
 from fishermask_backend.studio import Studio
+from fishermask_backend.worker import round as round_module
 from tests.conftest import Told
 from tests.e2e.machine import (
     Machine,

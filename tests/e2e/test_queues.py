@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from fishermask_backend import embedding
-from fishermask_backend import round as round_module
 from fishermask_backend.store.schema import Queue
+from fishermask_backend.worker import embedding
+from fishermask_backend.worker import round as round_module
 from tests.e2e.backends import wait_for
 from tests.e2e.machine import Machine, check_order, once
 from tests.e2e.people import Person

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from fishermask_backend import sync
 from fishermask_backend.store import pool, projects
 from fishermask_backend.studio import Page, Studio
+from fishermask_backend.worker import sync
 from tests.e2e.machine import Machine
 from tests.e2e.people import Person, result
 from tests.e2e.projects import MakeProject, Project

@@ -21,11 +21,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from fishermask_backend import incoming, lookup, model
-from fishermask_backend.app import create_app
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import Store, open_store
 from fishermask_backend.store.schema import Base, Project, ScoreRequest
+from fishermask_backend.web import incoming, lookup, model
+from fishermask_backend.web.app import create_app
 from tests.conftest import CONFIG, connected_project, publish_round
 
 from .scene import keep

@@ -15,16 +15,16 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from fishermask_backend.backbones import load_backbone
-from fishermask_backend.classifier import load_classifier, probabilities
-from fishermask_backend.embedding import open_inputs
 from fishermask_backend.labeling import parse_label_config
-from fishermask_backend.model import FisherMaskBackend
-from fishermask_backend.scoring import score_new_tasks
+from fishermask_backend.learning.backbones import load_backbone
+from fishermask_backend.learning.classifier import load_classifier, probabilities
 from fishermask_backend.store import Store, leases, open_store, pool, projects, rounds
 from fishermask_backend.store.schema import Base
 from fishermask_backend.store.upgrade import MIGRATIONS, DatabaseOutdated, DatabaseTooNew, newest
-from fishermask_backend.work import Work
+from fishermask_backend.web.model import FisherMaskBackend
+from fishermask_backend.worker.embedding import open_inputs
+from fishermask_backend.worker.scoring import score_new_tasks
+from fishermask_backend.worker.work import Work
 from tests.conftest import CONFIG, FIRST
 
 ROOT = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from fishermask_backend.certificates import VARIABLES, CertificatesUnusable
 from fishermask_backend.errors import LabelStudioError
+from fishermask_backend.machine.certificates import VARIABLES, CertificatesUnusable
 from fishermask_backend.studio import Studio
 from tests.company import certificate, over_https
 from tests.images.image_server import Server, serving

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, jacrev, vmap
 from torchvision.models import resnet18
 
-from fishermask_backend.backbones.small_cnn import small_cnn
 from fishermask_backend.fisher import fisher_diagonal, fisher_mask, masked_factors
+from fishermask_backend.learning.backbones.small_cnn import small_cnn
 from tests.fisher.cases import published_cnn
 
 from .measure import interleaved, spread

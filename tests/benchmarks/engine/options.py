@@ -12,8 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fishermask_backend.backbones import Backbone
-from fishermask_backend.classifier import fit_classifier, probabilities
 from fishermask_backend.fisher import (
     fisher_diagonal,
     fisher_mask,
@@ -21,10 +19,12 @@ from fishermask_backend.fisher import (
     rest_weight,
     select_batch,
 )
-from fishermask_backend.recipe import FactorRecipe
+from fishermask_backend.learning.backbones import Backbone
+from fishermask_backend.learning.classifier import fit_classifier, probabilities
+from fishermask_backend.learning.recipe import FactorRecipe
+from fishermask_backend.learning.strategies import STRATEGIES
+from fishermask_backend.learning.trained import Trained
 from fishermask_backend.settings import Settings
-from fishermask_backend.strategies import STRATEGIES
-from fishermask_backend.trained import Trained
 from tests.benchmarks import study_data as study
 from tests.benchmarks.study_training import accuracy_of
 

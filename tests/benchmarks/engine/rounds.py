@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fishermask_backend.backbones import Backbone, load_backbone
-from fishermask_backend.classifier import fit_classifier, probabilities
 from fishermask_backend.labeling import LabelSpec, parse_label_config
-from fishermask_backend.recipe import FactorRecipe
+from fishermask_backend.learning.backbones import Backbone, load_backbone
+from fishermask_backend.learning.classifier import fit_classifier, probabilities
+from fishermask_backend.learning.recipe import FactorRecipe
+from fishermask_backend.learning.strategies.fishermask import FISHERMASK
+from fishermask_backend.learning.trained import Trained
 from fishermask_backend.settings import Settings
-from fishermask_backend.strategies.fishermask import FISHERMASK
-from fishermask_backend.trained import Trained
 
 from .measure import in_process, peak_memory
 from .pools import clustered_features

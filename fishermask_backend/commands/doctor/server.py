@@ -1,0 +1,75 @@
+"""Label Studio itself: is it there, which is it, and does it take the key?"""
+
+from collections.abc import Iterator
+
+import httpx
+
+from fishermask_backend.commands.doctor.findings import Finding, failed, ok, warning
+from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.settings import Settings
+from fishermask_backend.store import open_store, projects
+from fishermask_backend.studio import Studio, http_client, unanswered
+from fishermask_backend.worker.access import stored_keys
+
+TESTED = "1.23."
+NO_KEY = (
+    "copy a token from Account & Settings, Personal Access Token, into LABEL_STUDIO_API_KEY, and "
+    "restart"
+)
+ADDRESS = (
+    "set LABEL_STUDIO_URL to its address as seen from here: in a container localhost is the "
+    "container"
+)
+
+
+def check_server(settings: Settings) -> Iterator[Finding]:
+    """Look whether Label Studio answers at LABEL_STUDIO_URL, and in which version."""
+    url, what = settings.label_studio_url, "Label Studio"
+    try:
+        with http_client(timeout=30) as http:
+            answer = http.get(f"{url}/api/version")
+        if answer.is_redirect:
+            to = answer.headers.get("location", "").removesuffix("/").removesuffix("/api/version")
+            yield failed(what, f"{url} redirects to {to}", "set LABEL_STUDIO_URL to where it leads")
+            return
+        release = str(answer.raise_for_status().json()["release"])
+    except FisherMaskError as error:
+        yield failed(what, str(error))
+    except httpx.HTTPStatusError:
+        how = f"at {url} something answers {answer.status_code}, which is not Label Studio"
+        yield failed(what, how, ADDRESS)
+    except httpx.HTTPError as error:
+        yield failed(what, f"{url}: {unanswered(error)}")
+    except (ValueError, KeyError, TypeError):
+        yield failed(what, f"at {url} something answers which is not Label Studio", ADDRESS)
+    else:
+        if release.startswith(TESTED):
+            yield ok(what, f"{release} at {url}")
+        else:
+            yield warning(what, f"{release} at {url}", f"this backend is tested with {TESTED}x")
+
+
+def open_with_key(settings: Settings, studio_id: int) -> tuple[Studio | None, Finding]:
+    """Open Label Studio with the key that the worker uses for a project, and say which that is."""
+    own = settings.label_studio_api_key
+    keys = [own] if own else _from_setup(settings, studio_id)
+    name = "LABEL_STUDIO_API_KEY" if own else "the token that Label Studio sent"
+    error = (
+        f"LABEL_STUDIO_API_KEY is not set, and Label Studio has sent none for project {studio_id}"
+    )
+    for key in keys:
+        kind = "a personal access token" if key.startswith("eyJ") else "a legacy token"
+        try:
+            studio = Studio(settings.label_studio_url, key)
+            user = studio.user()
+        except FisherMaskError as refusal:
+            error = f"{name} ({kind}): {refusal}"
+            continue
+        return studio, ok("key", f"{name} ({kind}) is {user}'s")
+    return None, failed("key", error, NO_KEY)
+
+
+def _from_setup(settings: Settings, studio_id: int) -> list[str]:
+    with open_store().read() as session:
+        project = projects.find(session, settings.label_studio_url, studio_id)
+    return [key for key in stored_keys(settings, project) if key] if project else []

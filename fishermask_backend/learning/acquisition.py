@@ -1,0 +1,150 @@
+"""FisherMask over a pool of rows: mask, factors, selection; by one process or shared out among many."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fishermask_backend.fisher import (
+    Selection,
+    Shards,
+    fisher_diagonal,
+    fisher_mask,
+    largest_entries,
+    rest_weight,
+    select_batch,
+)
+from fishermask_backend.learning.candidates import within_memory
+from fishermask_backend.learning.ordering import Lap
+from fishermask_backend.learning.storage import STORAGES
+from fishermask_backend.learning.trained import Trained
+from fishermask_backend.settings import Settings
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """What FisherMask says about a pool, on the CPU but for the selection's scorer.
+
+    Attributes:
+        mask: (d,) the parameters looked at.
+        chosen: (M,) pool indices of the images looked at, ascending.
+        selection: Over those images.
+        notes: What was approximated, as sentences for the status.
+    """
+
+    mask: Tensor
+    chosen: Tensor
+    selection: Selection
+    notes: list[str]
+
+
+def acquire(
+    trained: Trained,
+    settings: Settings,
+    *,
+    shards: Shards | None = None,
+    lap: Lap = lambda stage: None,
+) -> Acquisition:
+    """Pick the next queue.
+
+    Args:
+        trained: The network and its pool.
+        settings: The mask, queue size, ridge, pick weight, seed, and the limits of memory and pool.
+        shards: The processes that share the work, each with the same arguments; None: this one alone.
+        lap: Called with the name of each stage that is done.
+
+    Returns:
+        The same for every process.
+    """
+    shards = shards or Shards()
+    diagonal = pool_diagonal(trained, shards)
+    mask, about_mask = choose_mask(trained, diagonal, settings)
+    lap("mask")
+    chosen, about_memory = within_memory(trained, len(mask), settings, shards)
+    own = chosen[shards.part(len(chosen))]
+    factors = pool_factors(trained, own, mask, settings)
+    selection = select_batch(
+        factors,
+        trained.labelled[own].to(factors.device),
+        settings.queue_size,
+        ridge=settings.ridge,
+        pick_weight=settings.pick_weight,
+        pool_limit=settings.pool_limit or None,
+        seed=settings.seed,
+        shards=shards,
+    )
+    remaining = shards.joined(selection.remaining, len(chosen))
+    selection = selection._replace(indices=selection.indices.cpu(), remaining=remaining.cpu())
+    lap("select")
+    about_pool = _about_the_pool(int((~trained.labelled[chosen]).sum()), settings)
+    return Acquisition(mask.cpu(), chosen, selection, about_mask + about_memory + about_pool)
+
+
+def pool_diagonal(trained: Trained, shards: Shards) -> Tensor:
+    """Return the mean over all processes' images of the Fisher diagonal (P,)."""
+    own = trained.rows[shards.part(len(trained.rows))]
+    if not len(own):
+        size = sum(p.numel() for p in trained.model.parameters() if p.requires_grad)
+        return shards.sum(torch.zeros(size, device=trained.device)) / len(trained.rows)
+    recipe = trained.recipe
+    diagonal = fisher_diagonal(
+        trained.model, own, likelihood=recipe.likelihood, top_classes=recipe.top_classes
+    )
+    if shards.size == 1:
+        return diagonal
+    return shards.sum(diagonal * len(own)) / len(trained.rows)
+
+
+def choose_mask(trained: Trained, diagonal: Tensor, settings: Settings) -> tuple[Tensor, list[str]]:
+    """Return the mask (d,) of a trained network, and what was approximated, as sentences.
+
+    Args:
+        trained: The network and its pool.
+        diagonal: (P,) of its Fisher matrix, over the pool.
+        settings: The mask's size and rule.
+    """
+    recipe, notes = trained.recipe, []
+    if recipe.top_classes:
+        rest = rest_weight(trained.probs, recipe.top_classes, recipe.likelihood)
+        notes.append(
+            f"TOP_CLASSES={recipe.top_classes} of {trained.num_classes}: the classes left out weigh "
+            f"{float(rest.mean()):.3g} of an image on average, {float(rest.max()):.3g} at most."
+        )
+    mask = fisher_mask(diagonal, trained.model, inner=settings.mask_inner, rule=settings.mask_rule)
+    size = len(mask)
+    if not settings.max_dim or size <= settings.max_dim:
+        return mask, notes
+    if recipe.sketch_dim:
+        done = f"{size} masked parameters are sketched to as many columns."
+    else:
+        mask, share = largest_entries(mask, diagonal, settings.max_dim)
+        done = (
+            f"{len(mask)} of {size} masked parameters stay, with {share:.1%} of their Fisher "
+            "information."
+        )
+    return mask, [*notes, f"MAX_DIM={settings.max_dim}: {done}"]
+
+
+def pool_factors(trained: Trained, own: Tensor, mask: Tensor, settings: Settings) -> Tensor:
+    """Return V (n, C, d) of the pool's images `own` (n,), stored as FACTORS says.
+
+    The rows stay where they are: a GPU sees a chunk of them at a time.
+
+    Raises:
+        OSError: FACTORS=disk, and MODEL_DIR has no room for them.
+    """
+    shape = (len(own), *trained.recipe.shape(trained.num_classes, len(mask)))
+    out = STORAGES[settings.factors].empty(shape, device=trained.device, folder=settings.model_dir)
+    return trained.recipe.factors(trained.model, trained.rows[own], mask, out)
+
+
+def _about_the_pool(unlabelled: int, settings: Settings) -> list[str]:
+    notes = []
+    if 0 < settings.pool_limit < unlabelled:
+        notes.append(
+            f"POOL_LIMIT={settings.pool_limit}: the queue is picked from so many of {unlabelled} "
+            "unlabelled images, drawn at random. The rest is ordered by marginal gain."
+        )
+    if rounding := STORAGES[settings.factors].rounding:
+        notes.append(f"FACTORS={settings.factors}: factors are {rounding}.")
+    return notes

@@ -1,0 +1,83 @@
+"""How a round makes its factors: exactly, or by the approximations that the settings name."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from torch import Tensor, nn
+
+from fishermask_backend.fisher import masked_factors
+from fishermask_backend.fisher.likelihood import Weighting
+from fishermask_backend.labeling import LabelSpec, Likelihood
+from fishermask_backend.learning.tensors import TensorsUnusable
+from fishermask_backend.settings import Settings
+
+
+@dataclass(frozen=True)
+class FactorRecipe:
+    """What makes factors V of a network, rows and a mask; a stored scorer goes with its recipe.
+
+    Attributes:
+        likelihood: Of the labels.
+        weighting: See `masked_factors`.
+        top_classes: Classes of each image that count; None: all.
+        sketch_dim: Columns a larger mask is sketched down to; None: none is.
+        seed: Of the sketch.
+    """
+
+    likelihood: Likelihood
+    weighting: Weighting
+    top_classes: int | None = None
+    sketch_dim: int | None = None
+    seed: int = 0
+
+    @classmethod
+    def of(cls, settings: Settings, spec: LabelSpec) -> "FactorRecipe":
+        """Return the recipe that the settings ask for."""
+        top = settings.top_classes
+        return cls(
+            likelihood=spec.likelihood,
+            weighting=settings.weighting,
+            top_classes=top if 0 < top < len(spec.classes) else None,
+            sketch_dim=settings.max_dim if settings.max_dim_rule == "sketch" else None,
+            seed=settings.seed,
+        )
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str]) -> "FactorRecipe":
+        """Read what `to_metadata` wrote.
+
+        Raises:
+            TensorsUnusable: It is not there, or not a recipe's.
+        """
+        try:
+            return cls(**json.loads(metadata["recipe"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise TensorsUnusable(
+                f"A stored scorer lacks its recipe ({error!r}); the next round writes a new one."
+            ) from error
+
+    def to_metadata(self) -> dict[str, str]:
+        """Return texts to store beside a scorer."""
+        return {"recipe": json.dumps(asdict(self))}
+
+    def shape(self, classes: int, mask_size: int) -> tuple[int, int]:
+        """Return (C, d) of one image's factor."""
+        return self.top_classes or classes, min(mask_size, self.sketch_dim or mask_size)
+
+    def factors(
+        self, model: nn.Module, rows: Tensor, mask: Tensor, out: Tensor | None = None
+    ) -> Tensor:
+        """Return V (N, C, d) on the network's device, or in `out`."""
+        device = next(model.parameters()).device
+        return masked_factors(
+            model,
+            rows if out is not None else rows.to(device),
+            mask.to(device),
+            weighting=self.weighting,
+            likelihood=self.likelihood,
+            top_classes=self.top_classes,
+            max_dim=self.sketch_dim,
+            seed=self.seed,
+            out=out,
+        )

@@ -1,0 +1,77 @@
+"""FisherMask (arXiv 2411.05752): the batch that tells most about the pool, over what matters in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fishermask_backend.fisher import PoolScorer
+from fishermask_backend.learning.acquisition import Acquisition, acquire
+from fishermask_backend.learning.fisher_job import acquire_in_processes
+from fishermask_backend.learning.ordering import Lap, Order, evenly_spaced, ranked
+from fishermask_backend.learning.recipe import FactorRecipe
+from fishermask_backend.learning.strategies.fisher_scorer import FisherScorer
+from fishermask_backend.learning.strategies.strategy import Strategy
+from fishermask_backend.learning.trained import Trained
+from fishermask_backend.settings import Settings
+
+CHUNK = 1024  # images scored at a time outside the selection
+
+
+@dataclass(frozen=True)
+class FisherMask(Strategy):
+    """The queue is picked greedily whole, so that its margin holds no near-duplicates of its batch.
+
+    Attributes:
+        name: The strategy's.
+        mask_inner: Mask entries beside the last layer; None: MASK_INNER of them.
+    """
+
+    name: str
+    mask_inner: int | None = None
+
+    @property
+    def stage(self) -> str:
+        """What the status shows."""
+        return "Fisher information"
+
+    def order(self, trained: Trained, settings: Settings, lap: Lap) -> Order:
+        """Order a pool: the queue as it is picked, then the rest by marginal gain."""
+        if self.mask_inner is not None:
+            settings = settings.model_copy(update={"mask_inner": self.mask_inner})
+        if settings.fisher_processes > 1:
+            found = acquire_in_processes(trained, settings)
+            lap("select")
+        else:
+            found = acquire(trained, settings, lap=lap)
+        scorer = FisherScorer(self.name, found.selection.scorer, found.mask, trained.recipe)
+        order = _order(trained, found, scorer, settings.queue_size)
+        lap("order")
+        return order
+
+    def scorer(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> FisherScorer:
+        """Return a stored scorer."""
+        state, recipe = PoolScorer.from_tensors(tensors), FactorRecipe.from_metadata(metadata)
+        return FisherScorer(self.name, state, tensors["mask"], recipe)
+
+
+def _order(trained: Trained, found: Acquisition, scorer: FisherScorer, queue_size: int) -> Order:
+    selection, chosen = found.selection, found.chosen
+    size, picks = len(trained.rows), chosen[selection.indices]
+    gains = torch.full((size,), -torch.inf, dtype=torch.float64)
+    gains[chosen] = selection.remaining  # −∞ of the picks and of labelled images
+    unseen = trained.servable.clone().index_fill_(0, chosen, False)
+    for part in torch.split(unseen.nonzero().flatten(), CHUNK):
+        gains[part] = scorer.gains(trained.model, trained.rows[part])
+    ranking = torch.cat([picks, ranked(gains, trained.servable)])
+    gains[picks] = selection.gains.cpu()
+    return Order(
+        evenly_spaced(ranking, size, queue_size),
+        torch.where(torch.isfinite(gains), gains, 0.0),
+        found.notes,
+        scorer,
+    )
+
+
+FISHERMASK = FisherMask("fishermask")

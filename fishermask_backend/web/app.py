@@ -1,0 +1,220 @@
+"""The web application: the routes Label Studio calls, and a status for people.
+
+Errors of the domain become HTTP answers here and nowhere else.
+"""
+
+import hmac
+import logging
+import re
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from prometheus_client import CONTENT_TYPE_LATEST
+from werkzeug.exceptions import HTTPException, NotFound
+
+from fishermask_backend import __version__
+from fishermask_backend.errors import BadRequest, FisherMaskError, UnsupportedLabelConfig
+from fishermask_backend.settings import load_settings
+from fishermask_backend.store import open_store
+from fishermask_backend.versions import PROJECT_HEADER
+from fishermask_backend.web import access_log
+from fishermask_backend.web.incoming import LARGEST_ID, shown
+from fishermask_backend.web.metrics import exposition
+from fishermask_backend.web.model import START_TRAINING, FisherMaskBackend
+from fishermask_backend.web.status import project_status, projects_status
+from fishermask_backend.web.url_prefix import UrlPrefix
+
+log = logging.getLogger(__name__)
+
+EVENT_BODY = 2**20  # bytes; a larger event is lost, and what it told is found within a minute
+OPEN_PATHS = frozenset({"/health", "/webhook"})  # Label Studio sends no credentials there
+SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell them, nothing can store them
+HTTP_STATUS = {BadRequest: 400, UnsupportedLabelConfig: 422}
+
+
+def create_app() -> Flask:
+    """Make the WSGI application; bad settings and an outdated database are refused now."""
+    settings = load_settings()
+    open_store().fail_fast()
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    access_log.watch(app)
+    app.before_request(_authenticate)
+    app.register_error_handler(Exception, _answer_error)
+    for rule, view, method in (
+        ("/health", health, "GET"),
+        ("/setup", setup, "POST"),
+        ("/predict", predict, "POST"),
+        ("/webhook", webhook, "POST"),
+        ("/train", train, "POST"),
+        ("/versions", versions, "GET"),
+        ("/validate", validate, "POST"),
+        ("/delete", acknowledge, "POST"),
+        ("/duplicate_model", acknowledge, "POST"),
+        ("/job_status", job_status, "POST"),
+        ("/", status, "GET"),
+        ("/projects", projects, "GET"),
+        ("/projects/<int:studio_id>", project, "GET"),
+        ("/metrics", metrics, "GET"),
+    ):
+        app.add_url_rule(rule, view.__name__ + rule, view, methods=[method])
+    if settings.url_prefix:
+        app.wsgi_app = UrlPrefix(app.wsgi_app, settings.url_prefix)  # type: ignore[method-assign]
+    return app
+
+
+def health() -> Response:
+    """Say that the process is up; touches nothing, since Label Studio allows it a second."""
+    return jsonify({"status": "UP", "model_class": FisherMaskBackend.__name__})
+
+
+def setup() -> Response:
+    """Connect, or re-read, a project."""
+    body = _body()
+    model = FisherMaskBackend(
+        project_id=_text(body, "project"),
+        label_config=_text(body, "schema"),
+        access_token=_text(body, "access_token", required=False),
+    )
+    return jsonify({"model_version": model.setup()})
+
+
+def predict() -> Response:
+    """Answer every task of the request, in order."""
+    body = _body()
+    tasks = body.get("tasks")
+    if not isinstance(tasks, list):
+        raise BadRequest(f"tasks={shown(tasks)}: a list of tasks is expected.")
+    model = FisherMaskBackend(project_id=_text(body, "project", required=False) or None)
+    results = model.predict(tasks)
+    version = results[0]["model_version"] if results else ""
+    return jsonify({"results": results, "model_version": version})
+
+
+def webhook() -> tuple[Response, int]:
+    """Take note of an event."""
+    request.max_content_length = min(EVENT_BODY, load_settings().max_body)  # anybody may send one
+    body = _body()
+    if "project" not in body and PROJECT_HEADER in request.headers:
+        body = {**body, "project": _short_id(request.headers[PROJECT_HEADER])}
+    FisherMaskBackend().fit(_text(body, "action"), body)
+    return jsonify({}), 201
+
+
+def train() -> tuple[Response, int]:
+    """Ask for a round, as Label Studio before 1.4.1 did."""
+    body = _body()
+    found = body.get("project")
+    data = {"project": found if isinstance(found, dict) else _short_id(found)}
+    FisherMaskBackend().fit(START_TRAINING, data)
+    return jsonify({}), 201
+
+
+def versions() -> Response:
+    """List the versions that serve, one a project."""
+    return jsonify({"versions": [p["active_version"] for p in projects_status()]})
+
+
+def validate() -> Response:
+    """Say whether a labelling config can be learned; the error says why not."""
+    body = _body()
+    config = _text(body, "config", required=False) or _text(body, "schema")
+    FisherMaskBackend(label_config=config).check_config()
+    return jsonify({"status": "ok"})
+
+
+def acknowledge() -> Response:
+    """Accept what needs nothing done: removal shows in Label Studio's own list."""
+    return jsonify({})
+
+
+def job_status() -> Response:
+    """There are no jobs of Label Studio's kind; rounds show under /projects."""
+    return jsonify({"job_status": "unknown"})
+
+
+def status() -> Response:
+    """Say what this is and how its projects do."""
+    return jsonify(
+        {"name": "FisherMask Backend", "version": __version__, "projects": projects_status()}
+    )
+
+
+def projects() -> Response:
+    """List the projects."""
+    return jsonify(projects_status())
+
+
+def project(studio_id: int) -> tuple[Response, int]:
+    """Tell all about a project, by its id in Label Studio."""
+    found = project_status(studio_id) if studio_id <= LARGEST_ID else None
+    if found is None:
+        return jsonify({"error": f"Project {studio_id} is not connected to this backend."}), 404
+    return jsonify(found), 200
+
+
+def metrics() -> Response:
+    """Tell figures to Prometheus."""
+    return Response(exposition(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _body() -> dict[str, Any]:
+    try:
+        body = request.get_json(force=True, silent=True)
+    except RecursionError:  # lists in lists in lists
+        body = None
+    if not isinstance(body, dict):
+        raise BadRequest("The request's body is not a JSON object.")
+    return body
+
+
+def _text(body: dict[str, Any], name: str, *, required: bool = True) -> str:
+    value = body.get(name)
+    if value is None and not required:
+        return ""
+    if not isinstance(value, str) or (required and not value):
+        raise BadRequest(f"{name}={shown(value)}: a text is expected.")
+    if SURROGATE.search(value):
+        raise BadRequest(f"{name}={shown(value)}: half a character; a text is expected.")
+    return value
+
+
+def _short_id(project: Any) -> Any:
+    head = project.partition(".")[0] if isinstance(project, str) else ""
+    return int(head) if head.isdecimal() and len(head) < 19 else project
+
+
+def _authenticate() -> Response | None:
+    settings = load_settings()
+    nowhere = isinstance(request.routing_exception, NotFound)
+    if not settings.basic_auth_user or request.path in OPEN_PATHS or nowhere:
+        return None
+    given = request.authorization
+    user = (given.username or "") if given else ""
+    password = (given.password or "") if given else ""
+    # Both are always compared, each in constant time.
+    good_user = hmac.compare_digest(user.encode(), settings.basic_auth_user.encode())
+    good_password = hmac.compare_digest(password.encode(), settings.basic_auth_pass.encode())
+    if good_user and good_password:
+        return None
+    answer = _error(401, "Basic auth is needed: BASIC_AUTH_USER and BASIC_AUTH_PASS.")
+    answer.headers["WWW-Authenticate"] = 'Basic realm="fishermask"'
+    return answer
+
+
+def _answer_error(error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        return _error(error.code or 500, error.description or error.name)
+    if isinstance(error, FisherMaskError):
+        return _error(HTTP_STATUS.get(type(error), 503), str(error))
+    log.exception("%s %s", request.method, access_log.path())
+    return _error(500, "An unexpected error; the backend's log has it.")
+
+
+def _error(code: int, text: str) -> Response:
+    answer = jsonify({"error": text})
+    # Label Studio shows people the reason phrase of the status line, not the body.
+    reason = " ".join(text.encode("ascii", "replace").decode().split())
+    answer.status = f"{code} {reason[:1000]}"
+    return answer

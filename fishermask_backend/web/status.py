@@ -1,0 +1,110 @@
+"""What is told about projects, as JSON: the same for HTTP, the command line and the demo."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from fishermask_backend.settings import load_settings
+from fishermask_backend.store import embedding_queue, open_store, pool, projects, queues, rounds
+from fishermask_backend.store.schema import Progress, Project, Round
+from fishermask_backend.web.agreement import Agreement, agreements, learning, recent
+
+
+def projects_status() -> list[dict[str, Any]]:
+    """Return every project in short."""
+    with open_store().read() as session:
+        found = projects.of_server(session, load_settings().label_studio_url)
+        histories = [rounds.history(session, project.id) for project in found]
+        return [
+            _short(session, project, history, agreements(session, history))
+            for project, history in zip(found, histories, strict=True)
+        ]
+
+
+def project_status(studio_id: int) -> dict[str, Any] | None:
+    """Return all about a project, by its id in Label Studio; None if there is no such project."""
+    with open_store().read() as session:
+        project = projects.find(session, load_settings().label_studio_url, studio_id)
+        if project is None:
+            return None
+        queue = queues.active(session, project.id)
+        history = rounds.history(session, project.id)
+        agreed = agreements(session, history)
+        return {
+            **_short(session, project, history, agreed),
+            "label_config": project.label_config,
+            "rounds": [_round(r, later) for r, later in zip(history, agreed, strict=True)],
+            "queue": queue and {"version": queue.version, "task_ids": queue.task_ids},
+            "queues": [
+                {"version": q.version, "state": q.state, "task_ids": q.task_ids}
+                for q in queues.history(session, project.id)
+            ],
+            "errors": project.errors or [],
+            "image_errors": embedding_queue.errors(session, project.id),
+        }
+
+
+def _short(
+    session: Session, project: Project, history: Sequence[Round], agreed: Sequence[Agreement]
+) -> dict[str, Any]:
+    counts = pool.counts(session, project.id)
+    latest = history[-1] if history else None
+    return {
+        "id": project.studio_id,
+        "title": project.title,
+        "connected": project.connected,
+        "active_version": queues.answered_version(session, project.id),
+        "tasks": counts.tasks,
+        "embedded": counts.embedded,
+        "failed_images": counts.failed_images,
+        "labelled": counts.labelled,
+        "pending_labels": counts.pending,
+        "tied_tasks": counts.tied,
+        "queue_left": len(queues.left(session, project)),
+        "round": latest.number if latest else 0,
+        "seconds": latest.seconds if latest else {},
+        "learning": learning(agreed),
+        "accuracy": _rounded(recent(agreed)[0].share),
+        "progress": _progress(project.progress),
+        "order": project.order_note or "set by FisherMask",
+        "error": project.error,
+        "failures": project.failures,
+        "next_try": project.retry_at if project.failures else None,
+    }
+
+
+def _progress(stored: Progress | None) -> dict[str, Any] | None:
+    """Return what a worker last said, with the time left counted from now."""
+    if stored is None:
+        return None
+    shown: dict[str, Any] = {**stored}
+    eta, said_at = stored["eta_seconds"], shown.pop("at", stored["started"])
+    if eta is not None:
+        shown["eta_seconds"] = round(max(0.0, eta - (time.time() - said_at)), 1)
+    return shown
+
+
+def _round(r: Round, later: Agreement) -> dict[str, Any]:
+    waited = None if r.active_at is None else round(r.active_at - r.triggered_at, 3)
+    return {
+        "number": r.number,
+        "acquisition": r.acquisition,
+        "state": r.state,
+        "labels": r.label_count,
+        "pool": r.pool_size,
+        "classes": r.classes,
+        "started": r.started_at,
+        "finished": r.active_at,
+        "trigger_to_order_seconds": waited,
+        "seconds": r.seconds,
+        "weights": r.weights,
+        "notes": r.notes,
+        "later_labels": later.checked,
+        "accuracy": _rounded(later.share),
+    }
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 3)

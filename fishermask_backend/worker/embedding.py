@@ -1,0 +1,140 @@
+"""From image addresses to rows of the inputs file: fetched once, a few at a time, decoded once."""
+
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fishermask_backend.errors import ImageUnavailable
+from fishermask_backend.images import ImageLoader
+from fishermask_backend.learning.backbones import Backbone
+from fishermask_backend.learning.inputs import InputsUnusable, RowStore
+from fishermask_backend.settings import Settings
+from fishermask_backend.state import INPUTS
+from fishermask_backend.store import embedding_queue, pool, projects, rounds
+from fishermask_backend.store.schema import Task
+from fishermask_backend.studio import Studio
+from fishermask_backend.worker.work import Work
+
+log = logging.getLogger(__name__)
+
+EMBEDDING_SECONDS = 20.0  # fetching and embedding, before labels are looked at again
+IMAGES_A_BATCH = 64
+RETRY_SECONDS = 30.0  # doubled with each try
+
+Outcome = NDArray[np.uint8] | ImageUnavailable  # pixels, or why there are none
+
+
+def open_inputs(work: Work, backbone: Backbone) -> RowStore:
+    """Open the project's inputs file; another backbone or image size begins a new one."""
+    project = work.project()
+    model_dir = work.settings.model_dir
+    path = model_dir / INPUTS.named(project=project.id, key=backbone.key)
+    shape, dtype = backbone.row_shape, backbone.row_dtype
+    if project.inputs_key == backbone.key:
+        try:
+            return RowStore(path, shape, dtype, committed=project.next_row)
+        except InputsUnusable as error:
+            log.warning("%s: %s", work.name, error)
+    with work.begin() as session:
+        embedding_queue.forget_rows(session, projects.get(session, project.id), backbone.key)
+    for old in model_dir.glob(INPUTS.pattern(project=project.id)):
+        old.unlink()
+    return RowStore.fresh(path, shape, dtype)
+
+
+def open_loader(settings: Settings, studio: Studio) -> ImageLoader:
+    """Return what loads the images of Label Studio's tasks, as the settings allow."""
+    return ImageLoader(
+        label_studio_url=settings.label_studio_url,
+        authorization=studio.authorization,
+        # Its annotators wait for the same server; images elsewhere disturb nobody.
+        own_at_a_time=(settings.fetch_concurrency + 1) // 2,
+        image_size=settings.image_size,
+        allowed_hosts=settings.allowed_image_hosts,
+        max_bytes=settings.max_image_bytes,
+        max_pixels=settings.max_image_pixels,
+        timeout=settings.image_timeout,
+    )
+
+
+def embed(work: Work, backbone: Backbone, inputs: RowStore, loader: ImageLoader) -> None:
+    """Embed images for at most about twenty seconds, and no longer while /predict waits.
+
+    Images asked for come first, then labelled ones, then the rest in random order. What has begun by
+    then is waited for, `IMAGE_TIMEOUT` at most: that is all a host that hardly answers costs others.
+    """
+    began, done, failed = time.monotonic(), 0, 0
+    end = began + EMBEDDING_SECONDS
+    threads = work.settings.fetch_concurrency
+    fetchers = ThreadPoolExecutor(threads, thread_name_prefix="fetch")
+    try:
+        while time.monotonic() < end:
+            with work.store.read() as session:
+                tasks = embedding_queue.next_to_embed(session, work.project_id, IMAGES_A_BATCH)
+                counts = pool.counts(session, work.project_id)
+                asked = rounds.requested(session, work.project_id)
+            if not tasks:
+                return
+            work.progress("embedding images", counts.embedded, counts.tasks)
+            loaded = fetchers.map(lambda task: _load(loader, task, end), tasks)
+            pairs = zip(tasks, loaded, strict=True)
+            outcomes = [(task, found) for task, found in pairs if found is not None]
+            _keep(work, backbone, inputs, outcomes)
+            done += len(outcomes)
+            failed += sum(isinstance(found, ImageUnavailable) for _, found in outcomes)
+            if asked:
+                return
+    finally:
+        if done:
+            log.info(
+                "%s: embedded %s images, %s failed, in %.1f s",
+                work.name, done - failed, failed, time.monotonic() - began,
+            )  # fmt: skip
+        fetchers.shutdown(wait=False, cancel_futures=True)  # a stop does not wait for downloads
+
+
+def _load(loader: ImageLoader, task: Task, end: float) -> Outcome | None:
+    """Load a task's image; None if its turn comes after the end, by the monotonic clock."""
+    if time.monotonic() > end:
+        return None
+    try:
+        return loader.load(task.image, task_id=task.task_id)
+    except ImageUnavailable as error:
+        return error
+
+
+def _keep(
+    work: Work,
+    backbone: Backbone,
+    inputs: RowStore,
+    outcomes: Sequence[tuple[Task, Outcome]],
+) -> None:
+    pixels = {
+        task.task_id: outcome
+        for task, outcome in outcomes
+        if not isinstance(outcome, ImageUnavailable)
+    }
+    # Rows first, then the database: a row no task points at is free to be written again.
+    numbers: dict[int, int] = {}
+    start = work.project().next_row
+    if pixels:
+        rows = backbone.rows(np.stack(list(pixels.values())))
+        numbers = dict(zip(pixels, inputs.append(start, rows), strict=True))
+    with work.begin() as session:
+        projects.get(session, work.project_id).next_row = start + len(numbers)
+        current = pool.tasks_by_id(session, work.project_id, [t.task_id for t, _ in outcomes])
+        for task, outcome in outcomes:
+            now = current.get(task.task_id)
+            if now is None or now.image != task.image:
+                continue  # deleted, or changed while it was fetched
+            if isinstance(outcome, ImageUnavailable):
+                now.image_error = str(outcome)
+                now.image_retry_at = time.time() + RETRY_SECONDS * 2**now.image_tries
+                now.image_tries += 1
+                log.warning("%s: %s", work.name, outcome)
+            else:
+                now.row, now.image_error = numbers[task.task_id], None

@@ -1,0 +1,199 @@
+"""One active-learning round, top to bottom: read, train, choose, store.
+
+`decide` is what a paper on active learning calls a round. The choice itself, by default diagonal, mask,
+factors, selection and order, is `strategies/`; publishing what a round decided is `publishing.py`.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+
+from fishermask_backend.labeling import LabelSpec, classes_of
+from fishermask_backend.learning.backbones import Backbone
+from fishermask_backend.learning.classifier import (
+    as_targets,
+    fit_classifier,
+    probabilities,
+    save_classifier,
+)
+from fishermask_backend.learning.cold_start import first_order
+from fishermask_backend.learning.inputs import RowStore
+from fishermask_backend.learning.recipe import FactorRecipe
+from fishermask_backend.learning.strategies import STRATEGIES
+from fishermask_backend.learning.trained import Trained
+from fishermask_backend.state import round_scorer, round_weights
+from fishermask_backend.store import pool, projects, rounds, validation
+from fishermask_backend.store.rounds import Scored
+from fishermask_backend.store.schema import COLD_START, Project, Round
+from fishermask_backend.worker.decision import Decision, Pool
+from fishermask_backend.worker.work import Stopwatch, Work
+
+log = logging.getLogger(__name__)
+
+STORED_AT_ONCE = 2000  # scores, which takes some hundredths of a second
+FIRST_QUEUE = "first queue"  # the stage of a cold start
+# The others are the strategy's; «cluster» is what rounds stored before call the first queue.
+OWN_STAGES = {"read", "train", "save", FIRST_QUEUE, "cluster"}
+
+
+def run_round(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> Round:
+    """Compute a round over the images embedded so far, and store it.
+
+    Args:
+        work: The step's surroundings.
+        spec: What is learned.
+        backbone: What the rows are, and the network over them.
+        inputs: The rows.
+
+    Returns:
+        The stored round.
+    """
+    started_at, watch, project = time.time(), Stopwatch(work.name), work.project()
+    watch.round = _next_number(work, project)
+    images = _read_pool(work, project, inputs)
+    watch.lap("read")
+    found = decide(work, spec, backbone, images, watch)
+    for note in found.order.notes:
+        log.info("%s: round %s: %s", work.name, watch.round, note)
+    weights, scorer = _save(work, spec, backbone, found, watch)
+    new = Round(
+        project_id=work.project_id,
+        number=watch.round,
+        acquisition=found.acquisition,
+        label_count=len(images.answers),
+        pool_size=len(images.tasks),
+        classes=list(spec.classes),
+        likelihood=spec.likelihood,
+        inputs_key=backbone.key,
+        weights=weights,
+        scorer=scorer,
+        triggered_at=max(project.last_event_at, project.registered_at),
+        started_at=started_at,
+        computed_at=time.time(),
+        seconds=watch.seconds,
+        notes=list(found.order.notes),
+    )
+    return _store(work, new, found.scored(images.tasks), images.answers)
+
+
+def decide(
+    work: Work, spec: LabelSpec, backbone: Backbone, images: Pool, watch: Stopwatch
+) -> Decision:
+    """Train on what is labelled, and order the pool by what was learnt.
+
+    Fewer than two different answers teach nothing: then the order is the cold start's.
+    """
+    settings, answers = work.settings, images.answers.values()
+    if len(set(answers)) < 2:
+        return _cold_start(work, images, watch)
+    model = fit_classifier(
+        backbone,
+        images.rows[images.labelled],
+        as_targets(map(classes_of, answers), spec.classes, spec.likelihood),
+        num_classes=len(spec.classes),
+        likelihood=spec.likelihood,
+        pool_rows=images.rows,
+        seed=settings.seed,
+        on_progress=partial(work.progress, "training"),
+    )
+    probs = probabilities(model, images.rows, spec.likelihood)
+    watch.lap("train")
+    trained = Trained(
+        model=model,
+        backbone=backbone.key,
+        rows=images.rows,
+        probs=probs,
+        labelled=images.labelled,
+        servable=images.servable,
+        recipe=FactorRecipe.of(settings, spec),
+    )
+    strategy = STRATEGIES[settings.strategy]
+    _show(work, strategy.stage, images, learnt=True)
+    order = strategy.order(trained, settings, watch.lap)
+    return Decision(strategy.name, order, model, probs)
+
+
+def _cold_start(work: Work, images: Pool, watch: Stopwatch) -> Decision:
+    _show(work, FIRST_QUEUE, images, learnt=False)
+    order = first_order(images.rows, images.servable, work.settings)
+    watch.lap(FIRST_QUEUE)
+    return Decision(COLD_START, order)
+
+
+def _show(work: Work, stage: str, images: Pool, *, learnt: bool) -> None:
+    """Show a stage that counts no images, and its seconds if each takes what it took last time."""
+    with work.store.read() as session:
+        last = rounds.latest(session, work.project_id)
+    expected, size = None, len(images.tasks)
+    if last is not None and last.pool_size:
+        stages = last.seconds.keys() - OWN_STAGES if learnt else last.seconds.keys() & {FIRST_QUEUE}
+        seconds = [last.seconds[stage] for stage in stages]
+        expected = sum(seconds) / last.pool_size * size if seconds else None
+    work.progress(stage, 0, size, expected=expected)
+
+
+def _next_number(work: Work, project: Project) -> int:
+    published = work.studio.model_versions(project.studio_id)
+    with work.begin() as session:
+        rounds.drop_unfinished(session, work.project_id)
+    with work.store.read() as session:
+        return rounds.next_number(session, work.project_id, published)
+
+
+def _read_pool(work: Work, project: Project, inputs: RowStore) -> Pool:
+    with work.store.read() as session:  # nothing that is told waits for a large pool
+        tasks = pool.embedded(session, work.project_id)
+        annotators = pool.recent_annotators(session, work.project_id)
+    rows = torch.from_numpy(inputs.read([task.row for task in tasks if task.row is not None]))
+    servable = [pool.servable(task, project.skip_queue, annotators) for task in tasks]
+    return Pool(tasks, rows, torch.tensor(servable))
+
+
+def _save(
+    work: Work, spec: LabelSpec, backbone: Backbone, found: Decision, watch: Stopwatch
+) -> tuple[str | None, str | None]:
+    """Write the classifier and what places later tasks; the files' names in MODEL_DIR, if there are."""
+    if found.model is None:
+        return None, None
+    of_claim = work.project_id, watch.round, work.lease.fence
+    weights, scorer = round_weights(*of_claim), None
+    about = {
+        "classes": json.dumps(spec.classes),
+        "num_classes": str(len(spec.classes)),
+        "likelihood": spec.likelihood,
+        "backbone": backbone.key,
+    }
+    save_classifier(work.settings.model_dir / weights, found.model, about)
+    if found.order.scorer is not None:
+        scorer = round_scorer(*of_claim)
+        found.order.scorer.save(work.settings.model_dir / scorer)
+    watch.lap("save")
+    return weights, scorer
+
+
+def _store(work: Work, new: Round, scores: Sequence[Scored], answers: dict[int, str]) -> Round:
+    """Store a round a part at a time: the web process must not wait for a large pool's scores."""
+    with work.begin() as session:
+        rounds.open_round(session, new)
+    for start in range(0, len(scores), STORED_AT_ONCE):
+        with work.begin() as session:
+            rounds.put_scores(session, new.id, scores[start : start + STORED_AT_ONCE])
+    with work.begin() as session:
+        before = rounds.latest(session, work.project_id)
+        if before is not None:
+            before.checked, before.agreed = validation.check(session, before)
+        stored = rounds.finish_round(session, new.id)
+        pool.note_trained(session, work.project_id, answers)
+        project = projects.get(session, work.project_id)
+        if project.train_asked_at <= work.began:  # asked for meanwhile: one more round
+            project.train_asked_at = 0.0
+    log.info(
+        "%s: round %s (%s) on %s labels, %s images took %.1f s",
+        work.name, stored.number, stored.acquisition, stored.label_count, stored.pool_size,
+        sum(stored.seconds.values()),
+    )  # fmt: skip
+    return stored

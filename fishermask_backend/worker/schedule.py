@@ -1,0 +1,83 @@
+"""When there is something to do for a project."""
+
+import time
+
+from fishermask_backend.labeling import LabelSpec
+from fishermask_backend.store import embedding_queue, pool, projects, rounds
+from fishermask_backend.worker.work import Work
+
+FIRST_QUEUE_SECONDS = 40.0  # the first queue comes from what is embedded by then
+UNTOLD_LOOK_SECONDS = 60.0  # between looks for changes that no event told of: two requests
+NOT_CONNECTED_SECONDS = 1.0  # between looks while Label Studio is still saving the connection
+IDLE_SECONDS = 3600.0  # without a label: then a project's rows may go for others'
+
+
+def resting(work: Work) -> bool:
+    """Say whether the project's rows were dropped for `CACHE_LIMIT` and nobody has worked since.
+
+    Its round goes on serving; its images are not embedded again before somebody labels, asks for
+    training or opens a task that has no score.
+    """
+    with work.store.read() as session:
+        project = projects.get(session, work.project_id)
+        return (
+            project.inputs_key == ""
+            and time.time() - project.last_event_at > IDLE_SECONDS
+            and rounds.latest(session, project.id) is not None
+            and not rounds.requested(session, project.id)
+            and not pool.unlearnt(session, project.id)
+        )
+
+
+def round_reason(work: Work, spec: LabelSpec, inputs_key: str) -> str:
+    """Say why a round is due now; empty when it isn't."""
+    settings, now = work.settings, time.time()
+    with work.store.read() as session:
+        project = projects.get(session, work.project_id)
+        counts = pool.counts(session, project.id)
+        latest = rounds.latest(session, project.id)
+        embedding = bool(embedding_queue.next_to_embed(session, project.id, 1))
+    if counts.embedded == 0:
+        return ""
+    if latest is None or latest.inputs_key != inputs_key:
+        complete = project.plan is None and not embedding
+        enough = counts.embedded >= settings.queue_size
+        if complete or (enough and now - project.registered_at > FIRST_QUEUE_SECONDS):
+            return "the first queue is wanted"
+        return ""
+    if 0 < project.train_asked_at <= work.began:  # since then: the next step has its labels, too
+        return "training was asked for"
+    if (latest.classes, latest.likelihood) != (list(spec.classes), spec.likelihood):
+        return "the labelling config has other classes"
+    if latest.lost_files:
+        return "the files of the last round cannot be read"
+    if counts.pending >= settings.labels_per_round:
+        return f"{counts.pending} labels are new"
+    quiet = now - project.last_event_at
+    # Below 0 the clock was put back.
+    if counts.pending and not 0 <= quiet < settings.quiet_seconds:
+        return f"{counts.pending} labels are new and no more came"
+    return ""
+
+
+def next_look(work: Work) -> float:
+    """Return when the project is due again if nothing is told before."""
+    now = time.time()
+    with work.store.read() as session:
+        project = projects.get(session, work.project_id)
+        counts = pool.counts(session, project.id)
+        retry_at = embedding_queue.next_try(session, project.id)
+    if not project.connected:
+        fresh = now - project.registered_at < 60
+        return now + (NOT_CONNECTED_SECONDS if fresh else work.settings.reconcile_minutes * 60)
+    if project.plan is not None or project.pass_wanted:
+        return now
+    times = [
+        now + UNTOLD_LOOK_SECONDS,
+        project.pass_finished_at + work.settings.reconcile_minutes * 60,
+    ]
+    if retry_at is not None and not resting(work):
+        times.append(retry_at)
+    if counts.pending:
+        times.append(max(project.last_event_at + work.settings.quiet_seconds, now + 1.0))
+    return min(times)

@@ -1,0 +1,212 @@
+"""Bringing what is known of a project up to Label Studio.
+
+A full pass reads every task, a page of 500 at a time and in random page order (by id the first queue
+would come from one folder of a bucket); it is a plan in the database, so that it goes on where it was
+left. Between passes only what changed is read. Passes find what is gone.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from fishermask_backend.errors import LabelStudioError, ProjectGone
+from fishermask_backend.labeling import LabelSpec, parse_label_config
+from fishermask_backend.settings import Settings
+from fishermask_backend.store import pool, projects
+from fishermask_backend.store.schema import PlannedPage, Project
+from fishermask_backend.studio import PAGE, Page, StudioProject, StudioTask
+from fishermask_backend.worker.work import Work
+
+log = logging.getLogger(__name__)
+
+READING_SECONDS = 10.0  # reading pages, before images get their turn
+EVENT_GRACE_SECONDS = 5.0  # a change with no event for so long was not told of
+OVERLAP_SECONDS = 5.0  # changes committed late, with an earlier time
+FEW = 100  # changes since the last look, as a rule; before them there may be an import of thousands
+LATE_SECONDS = 150.0  # after an event or a pass: at least two looks
+
+
+def sync(work: Work) -> LabelSpec:
+    """Read what is new in Label Studio, for at most about ten seconds.
+
+    Returns:
+        What the project's labelling config asks to learn.
+
+    Raises:
+        LabelStudioError: Label Studio could not be read.
+        ProjectGone: The project is another one than we know, or has been deleted.
+        UnsupportedLabelConfig: There is nothing to learn in the project.
+    """
+    project = work.project()
+    remote = _read_project(work, project)
+    spec = parse_label_config(remote.label_config, work.settings.control_name)
+    _take_config(work, remote, spec)
+    if project.plan is None and pass_due(work.settings, project):
+        _begin_pass(work, project)
+    read_changes(work, spec)
+    _read_pages(work, spec)
+    return spec
+
+
+def pass_due(settings: Settings, project: Project) -> bool:
+    """Say whether everything is to be compared again: asked for, long ago, or the clock jumped."""
+    age = time.time() - project.pass_finished_at
+    return project.pass_wanted or not 0 <= age <= settings.reconcile_minutes * 60
+
+
+def _read_project(work: Work, project: Project) -> StudioProject:
+    remote = work.studio.project(project.studio_id)
+    if remote.created != project.created:
+        raise ProjectGone(f"Project {project.studio_id} is now another project of that id.")
+    return remote
+
+
+def _take_config(work: Work, remote: StudioProject, spec: LabelSpec) -> None:
+    with work.begin() as session:
+        project = projects.get(session, work.project_id)
+        before = (project.label_config, project.control)
+        project.title, project.skip_queue = remote.title, remote.skip_queue
+        project.label_config, project.control = remote.label_config, spec.control
+        if before != (remote.label_config, spec.control):
+            log.info(
+                "%s «%s»: learning control %r, classes %s (%s)",
+                work.name, remote.title, spec.control, list(spec.classes), spec.likelihood,
+            )  # fmt: skip
+            pool.resolve_all(session, project, spec)
+        if project.data_key != spec.data_key:  # the images are in another field of the tasks
+            project.data_key, project.pass_wanted = spec.data_key, True
+
+
+def _begin_pass(work: Work, project: Project) -> None:
+    newest = work.studio.newest_change(project.studio_id)
+    annotated = work.studio.count_tasks(project.studio_id, annotated=True)
+    total = work.studio.count_tasks(project.studio_id)
+    pages = list(range(1, _pages(total) + 1))
+    random.Random(f"{work.settings.seed}/{project.pass_number}").shuffle(pages)
+    plan = [*_planned("annotated", range(1, _pages(annotated) + 1)), *_planned("tasks", pages)]
+    with work.begin() as session:
+        project = projects.get(session, work.project_id)
+        project.plan = plan
+        project.plan_total = total
+        project.pass_number += 1
+        project.pass_wanted = False
+        project.cursor = newest  # what changes from now on is read as a change
+
+
+def _planned(kind: Literal["annotated", "tasks"], pages: Iterable[int]) -> list[PlannedPage]:
+    return [(kind, page) for page in pages]
+
+
+def _pages(total: int) -> int:
+    return -(-total // PAGE)
+
+
+def _read_pages(work: Work, spec: LabelSpec) -> None:
+    """Go on with the plan until it is done or the slice is over."""
+    end = time.monotonic() + READING_SECONDS
+    project = work.project()
+    while project.plan is not None and time.monotonic() < end:
+        if not project.plan:
+            _finish_pass(work)
+            return
+        kind, number = project.plan[0]
+        total = _pages(project.plan_total)
+        work.progress("reading tasks", max(0, total - len(project.plan)), total)
+        try:
+            page = work.studio.tasks_page(project.studio_id, number, annotated=kind == "annotated")
+        except LabelStudioError as error:
+            if error.status != 404:
+                raise
+            page = None  # fewer pages than planned: tasks were deleted meanwhile
+        shrunk = page is None or (kind == "tasks" and page.total < project.plan_total)
+        if shrunk and kind == "tasks":
+            log.info("%s: tasks were deleted while reading; again", work.name)
+            with work.begin() as session:
+                projects.get(session, work.project_id).plan = None
+                projects.get(session, work.project_id).pass_wanted = True
+            return
+        with work.begin() as session:
+            project = projects.get(session, work.project_id)
+            _put(session, project, spec, page.tasks if page else [], kind == "annotated")
+            _drop_step(project, page.total if page and kind == "tasks" else project.plan_total)
+
+
+def _drop_step(project: Project, total: int) -> None:
+    """Take the first page off the plan, and add pages for tasks that came meanwhile."""
+    extra = range(_pages(project.plan_total) + 1, _pages(total) + 1)
+    project.plan = [*(project.plan or [])[1:], *_planned("tasks", extra)]
+    project.plan_total = total
+
+
+def _finish_pass(work: Work) -> None:
+    with work.begin() as session:
+        project = projects.get(session, work.project_id)
+        gone = pool.unseen(session, project)
+        pool.delete_tasks(session, project.id, gone)
+        project.plan, project.pass_finished_at, project.progress = None, time.time(), None
+    log.info("%s: read all %s tasks, %s are gone", work.name, project.plan_total, len(gone))
+
+
+def read_changes(work: Work, spec: LabelSpec) -> None:
+    """Read the tasks that changed since the last look; of very many, plan a full pass, too.
+
+    Raises:
+        LabelStudioError: Label Studio could not be read.
+    """
+    project = work.project()
+    since = max(0.0, project.cursor - _overlap(project))
+    changed = work.studio.changed_tasks(project.studio_id, since, FEW)
+    if not _whole(changed, project.cursor):
+        changed = work.studio.changed_tasks(project.studio_id, since)
+    if not changed.tasks:
+        return
+    whole = _whole(changed, project.cursor)
+    if not whole and project.plan is None:
+        _begin_pass(work, project)
+        return
+    with work.begin() as session:
+        project = projects.get(session, work.project_id)
+        _put(session, project, spec, changed.tasks, with_annotations=True)
+        newest = max(task.updated_at for task in changed.tasks)
+        if newest > project.cursor and time.time() - project.last_event_at > EVENT_GRACE_SECONDS:
+            project.last_event_at = time.time()  # no event told: the quiet time starts here
+        if whole:
+            project.cursor = max(project.cursor, newest)
+
+
+def _whole(changed: Page, cursor: float) -> bool:
+    """Say whether all that is newer than the cursor is on a page, which begins with the newest."""
+    return changed.total <= len(changed.tasks) or changed.tasks[-1].updated_at <= cursor
+
+
+def _overlap(project: Project) -> float:
+    """Return the seconds before the cursor in which changes may have come since the last look.
+
+    0 where it is quiet: the newest change there is an import, and at every look all its tasks would be
+    read again.
+    """
+    last = max(project.last_event_at, project.pass_finished_at)
+    quiet = project.plan is None and abs(time.time() - last) > LATE_SECONDS
+    return 0.0 if quiet else OVERLAP_SECONDS
+
+
+def _put(
+    session: Session,
+    project: Project,
+    spec: LabelSpec,
+    tasks: Sequence[StudioTask],
+    with_annotations: bool,
+) -> None:
+    images = [(task.task_id, str(task.data.get(spec.data_key) or "")) for task in tasks]
+    pool.put_tasks(session, project, images, random.Random())
+    session.flush()
+    if with_annotations:
+        found = {t.task_id: t.annotations for t in tasks}
+    else:  # what was withdrawn while nobody looked is on no page of annotated tasks
+        known = pool.tasks_by_id(session, project.id, [t.task_id for t in tasks if t.untouched])
+        found = {i: () for i, t in known.items() if t.annotated or t.skipped_by}
+    pool.put_annotations(session, project, spec, found)

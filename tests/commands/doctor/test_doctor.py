@@ -1,0 +1,201 @@
+"""What the doctor says without Label Studio: settings, machine, own processes, and its lines."""
+
+import json
+import os
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import torch
+from werkzeug.serving import make_server
+
+from fishermask_backend.commands.doctor import examine
+from fishermask_backend.commands.doctor.findings import failed, ok
+from fishermask_backend.commands.doctor.machine import check_machine, check_processes
+from fishermask_backend.commands.doctor.server import check_server, open_with_key
+from fishermask_backend.machine.lifeline import Lifeline
+from fishermask_backend.settings import load_settings
+from fishermask_backend.store import Store, projects
+from fishermask_backend.store.tokens import TokenBox
+from fishermask_backend.web.app import create_app
+from tests.command_line import fishermask
+
+
+@pytest.fixture
+def with_settings(settings, monkeypatch):
+    """Settings as they are with these variables."""
+
+    def read(**environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        load_settings.cache_clear()
+        return load_settings()
+
+    monkeypatch.setenv("BACKBONE", "small_cnn")
+    monkeypatch.setenv("LABEL_STUDIO_URL", "http://127.0.0.1:9")
+    return read
+
+
+@contextmanager
+def web(server):
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@contextmanager
+def somebody_s_server(status, body="", **headers):
+    """A server that answers everything like this."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_):
+            pass
+
+    with web(ThreadingHTTPServer(("127.0.0.1", 0), Answers)) as address:
+        yield address
+
+
+def found(findings):
+    return {finding.what: finding for finding in findings}
+
+
+def test_lines():
+    assert str(ok("key", "is taken")) == "ok       key: is taken"
+    line = failed("key", "of two\nlines, /s3cr3t", "see /s3cr3t").without("/s3cr3t")
+    assert str(line) == "FAILED   key: of two lines, /<URL_PREFIX> -> see /<URL_PREFIX>"
+
+
+def test_wrong_setting_is_all_there_is_to_say(with_settings, monkeypatch):
+    monkeypatch.setenv("BATCH_SIZE", "many")
+    load_settings.cache_clear()
+    (finding,) = examine()
+    assert str(finding).startswith("FAILED   settings: BATCH_SIZE='many': ")
+
+
+def test_healthy_machine(with_settings):
+    settings = with_settings()
+    lines = list(check_machine(settings))
+    assert [line.what for line in lines] == ["MODEL_DIR", "database", "device", "backbone"]
+    assert {line.level for line in lines} == {"ok"}
+    assert [path.name for path in settings.model_dir.iterdir()] == ["fishermask.db"]
+
+
+def test_model_dir_that_cannot_be_written(with_settings, tmp_path):
+    (tmp_path / "file").touch()
+    lines = found(check_machine(with_settings(MODEL_DIR=str(tmp_path / "file" / "state"))))
+    assert lines["MODEL_DIR"].level == lines["database"].level == "FAILED"
+    assert "cannot be written" in lines["MODEL_DIR"].how
+
+
+def test_disk_that_is_nearly_full(with_settings, small_disk):
+    folder, *_ = check_machine(with_settings(MODEL_DIR=str(small_disk)))
+    assert (folder.level, folder.what) == ("warning", "MODEL_DIR")
+    assert "0.0 GiB free" in folder.how
+
+
+def test_database_that_is_none(with_settings):
+    settings = with_settings()
+    settings.model_dir.mkdir()
+    (settings.model_dir / "fishermask.db").write_bytes(b"no database" * 100)
+    line = found(check_machine(settings))["database"]
+    assert line.level == "FAILED"
+    assert "move the file away" in line.how
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_gpu_that_is_not_there(with_settings):
+    line = found(check_machine(with_settings(DEVICE="cuda")))["device"]
+    assert (line.level, "DEVICE=auto" in line.how) == ("FAILED", True)
+
+
+def test_backbone_that_is_none(with_settings):
+    line = found(check_machine(with_settings(BACKBONE="resnet19")))["backbone"]
+    assert (line.level, "resnet19" in line.how) == ("FAILED", True)
+
+
+def test_worker(with_settings):
+    settings = with_settings()
+
+    def line():
+        return found(check_processes(settings))["worker"]
+
+    assert (line().level, "none has ever run" in line().how) == ("FAILED", True)
+    alive = Lifeline(settings.model_dir)
+    alive.beat(0)
+    assert line().level == "ok"
+    silent = time.time() - 600
+    os.utime(settings.model_dir / "workers" / alive.name, (silent, silent))
+    assert line().level == "FAILED"
+    assert "was last seen 60" in line().how
+
+
+def test_web_server(store, with_settings):
+    with web(make_server("127.0.0.1", 0, create_app())) as address:
+        lines = found(
+            check_processes(with_settings(PORT=address.rpartition(":")[2], HOST="0.0.0.0"))
+        )
+    assert lines["web server"].level == "ok"
+    with somebody_s_server(200, "hello") as address:
+        line = found(check_processes(with_settings(PORT=address.rpartition(":")[2])))["web server"]
+    assert (line.level, "something else" in line.how) == ("warning", True)
+    line = found(check_processes(with_settings()))["web server"]
+    assert (line.level, "does not answer" in line.how) == ("warning", True)
+
+
+def test_label_studio_s_address(with_settings):
+    def line(url):
+        (only,) = check_server(with_settings(LABEL_STUDIO_URL=url))
+        return only
+
+    assert "is LABEL_STUDIO_URL its address as seen from here?" in line("http://127.0.0.1:9").how
+    for status, body in ((404, ""), (502, ""), (200, "<html>"), (200, "[]"), (200, "{}")):
+        with somebody_s_server(status, body) as address:
+            assert (line(address).level, "not Label Studio" in line(address).how) == (
+                "FAILED",
+                True,
+            )
+    with somebody_s_server(301, Location="https://labels.example.com/api/version/") as address:
+        assert line(address).how == f"{address} redirects to https://labels.example.com"
+    for release, level in (("1.23.2", "ok"), ("1.20.0", "warning")):
+        with somebody_s_server(200, json.dumps({"release": release})) as address:
+            assert line(address).level == level
+
+
+def test_key(with_settings, store):
+    settings = with_settings(LABEL_STUDIO_API_KEY="")
+    studio, line = open_with_key(settings, 7)
+    assert (studio, line.level) == (None, "FAILED")
+    assert "has sent none for project 7" in line.how
+    with store.begin() as session:
+        row = projects.register(session, settings.label_studio_url, 7, 1000)
+        row.token = TokenBox.of(settings).seal("0123456789abcdef")
+    studio, line = open_with_key(settings, 7)
+    assert studio is None
+    assert "the token that Label Studio sent (a legacy token): Cannot ask whose" in line.how
+    assert "0123456789abcdef" not in str(line)
+
+
+def test_command(with_settings):
+    Store(with_settings().database).close()
+    ended = fishermask("doctor")
+    assert ended.exit_code == 1
+    lines = ended.stdout.splitlines()
+    assert lines[0] == "ok       settings: valid, of the environment"
+    assert lines[1].startswith("ok       MODEL_DIR: ")
+    assert lines[-1].startswith(
+        "FAILED   Label Studio: http://127.0.0.1:9: Label Studio did not answer"
+    )
+    ended = fishermask("doctor", "--json")
+    assert ended.exit_code == 1
+    last = json.loads(ended.stdout.splitlines()[-1])
+    assert (last["level"], last["what"]) == ("FAILED", "Label Studio")

@@ -1,0 +1,151 @@
+"""What a project leaves with: its files, read as somebody without the backend's database would."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fishermask_backend.commands.export import ExportImpossible, export
+from fishermask_backend.learning.inputs import RowStore
+from fishermask_backend.settings import load_settings
+from fishermask_backend.store import Store, pool
+from tests.command_line import fishermask
+from tests.conftest import FIRST, publish_round
+from tests.store.stored import annotation
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def exported(first_release, tmp_path):
+    """The folder that the command writes for a round of the first release."""
+    folder = tmp_path / "out"
+    ended = fishermask("export", "--project", 7, "--output", folder)
+    assert ended.exit_code == 0
+    assert "classifier.safetensors" in ended.stdout
+    return folder
+
+
+def lines(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_labels_are_those_of_label_studio_and_their_annotations(exported):
+    labels = json.loads((exported / "labels.json").read_text())
+    assert {r["task_id"]: r["labels"] for r in labels} == {
+        i: ["cat" if i % 2 else "dog"] for i in range(1, 9)
+    }
+    (annotation,) = labels[0]["annotations"]
+    assert annotation["result"][0]["value"] == {"choices": ["cat"]}
+    assert (annotation["annotator"], annotation["skipped"]) == (1, False)
+    first = lines(exported / "labels.csv")[0]
+    assert first == {"task_id": "1", "image": "/data/1.png", "labels": "cat", "tied": "False"}
+
+
+def test_scores_are_what_predict_answers(exported):
+    answers = json.loads((FIRST / "predictions.json").read_text())
+    scores = json.loads((exported / "scores.json").read_text())
+    assert (scores["round"], scores["classes"]) == (1, ["cat", "dog"])
+    assert [s["score"] for s in scores["scores"]] == sorted(s["score"] for s in scores["scores"])
+    by_task = {s["task_id"]: s for s in scores["scores"]}
+    assert sorted(by_task) == list(range(1, 20))
+    for task_id, answer in enumerate(answers, start=1):
+        found = by_task[task_id]
+        assert found["score"] == pytest.approx(answer["score"], abs=1e-6)
+        likely = max(found["probabilities"], key=found["probabilities"].get)
+        assert answer["result"][0]["value"]["choices"] == [likely]
+    table = lines(exported / "scores.csv")
+    assert [int(line["task_id"]) for line in table] == [s["task_id"] for s in scores["scores"]]
+    assert float(table[0]["probability:dog"]) == scores["scores"][0]["probabilities"]["dog"]
+    assert float(table[0]["gain"]) == scores["scores"][0]["gain"]
+
+
+def test_the_example_predicts_what_the_round_predicted(exported, tmp_path):
+    with RowStore(
+        FIRST / "projects/1/inputs-small_cnn-16.rows", (3, 16, 16), np.uint8, committed=20
+    ) as stored:
+        rows = stored.read([0, 8, 9])
+    images = [tmp_path / f"{i}.png" for i in (1, 9, 10)]
+    for path, row in zip(images, rows, strict=True):
+        Image.fromarray(np.moveaxis(row, 0, -1)).save(path)
+    environment = {k: v for k, v in os.environ.items() if k not in ("MODEL_DIR", "BACKBONE")}
+    ran = subprocess.run(
+        [sys.executable, exported / "predict.py", *images],
+        env=environment | {"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answers = [json.loads(line) for line in ran.stdout.splitlines()]
+    scores = json.loads((exported / "scores.json").read_text())["scores"]
+    known = {s["task_id"]: s["probabilities"] for s in scores}
+    for path, answer, task_id in zip(images, answers, (1, 9, 10), strict=True):
+        assert answer["image"] == str(path)
+        assert answer["probabilities"] == pytest.approx(known[task_id], abs=1e-4)
+
+
+def test_unknown_project_and_full_folder_are_named(first_release, tmp_path):
+    store = Store(first_release.database)
+    with pytest.raises(ExportImpossible, match=r"Project 8 of http://localhost:8080 is not known"):
+        export(first_release, store, 8, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    with pytest.raises(ExportImpossible, match="not an empty folder"):
+        export(first_release, store, 7, tmp_path / "out")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["mine.txt"]
+    store.close()
+
+
+def test_before_a_round_there_are_labels_alone(store, project, settings, tmp_path):
+    (missing,) = export(settings, store, 7, tmp_path / "out")
+    assert "no round of the project serves yet" in missing
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["labels.csv", "labels.json"]
+
+
+def test_round_without_a_classifier_says_why(store, project, settings, tmp_path):
+    publish_round(store, project, [2, 1], weights=None)
+    (missing,) = export(settings, store, 7, tmp_path / "out")
+    assert missing == (
+        "No classifier: round 1 has none (it came before two classes were labelled)."
+    )
+    assert (tmp_path / "out" / "scores.json").exists()
+
+
+@pytest.mark.parametrize("wrong", ["backbone", "file"])
+def test_classifier_that_cannot_be_loaded_is_named(first_release, tmp_path, monkeypatch, wrong):
+    if wrong == "backbone":
+        monkeypatch.setenv("IMAGE_SIZE", "32")
+        load_settings.cache_clear()
+        named = "belongs to backbone small_cnn-16, the settings ask for small_cnn-32"
+    else:
+        (first_release.model_dir / "projects/1/round-1.safetensors").unlink()
+        named = "round-1.safetensors cannot be read"
+    ended = fishermask("export", "--project", 7, "--output", tmp_path / "out")
+    assert ended.exit_code == 1
+    assert named in ended.stderr
+    assert not (tmp_path / "out" / "classifier.safetensors").exists()
+
+
+def test_several_labels_and_none_are_told_apart(store, project, settings, tmp_path):
+    with store.begin() as session:
+        for i, answer in ((1, '["cat", "dog"]'), (2, "[]"), (3, None)):
+            task = pool.tasks_by_id(session, project.id, [i])[i]
+            task.answer, task.annotated = answer, True
+            session.add(annotation(project.id, i, skipped=answer is None))
+    export(settings, store, 7, tmp_path / "out")
+    labels = json.loads((tmp_path / "out" / "labels.json").read_text())
+    assert [r["labels"] for r in labels] == [["cat", "dog"], [], None]
+    assert [line["labels"] for line in lines(tmp_path / "out" / "labels.csv")] == [
+        "cat|dog",
+        "",
+        "",
+    ]

@@ -1,0 +1,188 @@
+"""The order of a pool by FisherMask: its picks, then the rest, with and without enough memory."""
+
+import pytest
+import torch
+
+from fishermask_backend.fisher import fisher_diagonal, fisher_mask, masked_factors, select_batch
+from fishermask_backend.labeling import parse_label_config
+from fishermask_backend.learning import candidates
+from fishermask_backend.learning.ordering import QUEUE_END
+from fishermask_backend.learning.strategies import load_scorer
+from fishermask_backend.learning.strategies.bait import BAIT
+from fishermask_backend.learning.strategies.fishermask import FISHERMASK
+from fishermask_backend.learning.tensors import TensorsUnusable, load_tensors, save_tensors
+from tests.conftest import CONFIG
+from tests.trained_head import (
+    CLOSED,
+    ENVIRONMENT,
+    LABELLED,
+    POOL,
+    QUEUE,
+    features,
+    head,
+    marks,
+    trained,
+)
+
+SPEC = parse_label_config(CONFIG)
+CLASSES = len(SPEC.classes)
+
+
+@pytest.fixture
+def model():
+    return head(CLASSES)
+
+
+@pytest.fixture
+def rows():
+    return features()
+
+
+@pytest.fixture
+def mask(model, rows):
+    return fisher_mask(fisher_diagonal(model, rows), model, inner=10)
+
+
+@pytest.fixture
+def small(configured):
+    """Queues of six, and as much memory as a test asks for."""
+    return lambda **more: configured(**{**ENVIRONMENT, **more})
+
+
+def order_of(settings, model=None, servable=~CLOSED, strategy=FISHERMASK):
+    return strategy.order(trained(settings, SPEC, model, servable), settings, lambda stage: None)
+
+
+def ranking(order):
+    return torch.argsort(order.scores, stable=True).tolist()
+
+
+def test_queue_is_the_greedy_selection(model, rows, mask, small):
+    settings = small()
+    order = order_of(settings)
+    open_or_labelled = torch.nonzero(LABELLED | ~CLOSED).flatten()
+    chosen = select_batch(
+        masked_factors(model, rows[open_or_labelled], mask),
+        LABELLED[open_or_labelled],
+        QUEUE,
+        ridge=settings.ridge,
+        pick_weight="sample",
+    )
+    picks = open_or_labelled[chosen.indices]
+    assert ranking(order)[:QUEUE] == picks.tolist()
+    assert torch.allclose(order.gains[picks], chosen.gains)
+    assert (order.scores[picks] < QUEUE_END).all()
+    assert list(order.notes) == []
+    assert torch.equal(order.scorer.mask, mask)
+
+
+def test_labelled_and_closed_images_come_last(small):
+    order = order_of(small())
+    assert (order.scores[CLOSED] == 1.0).all()
+    assert (order.scores[~CLOSED] < 1.0).all()
+    assert len(set(order.scores[~CLOSED].tolist())) == int((~CLOSED).sum())
+    rest = torch.tensor([i for i in ranking(order)[QUEUE:] if not CLOSED[i]])
+    assert (order.gains[rest].diff() <= 0).all()
+    assert (order.gains[LABELLED] == 0).all()
+
+
+def test_fewer_open_images_than_a_queue(small):
+    order = order_of(small(), servable=marks(7, 11))
+    assert sorted(ranking(order)[:2]) == [7, 11]
+    assert int((order.scores < 1.0).sum()) == 2
+
+
+def test_memory_limit_leaves_some_to_marginal_gain(small):
+    order = order_of(small(MEMORY_LIMIT="1"))
+    (note,) = order.notes
+    assert "MEMORY_LIMIT" in note
+    assert f"random {4 + QUEUE} of {POOL - 2} images" in note
+    assert (order.scores[~CLOSED] < 1.0).all()
+    assert int((order.scores < QUEUE_END).sum()) == QUEUE
+    again = order_of(small(MEMORY_LIMIT="1"))
+    assert torch.equal(order.scores, again.scores)
+    other = order_of(small(MEMORY_LIMIT="1", SEED="3"))
+    assert ranking(order)[:QUEUE] != ranking(other)[:QUEUE]
+
+
+def test_pool_limit_draws_the_candidates(small):
+    order = order_of(small(POOL_LIMIT="10"))
+    (note,) = order.notes
+    assert "POOL_LIMIT=10" in note
+    assert f"of {POOL - 6} unlabelled" in note
+    assert (order.scores[~CLOSED] < 1.0).all()
+    exact = order_of(small(POOL_LIMIT="0"))
+    assert list(exact.notes) == []
+    assert ranking(order)[:QUEUE] != ranking(exact)[:QUEUE]
+
+
+@pytest.mark.parametrize("factors", ["bfloat16", "disk"])
+def test_smaller_factors_pick_alike_and_say_so(small, factors):
+    settings = small(FACTORS=factors)
+    order = order_of(settings)
+    exact = order_of(small(FACTORS="float32"))
+    assert f"FACTORS={factors}" in order.notes[0]
+    assert torch.allclose(order.gains, exact.gains, rtol=0.05)
+    assert len(set(ranking(order)[:QUEUE]) & set(ranking(exact)[:QUEUE])) >= QUEUE - 1
+    assert not list(settings.model_dir.glob("factors*"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("factors", ["float32", "bfloat16", "disk"])
+def test_the_same_order_on_a_gpu(model, small, factors):
+    settings = small(FACTORS=factors)
+    expected = order_of(settings)
+    order = order_of(settings, model.cuda())
+    assert ranking(order)[:QUEUE] == ranking(expected)[:QUEUE]
+    assert torch.allclose(order.gains, expected.gains, rtol=1e-2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_too_small_for_the_pool(model, small, monkeypatch):
+    settings = small()
+    monkeypatch.setattr(candidates, "free_gpu_bytes", lambda device: 2**30 + 10_000)
+    order = order_of(settings, model.cuda())
+    assert "above what is free on the GPU (1.0 GiB)" in order.notes[0]
+    assert len(set(ranking(order))) == POOL
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"TOP_CLASSES": "1"}, {"MAX_DIM": "9", "MAX_DIM_RULE": "sketch"}]
+)
+def test_later_images_are_placed_by_the_stored_scorer(model, rows, small, tmp_path, options):
+    order = order_of(small(**options))
+    order.scorer.save(tmp_path / "scorer.safetensors")
+    scorer = load_scorer(tmp_path / "scorer.safetensors")
+    assert torch.equal(scorer.mask, order.scorer.mask)
+    rest = [i for i in ranking(order)[QUEUE:] if not CLOSED[i]]
+    gains = scorer.gains(model, rows[rest])
+    assert torch.allclose(gains, order.gains[rest].to(gains.dtype), rtol=1e-4)
+
+
+def test_a_scorer_from_before_there_were_strategies(model, rows, small, tmp_path):
+    scorer, path = order_of(small()).scorer, tmp_path / "old.safetensors"
+    tensors = {**scorer.state.to_tensors(), "mask": scorer.mask}
+    save_tensors(path, tensors, scorer.recipe.to_metadata())
+    assert torch.equal(load_scorer(path).gains(model, rows), scorer.gains(model, rows))
+
+
+@pytest.mark.parametrize("missing", ["mask", "matrices", "diagonal", "scale", "recipe"])
+def test_a_scorer_that_is_not_whole_is_unusable(small, tmp_path, missing):
+    path = tmp_path / "scorer.safetensors"
+    order_of(small()).scorer.save(path)
+    tensors, metadata = load_tensors(path)
+    tensors.pop(missing, None)
+    metadata.pop(missing, None)
+    save_tensors(path, tensors, metadata)
+    with pytest.raises(TensorsUnusable, match="the next round writes a new one") as unusable:
+        load_scorer(path)
+    assert missing in str(unusable.value)
+
+
+def test_bait_looks_at_the_last_layer_alone(model, small):
+    order = order_of(small(), strategy=BAIT)
+    sizes = [p.numel() for p in model.parameters()]
+    assert order.scorer.mask.tolist() == [*range(sum(sizes[:2]), sum(sizes))]
+    assert order_of(small(MASK_INNER="0")).scores.tolist() == order.scores.tolist()

@@ -1,0 +1,103 @@
+"""The mask and factors of a round: exact, or what the settings approximate, in words."""
+
+import pytest
+import torch
+
+from fishermask_backend.fisher import Shards, fisher_diagonal, fisher_mask, masked_factors
+from fishermask_backend.labeling import parse_label_config
+from fishermask_backend.learning.acquisition import (
+    acquire,
+    choose_mask,
+    pool_diagonal,
+    pool_factors,
+)
+from fishermask_backend.learning.classifier import probabilities
+from tests.trained_head import ENVIRONMENT, POOL, features, head, trained
+
+CLASSES = 5
+SPEC = parse_label_config(
+    '<View><Image name="i" value="$i"/><Choices name="c" toName="i">'
+    + "".join(f'<Choice value="{c}"/>' for c in "abcde")
+    + "</Choices></View>"
+)
+EVERY = torch.arange(POOL)
+
+
+@pytest.fixture
+def model():
+    return head(CLASSES)
+
+
+@pytest.fixture
+def rows():
+    return features()
+
+
+@pytest.fixture
+def made(configured, model):
+    """What a strategy is given, the settings, mask and notes under some environment variables."""
+
+    def make(**environment):
+        settings = configured(**ENVIRONMENT, **environment)
+        given = trained(settings, SPEC, model)
+        return given, settings, *choose_mask(given, pool_diagonal(given, Shards()), settings)
+
+    return make
+
+
+def test_exact_by_default(model, rows, made):
+    given, settings, mask, notes = made()
+    assert notes == []
+    assert torch.equal(mask, fisher_mask(fisher_diagonal(model, rows), model, inner=10))
+    factors = pool_factors(given, EVERY, mask, settings)
+    assert torch.equal(factors, masked_factors(model, rows, mask))
+    assert factors.shape == (POOL, *given.recipe.shape(CLASSES, len(mask)))
+
+
+def test_top_classes(model, rows, made):
+    given, settings, mask, (note,) = made(TOP_CLASSES="2")
+    assert "TOP_CLASSES=2 of 5" in note
+    left = probabilities(model, rows, "categorical").sort(1).values[:, :3].sum(1)
+    assert f"weigh {float(left.mean()):.3g} " in note
+    factors = pool_factors(given, EVERY, mask, settings)
+    assert factors.shape == (POOL, 2, len(mask)) == (POOL, *given.recipe.shape(CLASSES, len(mask)))
+
+
+def test_a_mask_too_large_keeps_its_largest_values(model, rows, made):
+    given, _, mask, (note,) = made(MAX_DIM="12")
+    diagonal = fisher_diagonal(model, rows)
+    whole = fisher_mask(diagonal, model, inner=10)
+    assert len(mask) == 12
+    share = float(diagonal[mask].sum() / diagonal[whole].sum())
+    assert f"MAX_DIM=12: 12 of {len(whole)} masked parameters stay, with {share:.1%} of" in note
+    assert given.recipe.sketch_dim is None
+    assert set(mask.tolist()) < set(whole.tolist())
+
+
+def test_a_mask_too_large_is_sketched(made):
+    given, settings, mask, (note,) = made(MAX_DIM="12", MAX_DIM_RULE="sketch")
+    assert "MAX_DIM=12: 45 masked parameters are sketched" in note
+    assert len(mask) == 45
+    assert pool_factors(given, EVERY, mask, settings).shape == (POOL, CLASSES, 12)
+    assert given.recipe.shape(CLASSES, len(mask)) == (CLASSES, 12)
+
+
+def test_what_was_approximated_is_told_once(configured, model, caplog):
+    caplog.set_level("INFO")
+    settings = configured(**ENVIRONMENT, TOP_CLASSES="2", MAX_DIM="12")
+    notes = acquire(trained(settings, SPEC, model), settings).notes
+    assert [note.split("=")[0] for note in notes] == ["TOP_CLASSES", "MAX_DIM"]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("factors", ["bfloat16", "disk"])
+@pytest.mark.parametrize(
+    "more", [{}, {"TOP_CLASSES": "2", "MAX_DIM": "9", "MAX_DIM_RULE": "sketch"}]
+)
+def test_factors_of_half_the_size(model, rows, made, factors, more):
+    given, settings, mask, _ = made(FACTORS=factors, **more)
+    found = pool_factors(given, EVERY, mask, settings)
+    assert found.dtype == torch.bfloat16
+    exact = given.recipe.factors(model, rows, mask)
+    assert torch.allclose(found.float(), exact, rtol=2**-8, atol=1e-6)
+    assert not list(settings.model_dir.glob("*.tmp"))

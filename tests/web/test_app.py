@@ -1,0 +1,265 @@
+"""The web application: routes, refusals and who may call."""
+
+import hmac
+import io
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from fishermask_backend.settings import load_settings
+from fishermask_backend.store import database, leases, pool, projects
+from fishermask_backend.versions import PROJECT_HEADER
+from fishermask_backend.web import app as application
+from fishermask_backend.web.app import create_app
+from tests.conftest import CONFIG
+
+TEXT = '<View><Text name="t" value="$t"/><TextArea name="a" toName="t"/></View>'
+ROUTES = [
+    ("POST", "/setup"), ("POST", "/predict"), ("POST", "/train"), ("GET", "/versions"),
+    ("POST", "/validate"), ("POST", "/delete"), ("POST", "/duplicate_model"),
+    ("POST", "/job_status"), ("GET", "/"), ("GET", "/projects"), ("GET", "/projects/7"),
+    ("GET", "/metrics"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def client(store):
+    return create_app().test_client()
+
+
+def test_health_touches_nothing(client, store):
+    store.close()
+    (load_settings().model_dir / "fishermask.db").unlink()
+    assert client.get("/health").json == {"status": "UP", "model_class": "FisherMaskBackend"}
+
+
+def test_label_studio_s_calls(client, store, served):
+    setup = {
+        "project": "7.1000",
+        "schema": CONFIG,
+        "hostname": "http://localhost:8080",
+        "access_token": "0123",
+        "extra_params": None,
+    }
+    assert client.post("/setup", json=setup).json == {"model_version": "fishermask-1"}
+    predict = {
+        "tasks": [{"id": 2, "project": 7, "data": {"image": "/2.png"}}],
+        "project": "7.1000",
+        "label_config": CONFIG,
+        "params": {"login": None, "password": None, "context": None},
+    }
+    answer = client.post("/predict", json=predict).json
+    assert [r["score"] for r in answer["results"]] == [0.0]
+    assert answer["model_version"] == "fishermask-1"
+    event = {"action": "START_TRAINING", "project": {"id": 7}}
+    assert client.post("/webhook", json=event).status_code == 201
+    with store.read() as session:
+        assert projects.get(session, served.id).train_asked_at
+    assert client.get("/versions").json == {"versions": ["fishermask-1"]}
+    assert client.post("/job_status", json={"job": "1"}).json == {"job_status": "unknown"}
+    assert client.post("/delete", json={}).status_code == 200
+
+
+def test_event_without_its_project_is_understood_by_its_header(client, store, served):
+    event = {"action": "START_TRAINING"}
+    refused = client.post("/webhook", json=event, headers={PROJECT_HEADER: "seven"})
+    assert (refused.status_code, "project='seven'" in refused.json["error"]) == (400, True)
+    assert client.post("/webhook", json=event, headers={PROJECT_HEADER: "7"}).status_code == 201
+    with store.read() as session:
+        assert projects.get(session, served.id).train_asked_at
+
+
+@pytest.mark.parametrize("named", ["7.1000", 7, {"id": 7}])
+def test_train_asks_for_a_round(client, store, served, named):
+    assert client.post("/train", json={"project": named}).status_code == 201
+    with store.read() as session:
+        assert projects.get(session, served.id).train_asked_at
+
+
+def test_status(client, served):
+    everything = client.get("/").json
+    assert everything["name"] == "FisherMask Backend"
+    (short,) = everything["projects"]
+    assert client.get("/projects").json == [short]
+    assert (short["id"], short["title"], short["tasks"]) == (7, "Animals", 4)
+    whole = client.get("/projects/7").json
+    assert whole["queue"] == {"version": "fishermask-1", "task_ids": [2, 1]}
+    assert [r["acquisition"] for r in whole["rounds"]] == ["fishermask"]
+    assert whole["rounds"][0]["trigger_to_order_seconds"] >= 0
+    assert client.get(f"/projects/{2**63}").status_code == 404
+    missing = client.get("/projects/8")
+    assert (missing.status_code, "8" in missing.json["error"]) == (404, True)
+
+
+def test_status_tells_how_well_it_learns(client, store, served):
+    with store.begin() as session:
+        row = projects.get(session, served.id)
+        (task,) = pool.tasks_by_id(session, served.id, [2]).values()
+        task.answer = '["cat"]'
+        lease = leases.claim(session, row.address, "worker")
+        leases.fail(session, lease, "Label Studio did not answer.")
+    whole = client.get("/projects/7").json
+    assert whole["learning"].startswith("Of the last 1 labels 100% were predicted")
+    assert (whole["accuracy"], whole["queue_left"], whole["failures"]) == (1.0, 2, 1)
+    (only,) = whole["rounds"]
+    assert (only["accuracy"], only["later_labels"]) == (1.0, 1)
+    (error,) = whole["errors"]
+    assert error == {"at": whole["next_try"] - 1, "error": whole["error"]}
+
+
+def test_status_tells_no_token(client, store, served):
+    with store.begin() as session:
+        projects.get(session, served.id).token = "sealed-token"
+    assert b"sealed-token" not in client.get("/projects/7").data
+
+
+def test_unsupported_config_shows_in_the_status_line(client):
+    # Label Studio shows people the reason phrase, which must be one line of ASCII.
+    body = {"project": "7.1000", "schema": TEXT.replace("a", "ä"), "hostname": ""}
+    answer = client.post("/setup", json=body)
+    assert answer.status_code == 422
+    assert "A config that works: <View><Image" in answer.status
+    assert answer.status.isascii()
+    assert client.post("/validate", json={"config": TEXT}).status_code == 422
+    assert client.post("/validate", json={"config": CONFIG}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "named"),
+    [
+        ("/setup", {"schema": CONFIG}, "project="),
+        ("/setup", {"project": 7, "schema": CONFIG}, "project="),
+        ("/setup", {"project": "7.1000"}, "schema="),
+        ("/predict", {"project": "7.1000"}, "tasks="),
+        ("/predict", {"project": "7.1000", "tasks": {}}, "tasks="),
+        ("/predict", {"project": "seven", "tasks": []}, "project="),
+        ("/predict", {"project": "7.1000", "tasks": [{}]}, "tasks[0].id="),
+        ("/webhook", {"project": {"id": 7}}, "action="),
+        ("/webhook", {"action": "START_TRAINING"}, "project="),
+        ("/train", {"project": "x"}, "project="),
+        ("/predict", {"project": f"7.{2**64}", "tasks": []}, "project="),
+        ("/predict", {"project": "7.1000", "tasks": [{"id": 2**63}]}, "tasks[0].id="),
+        ("/webhook", {"action": "START_TRAINING", "project": {"id": 2**63}}, "project="),
+        (
+            "/setup",
+            {"project": "7.1000", "schema": CONFIG, "access_token": "\ud800"},
+            "access_token=",
+        ),
+    ],
+)
+def test_bad_requests_are_named(client, path, body, named):
+    answer = client.post(path, json=body)
+    assert answer.status_code == 400
+    assert named in answer.json["error"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'"text"', b"\xff", b"[" * 100_000], ids=lambda body: body[:6]
+)
+@pytest.mark.parametrize("path", ["/setup", "/predict", "/webhook", "/train", "/validate"])
+def test_bodies_that_are_no_object(client, path, body):
+    answer = client.post(path, data=body, content_type="application/json")
+    assert answer.status_code == 400
+    assert "JSON object" in answer.json["error"]
+
+
+def test_too_large_a_body(client, monkeypatch):
+    monkeypatch.setenv("MAX_BODY", "1000")
+    load_settings.cache_clear()
+    body = json.dumps({"project": "7.1000", "tasks": [{"id": 1}], "label_config": "x" * 1000})
+    answer = create_app().test_client().post("/predict", data=body)
+    assert answer.status_code == 413
+    assert answer.is_json
+
+
+def test_an_event_may_be_a_mebibyte(client, store, served):
+    event = {"action": "ANNOTATION_CREATED", "project": {"id": 7}, "task": "x" * 1_000_000}
+    assert client.post("/webhook", json=event).status_code == 201
+    event["task"] *= 2
+    assert client.post("/webhook", json=event).status_code == 413
+    body = io.BytesIO(json.dumps(event).encode())
+    chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    answer = client.post("/webhook", input_stream=body, environ_overrides=chunked)
+    assert answer.status_code == 400  # what is read of it is no JSON
+    assert body.tell() < 1_100_000
+
+
+def test_locked_database_costs_what_must_be_written_only(store, served, monkeypatch):
+    monkeypatch.setattr(database, "HURRY_SECONDS", 0.05)
+    client = create_app().test_client()
+    with closing(sqlite3.connect(load_settings().model_dir / "fishermask.db")) as another:
+        another.execute("BEGIN IMMEDIATE")
+        event = {"action": "ANNOTATION_CREATED", "project": {"id": 7}}
+        refused = client.post("/webhook", json=event)
+        assert (refused.status_code, "Another program" in refused.json["error"]) == (503, True)
+        assert (
+            client.post("/setup", json={"project": "7.1000", "schema": CONFIG}).status_code == 200
+        )
+        asked = {"project": "7.1000", "tasks": [{"id": 2}, {"id": 4}]}  # 4 is not scored
+        answer = client.post("/predict", json=asked)
+        assert [r["score"] for r in answer.json["results"]] == [0.0, 1.0]
+        assert client.get("/projects/7").status_code == 200
+    assert client.post("/webhook", json=event).status_code == 201
+
+
+def test_unknown_paths_and_methods_are_json(client):
+    assert client.get("/nothing").status_code == 404
+    assert client.get("/nothing").is_json
+    assert client.get("/predict").status_code == 405
+    assert client.get("/predict").is_json
+
+
+def test_bug_tells_no_details(client, monkeypatch):
+    def broken():
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr(application, "projects_status", broken)
+    answer = client.get("/versions")
+    assert answer.status_code == 500
+    assert "secret detail" not in answer.text
+    assert "log" in answer.json["error"]
+
+
+@pytest.fixture
+def guarded(store, monkeypatch):
+    monkeypatch.setenv("BASIC_AUTH_USER", "björn")
+    monkeypatch.setenv("BASIC_AUTH_PASS", "pass:word")
+    load_settings.cache_clear()
+    return create_app().test_client()
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize("auth", [None, ("björn", ""), ("", "pass:word"), ("björn", "pass:wor")])
+def test_basic_auth_guards(guarded, method, path, auth):
+    answer = guarded.open(path, method=method, json={}, auth=auth)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Basic")
+
+
+@pytest.mark.parametrize("auth", [None, ("nobody", "pass:word"), ("björn", "wrong")])
+def test_basic_auth_compares_both_always_in_constant_time(guarded, monkeypatch, auth):
+    compared = []
+
+    def compare(given, wanted):
+        compared.append(wanted.decode())
+        return compare_digest(given, wanted)
+
+    compare_digest = hmac.compare_digest
+    monkeypatch.setattr(application.hmac, "compare_digest", compare)
+    assert guarded.get("/projects", auth=auth).status_code == 401
+    assert compared == ["björn", "pass:word"]
+
+
+def test_basic_auth_lets_in(guarded):
+    assert guarded.get("/projects", auth=("björn", "pass:word")).json == []
+    assert guarded.get("/health").status_code == 200
+    event = {"action": "TASKS_CREATED", "project": {"id": 7}}
+    assert guarded.post("/webhook", json=event).status_code == 201  # it is sent without
+    assert guarded.get("/", headers={"Authorization": "Bearer x"}).status_code == 401
+
+
+def test_every_route_is_there(client):
+    rules = {(m, r.rule) for r in create_app().url_map.iter_rules() for m in r.methods}
+    assert {(m, p.replace("/7", "/<int:studio_id>")) for m, p in ROUTES} <= rules

@@ -1,0 +1,90 @@
+"""What is told about projects, from a real store."""
+
+import time
+
+import pytest
+
+from fishermask_backend.store import projects, rounds
+from fishermask_backend.web.status import project_status, projects_status
+from tests.conftest import connected_project, publish_round
+
+BOTH_DATABASES = True
+
+
+def change(store, project, **fields):
+    with store.begin() as session:
+        row = projects.get(session, project.id)
+        for name, value in fields.items():
+            setattr(row, name, value)
+
+
+def test_nothing_is_known_at_first(store):
+    assert projects_status() == []
+    assert project_status(7) is None
+
+
+def test_a_project_before_its_first_round(store, project):
+    told = project_status(7)
+    assert {name: told[name] for name in ("id", "title", "connected", "tasks", "embedded")} == {
+        "id": 7, "title": "Animals", "connected": True, "tasks": 4, "embedded": 4,
+    }  # fmt: skip
+    assert (told["active_version"], told["round"], told["seconds"]) == ("fishermask-0", 0, {})
+    assert (told["rounds"], told["queue"], told["queues"]) == ([], None, [])
+    assert (told["accuracy"], told["progress"], told["next_try"]) == (None, None, None)
+
+
+def test_a_project_that_is_served(store, served):
+    told = project_status(7)
+    assert (told["active_version"], told["round"], told["queue_left"]) == ("fishermask-1", 1, 2)
+    assert told["queue"] == {"version": "fishermask-1", "task_ids": [2, 1]}
+    assert [(q["version"], q["state"]) for q in told["queues"]] == [("fishermask-1", "active")]
+    (only,) = told["rounds"]
+    assert (only["number"], only["acquisition"], only["classes"]) == (
+        1,
+        "fishermask",
+        ["cat", "dog"],
+    )
+    assert 0 <= only["trigger_to_order_seconds"] < 60
+
+
+def test_a_round_that_is_not_served_yet_has_waited_for_nothing(store, served):
+    with store.begin() as session:
+        rounds.history(session, served.id)[-1].active_at = None
+    (only,) = project_status(7)["rounds"]
+    assert only["trigger_to_order_seconds"] is None
+
+
+def test_the_short_status_is_part_of_the_long_one(store, served):
+    (short,) = projects_status()
+    long = project_status(7)
+    assert short == {name: long[name] for name in short}
+
+
+@pytest.mark.parametrize(
+    ("eta", "ago", "left"), [(30.0, 10.0, 20.0), (30.0, 100.0, 0.0), (None, 10.0, None)]
+)
+def test_the_time_left_is_counted_from_now(store, project, eta, ago, left):
+    now = time.time()
+    stored = {"stage": "embedding", "done": 2, "total": 4, "started": now - 60, "eta_seconds": eta}
+    change(store, project, progress=stored | {"at": now - ago})
+    told = project_status(7)["progress"]
+    assert "at" not in told
+    assert told["stage"] == "embedding"
+    assert told["eta_seconds"] == (None if left is None else pytest.approx(left, abs=2))
+
+
+def test_failures_say_when_the_next_try_is(store, project):
+    change(store, project, retry_at=5e9)
+    assert project_status(7)["next_try"] is None
+    change(store, project, failures=2, error="It is away.", order_note="paused")
+    told = project_status(7)
+    assert (told["failures"], told["error"], told["next_try"]) == (2, "It is away.", 5e9)
+    assert told["order"] == "paused"
+
+
+def test_another_label_studio_s_projects_are_not_told(store, settings):
+    connected_project(store, "http://elsewhere:8080")
+    assert projects_status() == []
+    assert project_status(7) is None
+    publish_round(store, connected_project(store, settings.label_studio_url), [1])
+    assert [told["active_version"] for told in projects_status()] == ["fishermask-1"]

@@ -1,0 +1,74 @@
+"""Images become rows, in slices of time, whatever their hosts do."""
+
+import random
+import threading
+
+import pytest
+import torch
+
+from fishermask_backend.images import ImageLoader
+from fishermask_backend.learning.backbones import load_backbone
+from fishermask_backend.settings import load_settings
+from fishermask_backend.store import pool, projects
+from fishermask_backend.worker import embedding
+from tests.conftest import workspace
+from tests.images.image_server import Server, png, serving
+
+BACKBONE = load_backbone(
+    "small_cnn", train="all", image_size=16, weights="", device=torch.device("cpu")
+)
+TASKS, THREADS = 40, 2
+
+
+@pytest.fixture
+def host():
+    """A server whose pictures named `silent` never come."""
+    over = threading.Event()
+    server = Server()
+    for i in range(1, TASKS + 1):
+        server.routes[f"/good-{i}.png"] = (200, {}, png())
+        server.routes[f"/silent-{i}.png"] = lambda _: over.wait(60) and None
+    with serving(server):
+        yield server
+        over.set()
+
+
+@pytest.fixture
+def slice_of(store, settings, project, host, monkeypatch):
+    """Embeds images of that server for half a second, two at a time, each for a second at most."""
+    monkeypatch.setattr(embedding, "EMBEDDING_SECONDS", 0.5)
+    monkeypatch.setenv("FETCH_CONCURRENCY", str(THREADS))
+    load_settings.cache_clear()
+    work = workspace(store, project.id)
+    loader = ImageLoader(
+        label_studio_url="http://127.0.0.1:9", authorization=dict, image_size=16,
+        allowed_hosts=[host.address], timeout=1.0,
+    )  # fmt: skip
+
+    def run(names):
+        with store.begin() as session:
+            row = projects.get(session, project.id)
+            pool.delete_tasks(session, project.id, [1, 2, 3, 4])
+            tasks = [(i, f"{host.url}/{name}-{i}.png") for i, name in enumerate(names, 1)]
+            pool.put_tasks(session, row, tasks, random.Random(0))
+        with embedding.open_inputs(work, BACKBONE) as inputs:
+            embedding.embed(work, BACKBONE, inputs, loader)
+        with store.read() as session:
+            return list(pool.tasks_by_id(session, project.id, range(1, len(names) + 1)).values())
+
+    yield run
+    loader.close()
+
+
+def test_a_host_that_does_not_answer_costs_its_own_images_one_slice(slice_of, host):
+    tasks = slice_of(["silent"] * TASKS)
+    tried = [task for task in tasks if task.image_tries]
+    assert len(tried) == THREADS  # they had begun when the slice ended; the others wait
+    assert all("1" in task.image_error for task in tried)
+    assert len(set(host.paths())) == THREADS
+
+
+def test_what_came_is_kept(slice_of):
+    tasks = slice_of(["good", "silent", "good", "good"])
+    assert sorted(task.row for task in tasks if task.row is not None) == [0, 1, 2]
+    assert [task.image_tries for task in tasks] == [0, 1, 0, 0]
