@@ -38,11 +38,12 @@ docker-images: python ## build the images of docker-test ahead [DOCKER_DATA=fold
 	@$(ENVIRONMENTS) dev
 	DOCKER_DATA="$(DOCKER_DATA)" .venv/bin/python -m tests.containers.images
 
-lint: python ## check style (ruff), formatting (ruff format), types (mypy, strict), scripts (shellcheck) and workflows (actionlint)
+lint: python ## check style (ruff), formatting (ruff format), types (mypy, strict), which room imports which (import-linter), scripts (shellcheck) and workflows (actionlint)
 	@$(ENVIRONMENTS) dev
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
 	.venv/bin/shellcheck .ci/run docker/*.sh
 	.venv/bin/actionlint -shellcheck .venv/bin/shellcheck
 
