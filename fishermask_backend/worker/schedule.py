@@ -7,7 +7,7 @@ from fishermask_backend.store import embedding_queue, pool, projects, rounds
 from fishermask_backend.worker.work import Work
 
 FIRST_QUEUE_SECONDS = 40.0  # the first queue comes from what is embedded by then
-UNTOLD_LOOK_SECONDS = 60.0  # between looks for changes that no event told of: two requests
+LOOK_AGAIN_SECONDS = 60.0  # between looks for changes that no event told of: two requests
 NOT_CONNECTED_SECONDS = 1.0  # between looks while Label Studio is still saving the connection
 IDLE_SECONDS = 3600.0  # without a label: then a project's rows may go for others'
 
@@ -73,7 +73,7 @@ def next_look(work: Work) -> float:
     if project.plan is not None or project.pass_wanted:
         return now
     times = [
-        now + UNTOLD_LOOK_SECONDS,
+        now + LOOK_AGAIN_SECONDS,
         project.pass_finished_at + work.settings.reconcile_minutes * 60,
     ]
     if retry_at is not None and not resting(work):
