@@ -4,16 +4,9 @@ Each command imports what it needs when it runs: torch takes seconds.
 """
 
 import json
-import logging
-import os
-import shutil
-import signal
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -70,70 +63,19 @@ def main() -> None:
 @main.command()
 def serve() -> NoReturn:
     """Answer Label Studio: the address to paste into its Model page."""
+    from fishermask_backend.commands.serve import serve
     from fishermask_backend.settings import load_settings
-    from fishermask_backend.state import METRICS
-    from fishermask_backend.store import Store
 
-    settings = load_settings()
-    Store(settings.database).close()  # what is wrong with it is a sentence here, and a trace later
-    if settings.workers > 1:
-        _share_figures(settings.model_dir / METRICS)
-    os.execvp(
-        sys.executable,
-        [
-            sys.executable, "-m", "gunicorn", "fishermask_backend.web.app:create_app()",
-            "--bind", f"{settings.host}:{settings.port}",
-            "--workers", str(settings.workers),
-            "--threads", str(settings.threads),
-            "--worker-class", "gthread",
-            "--timeout", "120",
-            "--no-control-socket",  # it would be made in the home folder
-            "--logger-class", "fishermask_backend.logs.ServerLog",
-            "--log-level", settings.log_level.lower(),
-        ],
-    )  # fmt: skip
-
-
-def _share_figures(folder: Path) -> None:
-    """Let the web processes count their requests in files, of which each can tell the sum."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    serve(load_settings())
 
 
 @main.command()
 def worker() -> None:
     """Train, compute FisherMask and publish the order."""
+    from fishermask_backend.commands.work import work
     from fishermask_backend.settings import load_settings
 
-    settings = load_settings()  # before what takes seconds to import
-
-    # Read when torch is imported. Threads that spin while they wait for each other make a round many
-    # times slower where Label Studio, on the same cores, keeps one of them from running.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from fishermask_backend.machine import allocator
-
-    allocator.share_one_arena()
-    from fishermask_backend import logs
-    from fishermask_backend.machine import priority
-    from fishermask_backend.store import Store
-    from fishermask_backend.worker.loop import Worker
-    from fishermask_backend.worker.step import Memory, do_step
-
-    logs.configure(settings)
-    priority.lower_own()  # the web process answers Label Studio while training takes every core
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
-    try:
-        step = partial(do_step, memory=Memory(settings))
-        Worker(settings, Store(settings.database), step).run()
-    except SystemExit:
-        logging.shutdown()
-        os._exit(0)  # without waiting for downloads in other threads
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit(0)
+    work(load_settings())
 
 
 @main.command()

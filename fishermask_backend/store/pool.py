@@ -1,8 +1,7 @@
 """A project's tasks and labels, as they were last read from Label Studio."""
 
 import random
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +18,6 @@ from fishermask_backend.store.schema import (
     ScoreRequest,
     Task,
 )
-
-RECENT_SECONDS = 7 * 86400.0
 
 
 @dataclass(frozen=True)
@@ -196,39 +193,6 @@ def annotated(session: Session, project_id: int) -> list[tuple[Task, list[Annota
         by_task.setdefault(a.task_id, []).append(a)
     tasks = tasks_by_id(session, project_id, sorted(by_task))
     return [(tasks[i], by_task[i]) for i in sorted(tasks)]
-
-
-def recent_annotators(session: Session, project_id: int) -> frozenset[int]:
-    """Return who annotated or skipped anything here in the last week."""
-    since = seconds_ago(RECENT_SECONDS)
-    return frozenset(
-        session.scalars(
-            select(Annotation.annotator)
-            .where(Annotation.project_id == project_id, Annotation.updated_at >= since)
-            .distinct()
-        )
-    )
-
-
-def seconds_ago(seconds: float) -> str:
-    """Return a moment as Label Studio writes it, to compare with `Annotation.updated_at`."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - seconds))
-
-
-def servable(task: Task, skip_queue: str, annotators: Iterable[int]) -> bool:
-    """Say whether Label Studio would still serve a task to somebody.
-
-    A partly annotated task counts as labelled. A skip counts as the project's `skip_queue` says: by
-    default a task is gone for those who skipped it, so one skipped by all who annotate here is out
-    until somebody else comes.
-    """
-    if task.annotated:
-        return False
-    if not task.skipped_by or skip_queue == "REQUEUE_FOR_ME":
-        return True
-    if skip_queue == "IGNORE_SKIPPED":
-        return False
-    return not set(annotators) <= set(task.skipped_by)
 
 
 def unlearnt(session: Session, project_id: int) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from fishermask_backend.store import pool, rounds
+from fishermask_backend.store import pool, rounds, serving
 from fishermask_backend.store.schema import Annotation, Project, Queue, Round
 from fishermask_backend.versions import NO_ROUND, nth_of, version
 
@@ -27,9 +27,9 @@ def active(session: Session, project_id: int) -> Queue | None:
 def left(session: Session, project: Project) -> set[int]:
     """Return the tasks of the active queue that Label Studio would still serve."""
     queue = active(session, project.id)
-    annotators = pool.recent_annotators(session, project.id)
+    annotators = serving.recent_annotators(session, project.id)
     tasks = pool.tasks_by_id(session, project.id, queue.task_ids if queue else [])
-    return {i for i, t in tasks.items() if pool.servable(t, project.skip_queue, annotators)}
+    return {i for i, t in tasks.items() if serving.servable(t, project.skip_queue, annotators)}
 
 
 def pace(session: Session, project_id: int) -> tuple[int, float]:
@@ -48,7 +48,7 @@ def pace(session: Session, project_id: int) -> tuple[int, float]:
     people: set[int] = set()
     fastest = 0.0
     for seconds in PACE_SECONDS:
-        since = pool.seconds_ago(seconds)
+        since = serving.seconds_ago(seconds)
         recent = [row.annotator for row in rows if row.updated_at >= since]
         people.update(recent)
         fastest = max(fastest, len(recent) / seconds)

@@ -7,7 +7,7 @@ outlast the time until the worker has looked at it again and added to it.
 import math
 
 from fishermask_backend.labeling import LabelSpec
-from fishermask_backend.store import pool, projects, queues, rounds
+from fishermask_backend.store import pool, projects, queues, rounds, serving
 from fishermask_backend.store.schema import Round
 from fishermask_backend.worker import publishing
 from fishermask_backend.worker.work import Work
@@ -21,13 +21,13 @@ def candidates(work: Work, source: Round) -> list[int]:
     """Return the tasks of a round that Label Studio would still serve, in the round's order."""
     with work.store.read() as session:
         project = projects.get(session, work.project_id)
-        annotators = pool.recent_annotators(session, project.id)
+        annotators = serving.recent_annotators(session, project.id)
         ordered = rounds.order(session, source.id)
         tasks = pool.tasks_by_id(session, project.id, ordered)
     return [
         task_id
         for task_id in ordered
-        if task_id in tasks and pool.servable(tasks[task_id], project.skip_queue, annotators)
+        if task_id in tasks and serving.servable(tasks[task_id], project.skip_queue, annotators)
     ]
 
 

@@ -26,7 +26,7 @@ from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.strategies import STRATEGIES
 from fishermask_backend.learning.trained import Trained
 from fishermask_backend.state import round_scorer, round_weights
-from fishermask_backend.store import pool, projects, rounds, validation
+from fishermask_backend.store import pool, projects, rounds, serving, validation
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import COLD_START, Project, Round
 from fishermask_backend.worker.decision import Decision, Pool
@@ -147,9 +147,9 @@ def _next_number(work: Work, project: Project) -> int:
 def _read_pool(work: Work, project: Project, inputs: RowStore) -> Pool:
     with work.store.read() as session:  # nothing that is told waits for a large pool
         tasks = pool.embedded(session, work.project_id)
-        annotators = pool.recent_annotators(session, work.project_id)
+        annotators = serving.recent_annotators(session, work.project_id)
     rows = torch.from_numpy(inputs.read([task.row for task in tasks if task.row is not None]))
-    servable = [pool.servable(task, project.skip_queue, annotators) for task in tasks]
+    servable = [serving.servable(task, project.skip_queue, annotators) for task in tasks]
     return Pool(tasks, rows, torch.tensor(servable))
 
 

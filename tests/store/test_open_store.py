@@ -20,7 +20,7 @@ def test_a_process_has_one_store(store):
     assert open_store() is store
 
 
-@pytest.mark.parametrize("module", ["store", "status", "metrics", "state"])
+@pytest.mark.parametrize("module", ["store", "web.status", "web.metrics", "state"])
 def test_the_state_is_told_without_label_studio_s_library_and_torch(module):
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, "-c", LOADED, module]

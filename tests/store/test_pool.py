@@ -2,11 +2,8 @@ import json
 import random
 from datetime import UTC, datetime
 
-import pytest
-
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.store import pool, projects, rounds
-from fishermask_backend.store.schema import Task
 from tests.conftest import CONFIG
 
 from .stored import put as put_round
@@ -107,37 +104,6 @@ def test_tasks_not_met_by_a_pass_are_gone(store, new_project):
         assert gone == [3, 4, 5]
         pool.delete_tasks(session, new_project.id, gone)
         assert pool.counts(session, new_project.id).tasks == 2
-
-
-@pytest.mark.parametrize(
-    ("annotated", "skipped_by", "skip_queue", "annotators", "expected"),
-    [
-        (False, None, "REQUEUE_FOR_OTHERS", {1}, True),
-        (True, None, "REQUEUE_FOR_OTHERS", {1}, False),  # partly annotated counts as labelled
-        (False, [1], "REQUEUE_FOR_OTHERS", {1}, False),  # nobody is left to serve it to
-        (False, [1], "REQUEUE_FOR_OTHERS", {1, 2}, True),
-        (False, [1], "REQUEUE_FOR_ME", {1}, True),
-        (False, [1], "IGNORE_SKIPPED", {1, 2}, False),
-    ],
-)
-def test_servable(annotated, skipped_by, skip_queue, annotators, expected):
-    found = Task(annotated=annotated, skipped_by=skipped_by)
-    assert pool.servable(found, skip_queue, annotators) is expected
-
-
-def test_recent_annotators(store, new_project):
-    old = annotation(3, 3, "cat", annotator=3, updated_at="2020-01-01T00:00:00Z")
-    put(
-        store,
-        new_project,
-        {
-            1: [annotation(1, 1, "cat")],
-            2: [annotation(2, 2, skipped=True, annotator=2)],
-            3: [old],
-        },
-    )
-    with store.read() as session:
-        assert pool.recent_annotators(session, new_project.id) == {1, 2}
 
 
 def test_scores_of_images_that_are_gone_are_forgotten(store, new_project):
