@@ -87,7 +87,7 @@ def _refuse_while_in_use(settings: Settings, database: Path) -> None:
 
 @contextmanager
 def _staged(model_dir: Path) -> Iterator[Path]:
-    """A folder on the disk of the state, gone afterwards."""
+    """Return a folder on the disk of the state, gone afterwards."""
     model_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=model_dir, prefix=RESTORING) as folder:
         yield Path(folder)

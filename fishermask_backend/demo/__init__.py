@@ -13,7 +13,7 @@ class DemoError(FisherMaskError):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the demo; answers the exit code."""
+    """Run the demo; answer the exit code."""
     # `environments` runs from this package too, before any package is installed.
     from fishermask_backend.demo.run import main as run
 

@@ -19,7 +19,7 @@ from fishermask_backend.settings import Settings
 def held_out_accuracies(
     model_dir: Path, rounds: Sequence[Mapping[str, Any]], images: DemoImages
 ) -> dict[int, float]:
-    """The share of held-out images that each round's classifier gets right, by round number.
+    """Return the share of held-out images that each round's classifier gets right, by round number.
 
     Args:
         model_dir: The backend's MODEL_DIR, where it was started.

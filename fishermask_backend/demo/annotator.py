@@ -40,7 +40,7 @@ class Served:
 
 
 def round_of(version: str | None) -> int | None:
-    """The number in `fishermask-<round>` or `fishermask-<round>.<n>`; None for other versions."""
+    """Return the number in `fishermask-<round>[.<n>]`; None for other versions."""
     match = VERSION.fullmatch(version or "")
     return int(match[1]) if match else None
 
@@ -88,7 +88,7 @@ class Queues:
     done: set[int] = field(default_factory=set)
 
     def current(self) -> str | None:
-        """The project's version now; its queue is known from here on."""
+        """Return the project's version now; its queue is known from here on."""
         project = answer(self.client.get(f"/api/projects/{self.project}")).json()
         version: str | None = project["model_version"] or None
         if round_of(version) is not None and version not in self.scores:
@@ -111,7 +111,7 @@ class Queues:
         return versions[-1], Place.LOCKED if task.locked_before else Place.ELSEWHERE
 
     def first_of(self, version: str | None) -> set[int]:
-        """The unlabelled tasks with the lowest score (several if it is shared)."""
+        """Return the unlabelled tasks with the lowest score (several if it is shared)."""
         left = {
             task: score
             for task, score in self.scores.get(version or "", {}).items()
@@ -159,7 +159,7 @@ class Annotator:
             after_each(count)
 
     def open_next(self) -> OpenTask | None:
-        """Opens the next task and notes where it stood; None if none is left."""
+        """Open the next task and note where it stood; None if none is left."""
         before = self.queues.current()
         response = self.client.get(f"/api/projects/{self.project}/next")
         if response.status_code == httpx.codes.NOT_FOUND:
@@ -170,7 +170,7 @@ class Annotator:
         return task
 
     def submit(self, task: OpenTask) -> None:
-        """Submits the true label, on top of the pre-label that the page shows if there is one."""
+        """Submit the true label, on top of the pre-label that the page shows if there is one."""
         prediction = task.prediction
         body = {
             "lead_time": (datetime.now(UTC) - task.opened).total_seconds(),
@@ -195,7 +195,7 @@ class Annotator:
 
 
 def choice_result(label: str, prediction: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The region that the page sends: the pre-label's own, changed or not, or a new one."""
+    """Return the region that the page sends: the pre-label's own, changed or not, or a new one."""
     region = {
         "id": secrets.token_urlsafe(8)[:10],
         "type": "choices",

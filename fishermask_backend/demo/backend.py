@@ -66,7 +66,7 @@ class Backend:
         )
 
     def project(self, project: int) -> dict[str, Any]:
-        """What the backend says about a Label Studio project; empty if it doesn't know it yet."""
+        """Return what the backend says about a project; empty if it doesn't know it yet."""
         response = httpx.get(f"{self.url}/projects/{project}", timeout=30, trust_env=False)
         if response.status_code == httpx.codes.NOT_FOUND:
             return {}
@@ -74,7 +74,7 @@ class Backend:
         return dict(response.json())
 
     def finished_rounds(self, project: int) -> list[dict[str, Any]]:
-        """The rounds that have led to a new order, the cold start among them, oldest first."""
+        """Return the rounds that have led to a new order, the cold start among them, oldest first."""
         rounds = self.project(project).get("rounds", [])
         return sorted(
             (each for each in rounds if each["finished"]),

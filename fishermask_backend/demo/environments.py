@@ -47,7 +47,7 @@ class Environment:
         return self.folder / "installed.json"
 
     def stamp(self) -> dict[str, str]:
-        """What was installed when, as hashes by file name; empty if it must be made (again)."""
+        """Return what was installed when, as hashes by file name; empty if it must be made (again)."""
         try:
             stamp = json.loads(self.stamp_file.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
@@ -57,7 +57,7 @@ class Environment:
         return dict(stamp) if usable else {}
 
     def wanted(self) -> dict[str, str]:
-        """The hashes that the stamp has once everything is installed."""
+        """Return the hashes that the stamp has once everything is installed."""
         files = [self.requirements] + ([ROOT / "pyproject.toml"] if self.with_package else [])
         return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
@@ -87,7 +87,7 @@ ENVIRONMENTS = {
 
 
 def make(names: list[str]) -> None:
-    """Makes those of the named environments that are not ready.
+    """Make those of the named environments that are not ready.
 
     Raises:
         DemoError: There is no venv module, too little disk, or pip failed.
@@ -101,7 +101,7 @@ def make(names: list[str]) -> None:
 
 
 def check_venv() -> None:
-    """Raises DemoError where Python came without its venv module, as on a bare Debian."""
+    """Raise DemoError where Python came without its venv module, as on a bare Debian."""
     probe = subprocess.run(
         [sys.executable, "-c", "import ensurepip, venv"], capture_output=True, check=False
     )
@@ -114,7 +114,7 @@ def check_venv() -> None:
 
 
 def check_disk(gigabytes: float, folder: Path = ROOT) -> None:
-    """Raises DemoError if `folder`'s disk has less than `gigabytes` (10⁹ bytes) free."""
+    """Raise DemoError if `folder`'s disk has less than `gigabytes` (10⁹ bytes) free."""
     free = shutil.disk_usage(folder).free / 1e9
     if free < gigabytes:
         raise DemoError(
@@ -145,7 +145,7 @@ def _make(environment: Environment) -> None:
 def _run(
     environment: Environment, command: list[str | Path], progress: Progress | None = None
 ) -> None:
-    """Runs one step with its output in a log, which is removed if all goes well."""
+    """Run one step with its output in a log, which is removed if all goes well."""
     DEMO.mkdir(exist_ok=True)
     log_file = DEMO / f"install{environment.folder.name}.log"
     total = sum(1 for line in environment.requirements.open() if re.match(r"\w", line))
@@ -186,7 +186,7 @@ def pip_state(log: str, total: int, unpacked: int) -> str:
 
 
 def main(names: list[str]) -> int:
-    """Makes the named environments; answers an exit code."""
+    """Make the named environments; answer an exit code."""
     stop_on_signals()
     try:
         make(names)

@@ -60,18 +60,18 @@ class DemoFolder:
         self.lock_file.flush()
 
     def close(self) -> None:
-        """Gives the folder back."""
+        """Give the folder back."""
         self.note_running("")
         self.lock_file.close()
 
     def save(self) -> None:
-        """Keeps `remembered` for the next start."""
+        """Keep `remembered` for the next start."""
         new = self.path / "demo.json.new"
         new.write_text(json.dumps(asdict(self.remembered), indent=1) + "\n")
         new.replace(self.path / "demo.json")
 
     def port(self, name: str, usual: int) -> int:
-        """The port that `name` had at the last start, else the usual one, else any that is free."""
+        """Return the port that `name` had at the last start, the usual one, or any that is free."""
         for port in (self.remembered.ports.get(name), usual):
             if port and port_is_free(port):
                 break
@@ -100,14 +100,14 @@ def port_is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
+    """Return a port of the loopback address that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
 
 
 def remove(path: Path) -> None:
-    """Removes the folder unless a demo runs in it.
+    """Remove the folder unless a demo runs in it.
 
     Raises:
         DemoError: One does.

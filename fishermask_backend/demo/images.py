@@ -90,7 +90,7 @@ def write_images(
     tasks: int,
     progress: Callable[[str], None] = lambda state: None,
 ) -> DemoImages:
-    """Writes the chosen pictures and `images.json`, which comes last and so says that all is there.
+    """Write the chosen pictures and `images.json`, which comes last and so says that all is there.
 
     Pictures larger than `LONGEST_SIDE` pixels are made smaller, those that can't be read left out.
 
@@ -128,7 +128,7 @@ def write_images(
 
 
 def read_images(folder: Path) -> DemoImages | None:
-    """What `write_images` has left in `folder`; None if it never came to its end."""
+    """Return what `write_images` has left in `folder`; None if it never came to its end."""
     try:
         content = json.loads((folder / "images.json").read_text())
         return DemoImages(**content | {"folder": folder})

@@ -17,7 +17,7 @@ LOG_TAIL_LINES = 15
 
 
 def stop_on_signals() -> None:
-    """Turns the first SIGINT, SIGTERM or SIGHUP into KeyboardInterrupt and ignores those after it.
+    """Turn the first SIGINT, SIGTERM or SIGHUP into KeyboardInterrupt and ignore those after it.
 
     Ignoring the rest lets the `with` blocks stop every child even if the user presses Ctrl-C twice.
     """
@@ -33,7 +33,7 @@ def stop_on_signals() -> None:
 
 
 def log_tail(log_file: Path) -> str:
-    """The last lines of a log, or a word that there is none."""
+    """Return the last lines of a log, or a word that there is none."""
     try:
         lines = log_file.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
     except FileNotFoundError:
@@ -73,7 +73,7 @@ class ChildProcess:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        """Starts the program.
+        """Start the program.
 
         Raises:
             DemoError: The program is not there or cannot be run.
@@ -109,7 +109,7 @@ class ChildProcess:
         return self.process.poll() if self.process else None
 
     def check(self) -> None:
-        """Raises DemoError with the end of the log if the program has ended by itself."""
+        """Raise DemoError with the end of the log if the program has ended by itself."""
         if not self.alive():
             raise DemoError(
                 f"{self.name} ended by itself (exit code {self.exit_code()}). "

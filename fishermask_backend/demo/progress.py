@@ -22,7 +22,7 @@ class Progress:
         self.started = self.last_line = time.monotonic()
 
     def __call__(self, state: str) -> None:
-        """Shows `state` beside the step's name and the seconds since its start."""
+        """Show `state` beside the step's name and the seconds since its start."""
         text = f"{self.step}: {state} ({time.monotonic() - self.started:.0f} s)"
         if self.stream.isatty():
             width = shutil.get_terminal_size().columns - 1

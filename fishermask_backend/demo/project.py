@@ -15,7 +15,7 @@ FILES_PER_UPLOAD = 50  # Label Studio takes up to 100 files a request
 
 
 def label_config(classes: Sequence[str]) -> str:
-    """The labelling page: the image and one choice among the classes, on the keys 1 to 9 and 0."""
+    """Return the labelling page: the image, one choice among the classes, on the keys 1 to 9 and 0."""
     hotkeys = dict(zip(range(len(classes)), "1234567890", strict=False))
     choices = "".join(
         f"    <Choice value={quoteattr(name)}"
@@ -32,7 +32,7 @@ def label_config(classes: Sequence[str]) -> str:
 
 
 def answer(response: httpx.Response) -> httpx.Response:
-    """The response, if Label Studio did as asked.
+    """Return the response, if Label Studio did as asked.
 
     Raises:
         DemoError: It refused; with its own words.
@@ -47,7 +47,7 @@ def answer(response: httpx.Response) -> httpx.Response:
 
 
 def create_project(client: httpx.Client, title: str, classes: Sequence[str]) -> int:
-    """Makes an empty project; its id."""
+    """Make an empty project; its id."""
     body = {"title": title[:LONGEST_TITLE], "label_config": label_config(classes)}
     return int(answer(client.post("/api/projects", json=body)).json()["id"])
 
@@ -64,7 +64,7 @@ def upload_images(
     files: Sequence[Path],
     progress: Callable[[str], None] = lambda state: None,
 ) -> None:
-    """Uploads files as the import page does, so that each becomes a task served by Label Studio."""
+    """Upload files as the import page does, so that each becomes a task served by Label Studio."""
     done = 0
     for batch in _batches(files):
         progress(f"{done} of {len(files)}")
@@ -78,7 +78,7 @@ def upload_images(
 
 
 def connect_backend(client: httpx.Client, project: int, url: str) -> None:
-    """Connects the backend at `url` and forgets it at any other, as after a change of port."""
+    """Connect the backend at `url` and forget it at any other, as after a change of port."""
     connected = False
     for backend in answer(client.get("/api/ml", params={"project": project})).json():
         if backend["url"].rstrip("/") == url:

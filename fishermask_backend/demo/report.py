@@ -25,7 +25,7 @@ Places = Mapping[int | None, Counter[Place]]
 def table(
     rounds: Sequence[Mapping[str, Any]], accuracies: Mapping[int, float], places: Places
 ) -> str:
-    """A Markdown table with a row a round, and one for tasks served before there was a queue.
+    """Return a Markdown table with a row a round, and one for tasks served before there was a queue.
 
     Args:
         rounds: The backend's finished rounds.

@@ -31,7 +31,7 @@ LABEL_STUDIO = Path(".venv-label-studio/bin/label-studio")
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Reads the command line; `make demo` turns DATA, TASKS, PORT, SIMULATE and PACE into it."""
+    """Read the command line; `make demo` turns DATA, TASKS, PORT, SIMULATE and PACE into it."""
     parser = argparse.ArgumentParser(prog="fishermask demo", description=__doc__)
     parser.add_argument("--data", type=Path, help="your own images, one folder a class")
     parser.add_argument("--tasks", type=int, default=300, help="images in it (%(default)s)")
@@ -53,7 +53,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the demo until Ctrl-C, or a simulation to its end; answers the exit code."""
+    """Run the demo until Ctrl-C, or a simulation to its end; answer the exit code."""
     options = arguments(argv)
     stop_on_signals()
     try:
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def check(options: argparse.Namespace) -> None:
-    """Finds what would be in the way, before anything is started.
+    """Find what would be in the way, before anything is started.
 
     Raises:
         DemoError: A program or folder is missing, a number makes no sense, the port is taken.
@@ -97,7 +97,7 @@ def check(options: argparse.Namespace) -> None:
 
 
 def run(options: argparse.Namespace, folder: DemoFolder, stack: ExitStack) -> int:
-    """Starts everything on `stack`, makes the project and shows it, or simulates."""
+    """Start everything on `stack`, make the project and show it, or simulate."""
     images = prepare_images(options, folder)
     running = start(options.label_studio, options.port, folder, stack)
     client = stack.enter_context(running.studio.client())
@@ -118,7 +118,7 @@ def run(options: argparse.Namespace, folder: DemoFolder, stack: ExitStack) -> in
 
 
 def prepare_images(options: argparse.Namespace, folder: DemoFolder) -> DemoImages:
-    """The images as an earlier start wrote them, or written now."""
+    """Return the images as an earlier start wrote them, or written now."""
     data = options.data and options.data.expanduser().resolve()
     place = hashlib.sha256(str(data).encode()).hexdigest()[:8] if data else "default"
     target = folder.path / "images" / f"{place}-{options.tasks}"
@@ -135,7 +135,7 @@ def prepare_images(options: argparse.Namespace, folder: DemoFolder) -> DemoImage
 
 
 def new_project(client: httpx.Client, title: str, images: DemoImages) -> int:
-    """Makes a project and uploads the images into it."""
+    """Make a project and upload the images into it."""
     project = create_project(client, title, images.classes)
     with Progress("Uploading the images to Label Studio") as progress:
         upload_images(client, project, images.files(list(images.tasks)), progress)
@@ -143,7 +143,7 @@ def new_project(client: httpx.Client, title: str, images: DemoImages) -> int:
 
 
 def welcome(running: Running, project: int) -> str:
-    """What the user does next."""
+    """Return what the user does next."""
     studio = running.studio
     return f"""
 Label Studio:  {studio.url}/projects/{project}/data

@@ -26,7 +26,7 @@ class Running:
         return (self.studio, self.backend.web, self.backend.worker)
 
     def check(self) -> None:
-        """Raises DemoError if one of them has ended by itself."""
+        """Raise DemoError if one of them has ended by itself."""
         for process in self.processes:
             process.check()
 
@@ -37,7 +37,7 @@ class Running:
 
 
 def start(label_studio: Path, port: int | None, folder: DemoFolder, stack: ExitStack) -> Running:
-    """Starts Label Studio, the backend's web server and its worker, and waits for the first two.
+    """Start Label Studio, the backend's web server and its worker, and wait for the first two.
 
     Args:
         label_studio: The `label-studio` program.

@@ -99,7 +99,7 @@ class LabelStudioServer(ChildProcess):
         }
 
     def start(self) -> Self:
-        """Starts it; `wait` tells when it answers.
+        """Start it; `wait` tells when it answers.
 
         Raises:
             DemoError: The program is not there or cannot be run.
@@ -121,7 +121,7 @@ class LabelStudioServer(ChildProcess):
         wait_for_health(self, self.url, progress, doing)
 
     def client(self, token: str | None = None) -> httpx.Client:
-        """A client with the user's token (or another legacy token) and this server as base."""
+        """Return a client with the user's token (or another legacy token) and this server as base."""
         return httpx.Client(
             base_url=self.url,
             headers={"Authorization": f"Token {token or self.token}"},
@@ -145,7 +145,7 @@ def wait_for_health(
     doing: str,
     seconds: float = START_SECONDS,
 ) -> None:
-    """Waits until `GET <url>/health` answers 200.
+    """Wait until `GET <url>/health` answers 200.
 
     Raises:
         DemoError: The process ended, or `seconds` have passed.

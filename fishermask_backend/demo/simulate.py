@@ -81,7 +81,7 @@ def wait_for_first_queue(annotator: Annotator, running: Running, progress: Progr
 def wait_for_last_round(
     annotator: Annotator, running: Running, progress: Progress
 ) -> list[dict[str, Any]]:
-    """The finished rounds, once one has learnt every label (or none comes that does)."""
+    """Return the finished rounds, once one has learnt every label (or none comes that does)."""
     deadline = time.monotonic() + LAST_ROUND_SECONDS
     labels = len(annotator.queues.done)
     while True:

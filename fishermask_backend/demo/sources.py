@@ -31,7 +31,7 @@ FASHION_CLASSES = [
 
 
 def find_source(folder: Path | None, downloads: Path, debian: Path = DEBIAN) -> Source:
-    """The first of these that is there.
+    """Return the first of these that is there.
 
     Args:
         folder: The user's own images, one folder a class; nothing else is tried if given.
@@ -52,7 +52,7 @@ def find_source(folder: Path | None, downloads: Path, debian: Path = DEBIAN) -> 
 
 
 def folder_source(folder: Path) -> Source:
-    """The images of a folder that has one folder a class.
+    """Return the images of a folder that has one folder a class.
 
     Raises:
         DemoError: It isn't there, or it hasn't at least two classes with images.
@@ -105,7 +105,7 @@ def fashion_mnist_source(folder: Path) -> Source:
 
 
 def download_fashion_mnist(folder: Path, seconds: float = DOWNLOAD_SECONDS) -> bool:
-    """Tries torchvision's own download in a process of its own, which a dead network can't hold up.
+    """Try torchvision's own download in a process of its own, which a dead network can't hold up.
 
     Returns:
         Whether it worked within `seconds`.
@@ -121,7 +121,7 @@ def download_fashion_mnist(folder: Path, seconds: float = DOWNLOAD_SECONDS) -> b
 
 
 def digits_source() -> Source:
-    """The 1,797 handwritten digits (8×8, grey) that scikit-learn carries, from this package.
+    """Return the 1,797 handwritten digits (8×8, grey) that scikit-learn carries, from this package.
 
     They are the test half of UCI's «Optical Recognition of Handwritten Digits» (E. Alpaydin and
     C. Kaynak, 1998, doi:10.24432/C50P49, CC BY 4.0), values 0 to 16.

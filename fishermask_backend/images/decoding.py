@@ -168,7 +168,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _what(body: bytes) -> str:
-    """What a file is that is no image we read, for the message."""
+    """Return what a file is that is no image we read, for the message."""
     start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not body:
         return "empty"

@@ -93,7 +93,7 @@ class Connections:
         )
 
     def to(self, url: httpx.URL) -> httpcore.ConnectionPool:
-        """The pool for a URL.
+        """Return the pool for a URL.
 
         Raises:
             ImageUnavailable: A proxy would resolve its host, which is not listed.
@@ -111,7 +111,7 @@ class Connections:
 
 
 def for_httpcore(url: httpx.URL) -> httpcore.URL:
-    """The same URL for httpcore, which takes it in parts."""
+    """Return the same URL for httpcore, which takes it in parts."""
     return httpcore.URL(
         scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
     )

@@ -33,7 +33,7 @@ class LabelStudioFiles:
         )
 
     def at(self, path: str) -> httpx.URL | None:
-        """The URL of a path (with its query) as tasks write it, None if it is no file's path."""
+        """Return the URL of a path (with its query) as tasks write it, None if it is no file's path."""
         try:
             url = self._below(path.removeprefix(self._prefix))
         except (httpx.InvalidURL, ValueError):
@@ -94,7 +94,7 @@ def host_and_port(url: httpx.URL) -> tuple[str, int]:
 
 
 def without_secrets(url: str) -> str:
-    """A URL fit for logs: without user, fragment and query (but for a local file's name)."""
+    """Return a URL fit for logs: without user, fragment and query (but for a local file's name)."""
     if url.startswith("data:"):
         return url.partition(",")[0][:60] + ",…"
     text = "".join(c if c.isprintable() else "�" for c in url)

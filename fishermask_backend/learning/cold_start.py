@@ -18,7 +18,7 @@ THUMBNAIL = 8  # pixels square, what stands for features where pixels are all th
 
 
 def cold_start_features(rows: Tensor) -> Tensor:
-    """What images are compared by, (N, F) float32.
+    """Return what images are compared by, (N, F) float32.
 
     Feature rows are taken as they are. Pixels (N, 3, S, S) are averaged down to 8×8, and the pool's
     mean is taken off, so that directions and not brightness tell images apart.
@@ -95,7 +95,7 @@ def typical_order(features: Tensor, first: Tensor, *, seed: int = 0) -> Tensor:
 
 
 def _medoids(features: Tensor, count: int) -> Tensor:
-    """The greedy picks among all of `features` (M, F), (count,)."""
+    """Return the greedy picks among all of `features` (M, F), (count,)."""
     unit = functional.normalize(features, dim=1)  # rows of zeros stay zeros
     distance = torch.cdist(unit, unit)
     nearest = torch.full((len(unit), 1), FURTHEST)

@@ -99,7 +99,7 @@ class RowStore:
         return list(range(start, start + len(rows)))
 
     def read(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[Any]:
-        """Copies of rows (len(indices), *shape), in the order asked for.
+        """Return copies of rows (len(indices), *shape), in the order asked for.
 
         Raises:
             InputsUnusable: A number lies outside the file.

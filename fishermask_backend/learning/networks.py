@@ -65,7 +65,7 @@ def standardise(rows: Tensor | None, shape: tuple[int, ...]) -> Standardise:
 
 
 def headless(name: str, build: Build, state: State | None) -> nn.Module:
-    """A network up to its last Linear.
+    """Return a network up to its last Linear.
 
     Args:
         name: What the user calls it.
@@ -115,7 +115,7 @@ def calibrate_batch_norm(network: nn.Module, rows: Tensor) -> None:
 
 
 def read_weights(path: Path) -> State:
-    """A state dict from a file, without running code that it might carry.
+    """Return a state dict from a file, without running code that it might carry.
 
     Raises:
         BackboneUnavailable: The file is missing, damaged or something else.

@@ -46,7 +46,7 @@ def upgrade(engine: Engine) -> None:
 
 
 def _current(engine: Engine) -> str | None:
-    """The revision that a database names; None before it names any."""
+    """Return the revision that a database names; None before it names any."""
     try:
         with engine.execution_options(read_only=True).connect() as connection:
             return _named(connection)

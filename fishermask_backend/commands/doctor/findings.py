@@ -16,7 +16,7 @@ class Finding:
     fix: str = ""
 
     def __str__(self) -> str:
-        """The line that a person reads."""
+        """Return the line that a person reads."""
         change = f" -> {self.fix}" if self.fix else ""
         return f"{self.level:8} {self.what}: {' '.join(self.how.split())}{change}"
 
@@ -34,10 +34,10 @@ def ok(what: str, how: str) -> Finding:
 
 
 def warning(what: str, how: str, fix: str = "") -> Finding:
-    """It works, but not as well as it could."""
+    """Return the finding of what works, but not as well as it could."""
     return Finding("warning", what, how, fix)
 
 
 def failed(what: str, how: str, fix: str = "") -> Finding:
-    """It does not work. Errors of the domain say in `how` what to change."""
+    """Return the finding of what does not work. Errors of the domain say in `how` what to change."""
     return Finding("FAILED", what, how, fix)

@@ -85,7 +85,7 @@ class Backbone:
         return np.dtype(np.float32 if self.frozen else np.uint8)
 
     def rows(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
-        """What is stored of these images.
+        """Return what is stored of these images.
 
         Args:
             pixels: RGB, uint8 (N, 3, S, S).
@@ -117,7 +117,7 @@ class Backbone:
         return embedding.to(memory_format=torch.channels_last)
 
     def network(self, num_classes: int, rows_for_stats: Tensor | None) -> nn.Module:
-        """An untrained network from rows (N, *row_shape) to logits (N, C), its last layer a Linear.
+        """Return an untrained network from rows (N, *row_shape) to logits (N, C); it ends in a Linear.
 
         New weights come from torch's global generator: seed it for equal networks.
 
