@@ -58,10 +58,15 @@ def test_hosts_are_a_comma_separated_list(settings, monkeypatch):
     assert load_settings().allowed_image_hosts == ("minio:9000", "10.0.0.0/8")
 
 
-def test_every_setting_stands_in_the_readme_with_its_default():
-    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", (ROOT / "README.md").read_text(), re.M)
-    assert dict(rows) == {
-        name.upper(): f"`{_shown(field.default)}`" if _shown(field.default) else "–"
+def test_every_setting_stands_in_the_readme_with_its_default_and_its_description():
+    rows = re.findall(
+        r"^\| `([A-Z_]+)` \| (.*?) \| (.*) \|$", (ROOT / "README.md").read_text(), re.M
+    )
+    assert {name: (default, description) for name, default, description in rows} == {
+        name.upper(): (
+            f"`{_shown(field.default)}`" if _shown(field.default) else "–",
+            field.description,
+        )
         for name, field in Settings.model_fields.items()
     }
 

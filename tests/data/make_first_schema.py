@@ -25,10 +25,10 @@ os.environ.update(
 from fishermask_backend.backbones import load_backbone  # noqa: E402
 from fishermask_backend.embedding import open_inputs  # noqa: E402
 from fishermask_backend.labeling import parse_label_config  # noqa: E402
-from fishermask_backend.model import FisherMaskBackend  # noqa: E402
+from fishermask_backend.model import FisherMaskBackend, open_store  # noqa: E402
 from fishermask_backend.round import run_round  # noqa: E402
 from fishermask_backend.settings import load_settings  # noqa: E402
-from fishermask_backend.store import open_store, pool, projects, rounds  # noqa: E402
+from fishermask_backend.store import pool, projects, rounds  # noqa: E402
 from fishermask_backend.workspace import Workspace  # noqa: E402
 
 CONFIG = (
