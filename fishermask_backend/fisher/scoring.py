@@ -6,6 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fishermask_backend.fisher.operators import Factors, as_factors
+
+GAIN_BYTES = 2**24  # of P in work at a time
+BOUND_ROUNDING = 1e-9  # of tr[Q], added to a bound of a gain
+
 
 def marginal_gains(P: Tensor, Q: Tensor) -> Tensor:
     """Return tr[Q (I + P)⁻¹] of each image: how much tr[A⁻¹ I_U] falls when it is picked.
@@ -17,9 +22,36 @@ def marginal_gains(P: Tensor, Q: Tensor) -> Tensor:
     Returns:
         (N,), never negative.
     """
+    gains = P.new_empty(len(P))
+    images = max(1, GAIN_BYTES // max(8 * P[:1].numel(), 1))
+    for start in range(0, len(P), images):
+        part = slice(start, start + images)
+        gains[part] = _gains(P[part], Q[part])
+    return gains.clamp_min_(0)
+
+
+def _gains(P: Tensor, Q: Tensor) -> Tensor:
+    """Return tr[L⁻¹ Q L⁻ᵀ] with I + P = LLᵀ."""
     eye = torch.eye(P.shape[-1], dtype=P.dtype, device=P.device)
-    inverse: Tensor = torch.linalg.inv_ex(eye + P).inverse
-    return (inverse * Q).sum((1, 2)).clamp_min(0)
+    L, failed = torch.linalg.cholesky_ex(eye + P)
+    inverse = torch.linalg.solve_triangular(L, eye, upper=False)
+    gains = ((inverse @ Q) * inverse).sum((1, 2))
+    if failed.any():  # rounding of a large P has left I + P indefinite
+        bad = failed.nonzero().flatten()
+        gains[bad] = (torch.linalg.inv_ex(eye + P[bad]).inverse * Q[bad]).sum((1, 2))
+    return gains
+
+
+def gain_bounds(P: Tensor, Q: Tensor) -> Tensor:
+    """Return for each image a number (N,) that its marginal gain does not exceed.
+
+    1/(1 + t) is convex: between 0 and b ≥ the largest eigenvalue of P it lies below its chord,
+    1 − t/(1 + b), so that tr[Q (I + P)⁻¹] ≤ tr[Q] − tr[QP]/(1 + b). b is P's Frobenius norm. The bound
+    allows for rounding.
+    """
+    trace = torch.einsum("nii->n", Q)
+    b = torch.linalg.vector_norm(P, dim=(1, 2))
+    return trace * (1 + BOUND_ROUNDING) - (P * Q).sum((1, 2)) / (1 + b)
 
 
 def marginal_losses(P: Tensor, Q: Tensor) -> Tensor:
@@ -70,12 +102,13 @@ class PoolScorer:
         )
 
 
-def score_new(scorer: PoolScorer, factors: Tensor) -> Tensor:
+def score_new(scorer: PoolScorer, factors: Tensor | Factors) -> Tensor:
     """Return the marginal gains of new images, on the scale of `Selection.remaining`.
 
     Args:
         scorer: `Selection.scorer`, or rebuilt from its tensors.
-        factors: V (M, C, d), by the same model and mask as the selection's pool.
+        factors: V (M, C, d), by the same model and mask as the selection's pool: a tensor, or what
+            stands for one.
 
     Returns:
         (M,) float64.
@@ -84,9 +117,11 @@ def score_new(scorer: PoolScorer, factors: Tensor) -> Tensor:
         ValueError: The factors are not (M, C, d) with the scorer's d.
     """
     d = len(scorer.inverse)
-    if factors.ndim != 3 or factors.shape[2] != d:
-        raise ValueError(f"Factors {tuple(factors.shape)} do not fit a scorer of d={d}: (M, C, d).")
-    X = factors.to(scorer.inverse) * scorer.scale
+    if len(factors.shape) != 3 or factors.shape[2] != d:
+        shape = tuple(factors.shape)
+        raise ValueError(f"Factors {shape} do not fit a scorer of d={d}: (M, C, d).")
+    new = as_factors(factors)
+    X = new.rows(torch.arange(len(new))).to(scorer.inverse) * scorer.scale
     Y = (X.flatten(0, 1) @ scorer.inverse).view_as(X)
     Z = (Y.flatten(0, 1) @ scorer.pool_fisher).view_as(X)
     return marginal_gains(Y @ X.mT, Z @ Y.mT)
