@@ -28,13 +28,13 @@ from torch import Tensor
 
 from fishermask_backend.fisher.operators import (
     PASS_BYTES,
-    STEP_BYTES,
     Factors,
     gathered,
     symmetric,
 )
 
 PASS_COST = 8  # reading, multiplying and writing an entry, in multiply-adds of a matrix product
+PRODUCT_BYTES = 2**25  # in work at a time, in a pick's products: their sums over entries are short
 SPARSE = 2  # images in a range for each one wanted, above which those wanted are copied instead
 
 
@@ -106,6 +106,7 @@ class HeadFactors(Factors):
 
     @property
     def image_bytes(self) -> int:
+        """Bytes of E and the inputs of an image."""
         return 8 * self._seeds[:1].numel() + len(self._inputs) * self._inputs.element_size()
 
     def __getitem__(self, images: Tensor) -> "HeadFactors":
@@ -113,16 +114,18 @@ class HeadFactors(Factors):
         return HeadFactors(gathered(self._seeds, images), inputs, self._groups)
 
     def rows(self, images: Tensor) -> Tensor:
+        """Return V = (E B)[:, g] ∘ ψ (n, R, d) of some images."""
         groups = self._groups
         own = self._numbers(images)[groups.source].T.unsqueeze(1)
         V = (gathered(self._seeds, images) @ groups.directions)[:, :, groups.group].mul_(own)
         return V if groups._in_order else torch.empty_like(V).index_copy_(2, groups.place, V)
 
     def gram(self, images: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Return Σ w_n V_nᵀV_n (d, d), block by block of groups."""
         if not self.structured:
             return super().gram(images, weights)
         groups, edges = self._groups, self._groups.edges
-        (C, G), (R, d) = groups.directions.shape, self.shape[1:]
+        G, (R, d) = groups.directions.shape[1], self.shape[1:]
         total = torch.zeros((d, d), dtype=torch.float64, device=self.device)
 
         def add(part: slice, images: Tensor) -> None:
@@ -143,6 +146,7 @@ class HeadFactors(Factors):
         return groups.unsorted(symmetric(total))
 
     def blocks(self, images: Tensor, S: Tensor) -> Tensor:
+        """Return V_n S V_nᵀ (n, R, R) for a symmetric S (d, d)."""
         if not self.structured:
             return super().blocks(images, S)
         groups, edges = self._groups, self._groups.edges
@@ -169,6 +173,7 @@ class HeadFactors(Factors):
         return found
 
     def products(self, images: Tensor, W: Tensor, use: Callable[[slice, Tensor], None]) -> None:
+        """Call use(part of the images, their W V_nᵀ (n, r, R)) until all have come."""
         groups, edges = self._groups, self._groups.edges
         C, G = groups.directions.shape
         r, shared, outer = len(W), groups.shared, groups.outer
@@ -193,7 +198,7 @@ class HeadFactors(Factors):
             use(part, JW @ gathered(self._seeds, images).mT)
 
         each = 8 * (len(self._inputs) + r * (2 * C + G))
-        self.over(images, STEP_BYTES, each, multiply)
+        self.over(images, PRODUCT_BYTES, each, multiply)
 
     def _numbers(self, images: Tensor) -> Tensor:
         """Return the inputs (·, n) of some images in float64."""

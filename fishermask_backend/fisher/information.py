@@ -22,8 +22,8 @@ import math
 import torch
 from torch import Tensor
 
-from fishermask_backend.fisher.operators import PASS_BYTES, Factors
-from fishermask_backend.fisher.scoring import gain_bounds, marginal_gains, marginal_losses
+from fishermask_backend.fisher.operators import PASS_BYTES, Factors, sandwiched
+from fishermask_backend.fisher.scoring import leading_gains, marginal_gains, marginal_losses
 from fishermask_backend.fisher.shards import Shards
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,6 @@ CONDITION = 5e7  # of A, above which its inverse's errors decide picks
 EXPLICIT = 1e5  # of A, up to which P and Q may be had from the inverse, without triangular solves
 DRIFT = 1e6  # growth of the inverse's errors by removals; picks make them smaller
 NOTHING = 1e-13  # an eigenvalue of P_s: such a direction changes a P_n by less than this part of it
-FIRST = 16  # one of so many candidates has its gain computed before the bounds are looked at
 
 
 class Information:
@@ -82,15 +81,13 @@ class Information:
         self.pool_fisher = shards.sum(factors.gram(everyone))
         self.pool_fisher /= max(sum(shards.counts(len(factors), self.pool_fisher)), 1)
         if not torch.isfinite(self.pool_fisher).all():
-            raise ValueError(f"The factors of {self._not_finite()} are not finite: check the model.")
+            which = self._not_finite()
+            raise ValueError(f"The factors of {which} are not finite: check the model.")
         self._A = shards.sum(factors.gram(labelled.cpu())) / total
         self._A.diagonal().add_(ridge)
         self._ridge = ridge
         self._warned = False
-        C = factors.shape[1]
-        self.P = self._A.new_zeros((len(candidates), C, C))
-        self.Q = torch.zeros_like(self.P)
-        self._peak_P, self._peak_Q = self.P.new_zeros((2, len(candidates)))
+        self._peak_P, self._peak_Q = self._A.new_zeros((2, len(candidates)))
         self._start_afresh()
 
     def gains(self) -> Tensor:
@@ -107,8 +104,8 @@ class Information:
         Returns:
             −inf for those that are not open, and for those whose bound lies below the largest gain.
         """
-        gains = self._leading_gains(open_)
-        return self._leading_gains(open_) if self._restore_beside(gains) else gains
+        gains = leading_gains(self.P, self.Q, open_)
+        return leading_gains(self.P, self.Q, open_) if self._restore_beside(gains) else gains
 
     def losses(self, places: list[int]) -> Tensor:
         """Return tr[Q (I − P)⁻¹] of picked candidates: what the objective rises by without each."""
@@ -125,21 +122,6 @@ class Information:
     def remove(self, place: int | None) -> None:
         """Take it back."""
         self._step(place, -1.0)
-
-    def _leading_gains(self, open_: Tensor) -> Tensor:
-        bounds = gain_bounds(self.P, self.Q).masked_fill_(~open_, -math.inf)
-        gains = torch.full_like(bounds, -math.inf)
-        first = bounds.topk(-(-len(bounds) // FIRST)).indices
-        gains[first] = marginal_gains(self.P[first], self.Q[first]).masked_fill_(
-            ~open_[first], -math.inf
-        )
-        if not len(gains):
-            return gains
-        possible = open_ & ~(bounds < float(gains.max()) * (1 - PRECISION))  # NaN among them
-        possible[first] = False
-        others = possible.nonzero().flatten()
-        gains[others] = marginal_gains(self.P[others], self.Q[others])
-        return gains
 
     def _factor(self, place: int | None) -> Tensor:
         """Return X (C, d) of a candidate, wherever it is."""
@@ -214,11 +196,13 @@ class Information:
         self.inverse = torch.cholesky_inverse(_cholesky(self._A))
         self._drift = 1.0
         if self._factors.structured and self._condition < EXPLICIT:
-            weighed = self.inverse @ self.pool_fisher @ self.inverse
+            weighed = sandwiched(self.pool_fisher, self.inverse)
             self.P = self._factors.blocks(self.candidates, self.inverse).mul_(self._scale**2)
             self.Q = self._factors.blocks(self.candidates, weighed).mul_(self._scale**2)
         else:
-            self._solve(torch.arange(len(self.candidates)))
+            M, C = len(self.candidates), self._factors.shape[1]
+            self.P, self.Q = self._A.new_zeros((2, M, C, C))
+            self._solve(torch.arange(M))
         self._note_peaks(torch.arange(len(self.candidates)))
 
     def _solve(self, places: Tensor) -> None:

@@ -138,12 +138,14 @@ class DenseFactors(Factors):
 
     @property
     def image_bytes(self) -> int:
+        """Bytes of V, wherever it lies."""
         return self.shape[1] * self.shape[2] * self._V.element_size()
 
     def __getitem__(self, images: Tensor) -> "DenseFactors":
         return DenseFactors(gathered(self._V, images))
 
     def rows(self, images: Tensor) -> Tensor:
+        """Return V (n, C, d) of some images."""
         return gathered(self._V, images).double()
 
 
@@ -172,6 +174,16 @@ def gathered(tensor: Tensor, images: Tensor) -> Tensor:
 def symmetric(upper: Tensor) -> Tensor:
     """Return the symmetric matrix with this upper triangle."""
     return upper.triu() + upper.triu(1).T
+
+
+def sandwiched(inner: Tensor, outer: Tensor) -> Tensor:
+    """Return outer · inner · outer of symmetric (d, d); of the second product half is computed."""
+    left, d = outer @ inner, len(outer)
+    total = torch.zeros_like(outer)
+    for start in range(0, d, GRAM_COLUMNS):
+        stop = start + GRAM_COLUMNS
+        total[:stop, start:stop] = left[:stop] @ outer[:, start:stop]
+    return symmetric(total)
 
 
 def _weights(weights: Tensor, like: Tensor) -> Tensor:

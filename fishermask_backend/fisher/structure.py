@@ -26,11 +26,18 @@ class Head:
         prefix: Everything before it; maps images to (N, F).
         hidden: A Linear that a ReLU follows; None where only the last layer's entries are masked.
         last: The last Linear, which gives the logits.
+        inner: How many masked entries are the hidden layer's.
     """
 
     prefix: nn.Module
     hidden: nn.Linear | None
     last: nn.Linear
+    inner: int
+
+    def image_bytes(self, rows: int) -> int:
+        """Return `HeadFactors.image_bytes` before there are any, with so many rows an image."""
+        numbers = self.last.in_features + 1 + self.inner
+        return 8 * rows * self.last.out_features + self.last.weight.element_size() * numbers
 
 
 def head_factors(
@@ -83,7 +90,7 @@ def head_factors(
 
         for_each_chunk(N, IMAGES, compute)
     made = HeadFactors(torch.cat(seeds), inputs, groups)
-    few = torch.linspace(0, N - 1, min(CHECKED, N)).long().unique()
+    few = torch.unique(torch.linspace(0, N - 1, min(CHECKED, N)).long())
     rows = masked_factors(
         model,
         images[few].to(device),
@@ -106,7 +113,8 @@ def find_head(model: nn.Module, mask: Tensor) -> Head | None:
     chain = [module for module in _chain(model) if type(module) not in IDLE or not _plain(module)]
     if not chain or not _is(chain[-1], nn.Linear):
         return None
-    masked = _masked(mask, trained_parameters(model))
+    counts = _masked(mask, trained_parameters(model))
+    masked = counts.keys()
     last, before = chain[-1], chain[:-1]
     hidden = None
     if not masked <= _own(last):
@@ -117,7 +125,8 @@ def find_head(model: nn.Module, mask: Tensor) -> Head | None:
             return None
     if any(id(p) in masked for module in before for p in module.parameters()):
         return None
-    return Head(nn.Sequential(*before), hidden, last)  # type: ignore[arg-type]
+    inner = sum(counts.get(p, 0) for p in _own(hidden)) if hidden is not None else 0
+    return Head(nn.Sequential(*before), hidden, last, inner)  # type: ignore[arg-type]
 
 
 def _chain(module: nn.Module) -> Iterator[nn.Module]:
@@ -143,11 +152,12 @@ def _own(module: nn.Module) -> set[int]:
     return {id(p) for p in module.parameters()}
 
 
-def _masked(mask: Tensor, parameters: list[nn.Parameter]) -> set[int]:
-    """Return which parameters (by id) have an entry in the mask."""
+def _masked(mask: Tensor, parameters: list[nn.Parameter]) -> dict[int, int]:
+    """Return how many entries in the mask each parameter (by id) has that has any."""
     edges = torch.tensor([p.numel() for p in parameters]).cumsum(0)
-    owners = torch.searchsorted(edges, mask.cpu(), right=True).unique()
-    return {id(parameters[owner]) for owner in owners.tolist()}
+    owners = torch.searchsorted(edges, mask.cpu(), right=True)
+    counts = torch.bincount(owners, minlength=len(parameters)).tolist()
+    return {id(p): count for p, count in zip(parameters, counts, strict=True) if count}
 
 
 def _grouped(
@@ -163,15 +173,17 @@ def _grouped(
 
     def entries(layer: nn.Linear) -> tuple[Tensor, Tensor, Tensor]:
         """Return columns of V, outputs and inputs of a layer's masked entries."""
-        outputs, width = layer.weight.shape
+        width = layer.in_features
         found = []
-        for parameter, inputs in ((layer.weight, width), (layer.bias, 1)):
+        for parameter in (layer.weight, layer.bias):
             if parameter is not None and id(parameter) in start:
                 own = mask - start[id(parameter)]
-                place = ((own >= 0) & (own < outputs * inputs)).nonzero().flatten()
+                place = ((own >= 0) & (own < parameter.numel())).nonzero().flatten()
                 own = own[place]
-                source = own % inputs if inputs == width and parameter.ndim == 2 else own * 0 + width
-                found.append(torch.stack([place, own // inputs, source]))
+                if parameter is layer.weight:
+                    found.append(torch.stack([place, own // width, own % width]))
+                else:
+                    found.append(torch.stack([place, own, torch.full_like(own, width)]))
         joined = torch.cat(found, 1) if found else mask.new_zeros((3, 0))
         place, output, source = joined[:, joined[1].argsort(stable=True)]
         return place, output, source
@@ -181,7 +193,7 @@ def _grouped(
     unit = hidden_source = mask.new_zeros(0)
     if head.hidden is not None:
         hidden_place, unit, hidden_source = entries(head.hidden)
-        units, own_group = unit.unique(return_inverse=True)
+        units, own_group = torch.unique(unit, return_inverse=True)
         directions = torch.cat([directions, head.last.weight.detach().double()[:, units]], 1)
         place, group = torch.cat([place, hidden_place]), torch.cat([group, C + own_group])
         rows = torch.arange(len(unit), device=mask.device)
