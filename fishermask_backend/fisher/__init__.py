@@ -14,6 +14,7 @@ torch and nothing else of this project.
 
 from fishermask_backend.fisher.diagonal import fisher_diagonal
 from fishermask_backend.fisher.factors import factors_on_disk, masked_factors
+from fishermask_backend.fisher.head import HeadFactors
 from fishermask_backend.fisher.likelihood import rest_weight
 from fishermask_backend.fisher.mask import fisher_mask
 from fishermask_backend.fisher.operators import DenseFactors, Factors
@@ -25,6 +26,7 @@ from fishermask_backend.fisher.structure import find_head, head_factors
 __all__ = [
     "DenseFactors",
     "Factors",
+    "HeadFactors",
     "PoolScorer",
     "Selection",
     "Shards",

@@ -141,6 +141,8 @@ class Information:
             self._start_afresh()
             return
         something = values > NOTHING  # a softmax's rows tell one direction less than they are
+        if not something.any():
+            return
         W = (vectors * growth.rsqrt())[:, something].T @ XA
         weighed = W @ self.pool_fisher
         U = weighed @ self.inverse - sign / 2 * (weighed @ W.T) @ W

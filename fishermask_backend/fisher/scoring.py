@@ -85,7 +85,7 @@ def _by_parts(
 ) -> Tensor:
     """Return work(P, Q) (n,) of the images at some places, a part of them at a time."""
     images = max(1, GAIN_BYTES // max(8 * P[:1].numel(), 1))
-    return torch.cat([work(P[part], Q[part]) for part in places.split(images)])
+    return torch.cat([work(P[part], Q[part]) for part in torch.split(places, images)])
 
 
 def marginal_losses(P: Tensor, Q: Tensor) -> Tensor:
