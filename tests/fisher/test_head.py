@@ -55,9 +55,7 @@ SELECTIONS = st.fixed_dictionaries(
 
 @THOROUGH
 @given(head_cases(), st.integers(0, 16), SELECTIONS)
-def test_picks_are_those_of_formed_factors(
-    case: HeadCase, K: int, options: dict[str, Any]
-) -> None:
+def test_picks_are_those_of_formed_factors(case: HeadCase, K: int, options: dict[str, Any]) -> None:
     formed = select_batch(case.dense(), case.labelled, K, **options)
     head = select_batch(case.structured(), case.labelled, K, **options)
     assert head.indices.tolist() == formed.indices.tolist()

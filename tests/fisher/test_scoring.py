@@ -14,7 +14,9 @@ def candidates(draw: st.DrawFn) -> tuple[Tensor, Tensor]:
     N, C = draw(st.integers(1, 60)), draw(st.integers(1, 5))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**16)))
     X = torch.randn((N, C, draw(st.integers(1, 6))), generator=generator, dtype=torch.float64)
-    X *= 10 ** (draw(st.integers(0, 3)) * (torch.rand((N, 1, 1), generator=generator).double() - 0.5))
+    X *= 10 ** (
+        draw(st.integers(0, 3)) * (torch.rand((N, 1, 1), generator=generator).double() - 0.5)
+    )
     X[: draw(st.integers(0, N))] *= draw(st.sampled_from([0, 1]))
     weights = torch.rand(X.shape[2], generator=generator, dtype=torch.float64)
     return X @ X.mT, X * weights @ X.mT

@@ -3,7 +3,7 @@ import json
 import time
 from datetime import date
 
-from . import gradients, options, page, rivals, rounds, scoring, selection, strategies
+from . import gradients, heads, options, page, rivals, rounds, scoring, selection, strategies
 from .measure import RESULTS, gemm_rates, machine
 
 PARTS = {
@@ -11,6 +11,7 @@ PARTS = {
     "selection": selection.run,
     "agreement": selection.agreement,
     "rivals": rivals.run,
+    "heads": heads.run,
     "scoring": scoring.run,
     "rounds": rounds.run,
     "options": options.run,
