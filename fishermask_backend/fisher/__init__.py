@@ -16,10 +16,11 @@ from fishermask_backend.fisher.diagonal import fisher_diagonal
 from fishermask_backend.fisher.factors import factors_on_disk, masked_factors
 from fishermask_backend.fisher.head import HeadFactors
 from fishermask_backend.fisher.likelihood import rest_weight
+from fishermask_backend.fisher.many_classes import enough_classes
 from fishermask_backend.fisher.mask import fisher_mask
 from fishermask_backend.fisher.operators import DenseFactors, Factors
 from fishermask_backend.fisher.scoring import PoolScorer, score_new
-from fishermask_backend.fisher.selection import Selection, select_batch
+from fishermask_backend.fisher.selection import Selection, select_batch, selection_bytes
 from fishermask_backend.fisher.shards import Shards
 from fishermask_backend.fisher.structure import find_head, head_factors
 
@@ -30,6 +31,7 @@ __all__ = [
     "PoolScorer",
     "Selection",
     "Shards",
+    "enough_classes",
     "factors_on_disk",
     "find_head",
     "fisher_diagonal",
@@ -39,4 +41,5 @@ __all__ = [
     "rest_weight",
     "score_new",
     "select_batch",
+    "selection_bytes",
 ]

@@ -107,6 +107,20 @@ def select_batch(
     return Selection(indices, left.new_tensor(gains), remaining, scorer)
 
 
+def selection_bytes(images: int, rows: int, mask_size: int) -> int:
+    """Return the bytes of memory that `select_batch` takes at its peak beside the factors.
+
+    16·N·C² + 56·d²: P and Q of each image, and seven d×d matrices. Chunks in work come on top, some
+    hundred MB at most.
+
+    Args:
+        images: N.
+        rows: C, or what `top_classes` leaves of it.
+        mask_size: d.
+    """
+    return 16 * images * rows**2 + 56 * mask_size**2
+
+
 def _greedy(
     information: Information,
     indices: Tensor,
