@@ -12,7 +12,7 @@ from fishermask_backend.fisher.operators import Factors, as_factors, sandwiched
 
 GAIN_BYTES = 2**24  # of P in work at a time
 BOUND_ROUNDING = 1e-9  # of tr[Q], added to a bound of a gain
-FIRST = 16  # one of so many images has its gain computed before the bounds decide about the others
+FIRST = 64  # one of so many images has its gain computed before the bounds decide about the others
 
 
 def marginal_gains(P: Tensor, Q: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ def marginal_gains(P: Tensor, Q: Tensor) -> Tensor:
     Returns:
         (N,), never negative.
     """
-    return _by_parts(_gains, P, Q, torch.arange(len(P), device=P.device)).clamp_min_(0)
+    return _by_parts(_gains, P, Q).clamp_min_(0)
 
 
 def leading_gains(P: Tensor, Q: Tensor, open_: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ def leading_gains(P: Tensor, Q: Tensor, open_: Tensor) -> Tensor:
     places = open_.nonzero().flatten()
     if not len(places):
         return gains
-    bounds = _by_parts(gain_bounds, P, Q, places)
+    bounds = _by_parts(gain_bounds, P, Q)[places]
     first = bounds.topk(-(-len(places) // FIRST)).indices
     gains[places[first]] = _by_parts(_gains, P, Q, places[first]).clamp_min_(0)
     possible = ~(bounds < float(gains.max()) * (1 - 1e-6))  # a bound that is no number is possible
@@ -81,10 +81,13 @@ def _gains(P: Tensor, Q: Tensor) -> Tensor:
 
 
 def _by_parts(
-    work: Callable[[Tensor, Tensor], Tensor], P: Tensor, Q: Tensor, places: Tensor
+    work: Callable[[Tensor, Tensor], Tensor], P: Tensor, Q: Tensor, places: Tensor | None = None
 ) -> Tensor:
-    """Return work(P, Q) (n,) of the images at some places, a part of them at a time."""
+    """Return work(P, Q) (n,) of all images, or of those at some places, a part of them at a time."""
     images = max(1, GAIN_BYTES // max(8 * P[:1].numel(), 1))
+    if places is None:
+        parts = zip(torch.split(P, images), torch.split(Q, images), strict=True)
+        return torch.cat([work(*part) for part in parts])
     return torch.cat([work(P[part], Q[part]) for part in torch.split(places, images)])
 
 

@@ -12,9 +12,7 @@ def test_all_of_few(C, likelihood) -> None:
     assert enough_classes(p, likelihood) is None
 
 
-@pytest.mark.parametrize(
-    ("sharpness", "expected"), [(0.0, 40), (1.0, 40), (4.0, 20), (50.0, 10)]
-)
+@pytest.mark.parametrize(("sharpness", "expected"), [(0.0, 40), (1.0, 40), (4.0, 20), (50.0, 10)])
 def test_enough_of_many(sharpness, expected) -> None:
     logits = sharpness * torch.randn((500, 100), generator=torch.Generator().manual_seed(0))
     p = logits.softmax(1)
