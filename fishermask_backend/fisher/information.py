@@ -12,8 +12,7 @@ Woodbury identity, A⁻¹ becomes A⁻¹ − WᵀW, so that with B = X_n Wᵀ an
 where A⁻¹ is the one before the pick. Removing s: S = (I − P_s)⁻¹, all four signs turned. That is
 O(N C² d) a step instead of O(N C d²).
 
-Differences of large numbers lose digits: where the lost ones could decide a pick, P and Q are
-computed afresh from A.
+Differences lose digits: where these could decide a pick, P and Q are computed afresh from A.
 """
 
 import logging
@@ -77,8 +76,7 @@ class Information:
         """
         self._factors, self._scale, self.candidates = factors, scale, candidates.cpu()
         self._shards = shards
-        everyone = torch.arange(len(factors))
-        self.pool_fisher = shards.sum(factors.gram(everyone))
+        self.pool_fisher = shards.sum(factors.gram(torch.arange(len(factors))))
         self.pool_fisher /= max(sum(shards.counts(len(factors), self.pool_fisher)), 1)
         if not torch.isfinite(self.pool_fisher).all():
             which = self._not_finite()
