@@ -12,31 +12,27 @@ Woodbury identity, A⁻¹ becomes A⁻¹ − WᵀW, so that with B = X_n Wᵀ an
 where A⁻¹ is the one before the pick. Removing s: S = (I − P_s)⁻¹, all four signs turned. That is
 O(N C² d) a step instead of O(N C d²).
 
-Differences of large numbers lose digits: where the lost ones could decide a pick, P and Q are
-computed afresh from A.
+Differences lose digits: where these could decide a pick, P and Q are computed afresh from A.
 """
 
 import logging
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from fishermask_backend.fisher.chunks import for_each_chunk
-from fishermask_backend.fisher.scoring import marginal_gains, marginal_losses
+from fishermask_backend.fisher.operators import PASS_BYTES, Factors, sandwiched
+from fishermask_backend.fisher.scoring import leading_gains, marginal_gains, marginal_losses
 from fishermask_backend.fisher.shards import Shards
 
 log = logging.getLogger(__name__)
 
-STEP_BYTES = 2**22  # of a pool in float64 at a time, in a step: what a processor's cache holds
-PASS_BYTES = 2**26  # and in a pass whose matrix products are large
-CUDA_BYTES = 2**28  # and at least on a CUDA device
-GRAM_COLUMNS = 256
 PRECISION = 1e-10  # of gains, relative to the largest
 ROUNDING = 10 * torch.finfo(torch.float64).eps  # of a matrix product, relative to its largest term
 CONDITION = 5e7  # of A, above which its inverse's errors decide picks
+EXPLICIT = 1e5  # of A, up to which P and Q may be had from the inverse, without triangular solves
 DRIFT = 1e6  # growth of the inverse's errors by removals; picks make them smaller
+NOTHING = 1e-13  # an eigenvalue of P_s: such a direction changes a P_n by less than this part of it
 
 
 class Information:
@@ -55,7 +51,7 @@ class Information:
 
     def __init__(
         self,
-        V: Tensor,
+        factors: Factors,
         labelled: Tensor,
         candidates: Tensor,
         *,
@@ -67,7 +63,7 @@ class Information:
         """Set up A = λI + Σ over labelled of VᵀV/(L + K).
 
         Args:
-            V: (N, C, d) of this process's part of the pool.
+            factors: V (N, C, d) of this process's part of the pool.
             labelled: Ascending indices (L,).
             candidates: Ascending indices (M,).
             total: L + K, over all parts of the pool.
@@ -78,30 +74,36 @@ class Information:
         Raises:
             ValueError: A factor is not finite.
         """
-        self._V, self._scale, self.candidates = V, scale, candidates.cpu()
+        self._factors, self._scale, self.candidates = factors, scale, candidates.cpu()
         self._shards = shards
-        images = sum(shards.counts(len(V), V))
-        self.pool_fisher = self._gram(torch.arange(len(V))) / max(images, 1)
+        self.pool_fisher = shards.sum(factors.gram(torch.arange(len(factors))))
+        self.pool_fisher /= max(sum(shards.counts(len(factors), self.pool_fisher)), 1)
         if not torch.isfinite(self.pool_fisher).all():
-            bad = [n for n, factor in enumerate(V) if not torch.isfinite(factor).all()]
-            which = f"image {bad[0]}" if bad else "an image of another process"
+            which = self._not_finite()
             raise ValueError(f"The factors of {which} are not finite: check the model.")
-        self._A = self._gram(labelled.cpu()) / total
+        self._A = shards.sum(factors.gram(labelled.cpu())) / total
         self._A.diagonal().add_(ridge)
         self._ridge = ridge
         self._warned = False
-        self.P = self._A.new_zeros((len(candidates), V.shape[1], V.shape[1]))
-        self.Q = torch.zeros_like(self.P)
-        self._peak_P, self._peak_Q = self.P.new_zeros((2, len(candidates)))
+        self._peak_P, self._peak_Q = self._A.new_zeros((2, len(candidates)))
         self._start_afresh()
 
     def gains(self) -> Tensor:
         """Return every candidate's marginal gain (M,)."""
         gains = marginal_gains(self.P, self.Q)
-        largest = float(gains.max()) if len(gains) else -math.inf
-        if self._restore(self._shards.largest(largest, gains)):
-            return marginal_gains(self.P, self.Q)
-        return gains
+        return marginal_gains(self.P, self.Q) if self._restore_beside(gains) else gains
+
+    def leading_gains(self, open_: Tensor) -> Tensor:
+        """Return marginal gains (M,) of the candidates that may have the largest.
+
+        Args:
+            open_: (M,) bool, which may still be picked.
+
+        Returns:
+            −inf for those that are not open, and for those whose bound lies below the largest gain.
+        """
+        gains = leading_gains(self.P, self.Q, open_)
+        return leading_gains(self.P, self.Q, open_) if self._restore_beside(gains) else gains
 
     def losses(self, places: list[int]) -> Tensor:
         """Return tr[Q (I − P)⁻¹] of picked candidates: what the objective rises by without each."""
@@ -122,39 +124,47 @@ class Information:
     def _factor(self, place: int | None) -> Tensor:
         """Return X (C, d) of a candidate, wherever it is."""
         if place is None:
-            return self._shards.sum(self._A.new_zeros(self._V.shape[1:]))
-        return self._shards.sum(self._rows(self.candidates[place : place + 1]) * self._scale)
+            return self._shards.sum(self._A.new_zeros(self._factors.shape[1:]))
+        V = self._factors.rows(self.candidates[place : place + 1])[0]
+        return self._shards.sum(V * self._scale)
 
     def _step(self, place: int | None, sign: float) -> None:
         X = self._factor(place)
         XA = X @ self.inverse
-        growth, vectors = torch.linalg.eigh(XA @ X.T)
-        growth = 1 + sign * growth
+        values, vectors = torch.linalg.eigh(XA @ X.T)
+        growth = 1 + sign * values
         self._A.addmm_(X.T, X, alpha=sign)
         self._drift *= max(float(growth.min()), 1e-99) ** -2 if sign < 0 else 1.0
         if self._drift > DRIFT or self._ill_conditioned():
             self._start_afresh()
             return
-        W = (vectors * growth.rsqrt()).T @ XA
+        something = values > NOTHING  # a softmax's rows tell one direction less than they are
+        if not something.any():
+            return
+        W = (vectors * growth.rsqrt())[:, something].T @ XA
         weighed = W @ self.pool_fisher
         U = weighed @ self.inverse - sign / 2 * (weighed @ W.T) @ W
         both = torch.cat([W, U]) * self._scale
 
-        def update(rows: slice, V: Tensor) -> None:
-            B, E = (both @ V.T).view(2, len(W), -1, len(X)).permute(0, 2, 3, 1)
+        def update(part: slice, products: Tensor) -> None:
+            B, E = products[:, : len(W)].mT, products[:, len(W) :].mT
             T, BB = B @ E.mT, B @ B.mT
             T = T + T.mT
-            self.P[rows].sub_(BB, alpha=sign)
-            self.Q[rows].sub_(T, alpha=sign)
+            self.P[part].sub_(BB, alpha=sign)
+            self.Q[part].sub_(T, alpha=sign)
 
-        self._over(self.candidates, STEP_BYTES, update)
+        self._factors.products(self.candidates, both, update)
         self.inverse.addmm_(W.T, W, alpha=-sign)
         self._peak_P = torch.maximum(self._peak_P, _traces(self.P))
         self._peak_Q = torch.maximum(self._peak_Q, _traces(self.Q))
 
+    @property
+    def _condition(self) -> float:
+        return float(self._A.diagonal().max()) / self._ridge if len(self._A) else 1.0
+
     def _ill_conditioned(self) -> bool:
         """Return whether A⁻¹ is too inexact to be updated; logged once."""
-        condition = float(self._A.diagonal().max()) / self._ridge
+        condition = self._condition
         if condition < CONDITION:
             return False
         if not self._warned:
@@ -166,6 +176,10 @@ class Information:
         self._warned = True
         return True
 
+    def _restore_beside(self, gains: Tensor) -> bool:
+        largest = float(gains.max()) if len(gains) else -math.inf
+        return self._restore(self._shards.largest(largest, gains))
+
     def _restore(self, decisive: float) -> bool:
         """Compute afresh what has lost digits that matter beside a decisive gain."""
         lost_P = (_traces(self.P) < 0.1 * self._peak_P) & (ROUNDING * self._peak_P > PRECISION)
@@ -173,63 +187,50 @@ class Information:
         lost_Q &= ROUNDING * self._peak_Q > PRECISION * decisive
         places = (lost_P | lost_Q).nonzero().flatten().cpu()
         if len(places):
-            self._compute(places)
+            self._solve(places)
+            self._note_peaks(places)
         return len(places) > 0
 
     def _start_afresh(self) -> None:
         """Compute A⁻¹ and every P and Q from A."""
         self.inverse = torch.cholesky_inverse(_cholesky(self._A))
         self._drift = 1.0
-        self._compute(torch.arange(len(self.candidates)))
+        if self._factors.structured and self._condition < EXPLICIT:
+            weighed = sandwiched(self.pool_fisher, self.inverse)
+            self.P = self._factors.blocks(self.candidates, self.inverse).mul_(self._scale**2)
+            self.Q = self._factors.blocks(self.candidates, weighed).mul_(self._scale**2)
+        else:
+            M, C = len(self.candidates), self._factors.shape[1]
+            self.P, self.Q = self._A.new_zeros((2, M, C, C))
+            self._solve(torch.arange(M))
+        self._note_peaks(torch.arange(len(self.candidates)))
 
-    def _compute(self, places: Tensor) -> None:
+    def _solve(self, places: Tensor) -> None:
         """Compute P = YYᵀ and Q = Y H Yᵀ with A = LLᵀ, Y = X L⁻ᵀ, H = L⁻¹ I_U L⁻ᵀ."""
         L = _cholesky(self._A)
         half = torch.linalg.solve_triangular(L, self.pool_fisher, upper=False)
         H = torch.linalg.solve_triangular(L, half.T, upper=False)
+        _, C, d = self._factors.shape
 
-        def compute(rows: slice, V: Tensor) -> None:
-            X = V * self._scale
+        def compute(part: slice, images: Tensor) -> None:
+            X = self._factors.rows(images).flatten(0, 1) * self._scale
             Y = torch.linalg.solve_triangular(L.T, X, upper=True, left=False)
-            Z = (Y @ H).view(-1, *self._V.shape[1:])
+            Z = (Y @ H).view(-1, C, d)
             Y = Y.view_as(Z)
-            self.P[places[rows]], self.Q[places[rows]] = Y @ Y.mT, Z @ Y.mT
+            self.P[places[part]], self.Q[places[part]] = Y @ Y.mT, Z @ Y.mT
 
-        self._over(self.candidates[places], PASS_BYTES, compute)
+        self._factors.over(self.candidates[places], PASS_BYTES, 8 * C * d, compute)
+
+    def _note_peaks(self, places: Tensor) -> None:
         self._peak_P[places] = _traces(self.P[places])
         self._peak_Q[places] = _traces(self.Q[places])
 
-    def _gram(self, indices: Tensor) -> Tensor:
-        """Return Σ VᵀV (d, d) over some images; being symmetric, half of it is computed."""
-        d = self._V.shape[2]
-        total = torch.zeros((d, d), dtype=torch.float64, device=self._V.device)
-
-        def add(_: slice, V: Tensor) -> None:
-            for start in range(0, d, GRAM_COLUMNS):
-                stop = start + GRAM_COLUMNS
-                total[:stop, start:stop].addmm_(V[:, :stop].T, V[:, start:stop])
-
-        self._over(indices, PASS_BYTES, add)
-        total = self._shards.sum(total)
-        return total.triu() + total.triu(1).T
-
-    def _over(self, indices: Tensor, size: int, work: Callable[[slice, Tensor], None]) -> None:
-        """Call work(slice of indices, their rows) for all of them, a chunk at a time."""
-        if self._V.is_cuda:
-            size = max(size, CUDA_BYTES)
-        images = max(1, size // max(8 * self._V[:1].numel(), 1))
-        for_each_chunk(
-            len(indices),
-            images,
-            lambda start, stop: work(slice(start, stop), self._rows(indices[start:stop])),
-        )
-
-    def _rows(self, indices: Tensor) -> Tensor:
-        """Return V of some images in float64, (n·C, d)."""
-        first, last = int(indices[0]), int(indices[-1])
-        in_a_row = last - first + 1 == len(indices)
-        V = self._V[first : last + 1] if in_a_row else self._V[indices.to(self._V.device)]
-        return V.flatten(0, 1).double()
+    def _not_finite(self) -> str:
+        """Name an image whose factors are not finite."""
+        for n in range(len(self._factors)):
+            if not torch.isfinite(self._factors.rows(torch.tensor([n]))).all():
+                return f"image {n}"
+        return "an image of another process"
 
 
 def _traces(matrices: Tensor) -> Tensor:

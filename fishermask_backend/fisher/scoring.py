@@ -1,10 +1,18 @@
 """The marginal gain of images, in a selection and after it."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
+
+from fishermask_backend.fisher.operators import Factors, as_factors, sandwiched
+
+GAIN_BYTES = 2**24  # of P in work at a time
+BOUND_ROUNDING = 1e-9  # of tr[Q], added to a bound of a gain
+FIRST = 64  # one of so many images has its gain computed before the bounds decide about the others
 
 
 def marginal_gains(P: Tensor, Q: Tensor) -> Tensor:
@@ -17,9 +25,70 @@ def marginal_gains(P: Tensor, Q: Tensor) -> Tensor:
     Returns:
         (N,), never negative.
     """
+    return _by_parts(_gains, P, Q).clamp_min_(0)
+
+
+def leading_gains(P: Tensor, Q: Tensor, open_: Tensor) -> Tensor:
+    """Return the marginal gains (N,) of those images that may have the largest.
+
+    The images of highest bound come first; their largest gain tells which others can matter.
+
+    Args:
+        P: X A⁻¹ Xᵀ (N, C, C).
+        Q: X A⁻¹ I_U A⁻¹ Xᵀ (N, C, C).
+        open_: (N,) bool, which images count.
+
+    Returns:
+        −inf for images that do not count or whose bound lies below the largest gain.
+    """
+    gains = P.new_full((len(P),), -math.inf)
+    places = open_.nonzero().flatten()
+    if not len(places):
+        return gains
+    bounds = _by_parts(gain_bounds, P, Q)[places]
+    first = bounds.topk(-(-len(places) // FIRST)).indices
+    gains[places[first]] = _by_parts(_gains, P, Q, places[first]).clamp_min_(0)
+    possible = ~(bounds < float(gains.max()) * (1 - 1e-6))  # a bound that is no number is possible
+    possible[first] = False
+    others = places[possible]
+    gains[others] = _by_parts(_gains, P, Q, others).clamp_min_(0)
+    return gains
+
+
+def gain_bounds(P: Tensor, Q: Tensor) -> Tensor:
+    """Return for each image a number (N,) that its marginal gain does not exceed.
+
+    1/(1 + t) is convex: between 0 and b ≥ the largest eigenvalue of P it lies below its chord,
+    1 − t/(1 + b), so that tr[Q (I + P)⁻¹] ≤ tr[Q] − tr[QP]/(1 + b). b is P's Frobenius norm. The bound
+    allows for rounding.
+    """
+    trace = torch.einsum("nii->n", Q)
+    b = torch.linalg.vector_norm(P, dim=(1, 2))
+    bounds: Tensor = trace * (1 + BOUND_ROUNDING) - (P * Q).sum((1, 2)) / (1 + b)
+    return bounds
+
+
+def _gains(P: Tensor, Q: Tensor) -> Tensor:
+    """Return tr[L⁻¹ Q L⁻ᵀ] with I + P = LLᵀ."""
     eye = torch.eye(P.shape[-1], dtype=P.dtype, device=P.device)
-    inverse: Tensor = torch.linalg.inv_ex(eye + P).inverse
-    return (inverse * Q).sum((1, 2)).clamp_min(0)
+    L, failed = torch.linalg.cholesky_ex(eye + P)
+    inverse = torch.linalg.solve_triangular(L, eye, upper=False)
+    gains: Tensor = ((inverse @ Q) * inverse).sum((1, 2))
+    if failed.any():  # rounding of a large P has left I + P indefinite
+        bad = failed.nonzero().flatten()
+        gains[bad] = (torch.linalg.inv_ex(eye + P[bad]).inverse * Q[bad]).sum((1, 2))
+    return gains
+
+
+def _by_parts(
+    work: Callable[[Tensor, Tensor], Tensor], P: Tensor, Q: Tensor, places: Tensor | None = None
+) -> Tensor:
+    """Return work(P, Q) (n,) of all images, or of those at some places, a part of them at a time."""
+    images = max(1, GAIN_BYTES // max(8 * P[:1].numel(), 1))
+    if places is None:
+        parts = zip(torch.split(P, images), torch.split(Q, images), strict=True)
+        return torch.cat([work(*part) for part in parts])
+    return torch.cat([work(P[part], Q[part]) for part in torch.split(places, images)])
 
 
 def marginal_losses(P: Tensor, Q: Tensor) -> Tensor:
@@ -43,6 +112,11 @@ class PoolScorer:
     inverse: Tensor
     pool_fisher: Tensor
     scale: Tensor
+
+    @cached_property
+    def weighed(self) -> Tensor:
+        """A⁻¹ I_U A⁻¹ (d, d): 1½·d³ multiply-adds when it is first asked for."""
+        return sandwiched(self.pool_fisher, self.inverse)
 
     def to_tensors(self) -> dict[str, Tensor]:
         """Return the state as contiguous tensors, 8 d² bytes: both matrices are symmetric.
@@ -70,12 +144,13 @@ class PoolScorer:
         )
 
 
-def score_new(scorer: PoolScorer, factors: Tensor) -> Tensor:
+def score_new(scorer: PoolScorer, factors: Tensor | Factors) -> Tensor:
     """Return the marginal gains of new images, on the scale of `Selection.remaining`.
 
     Args:
         scorer: `Selection.scorer`, or rebuilt from its tensors.
-        factors: V (M, C, d), by the same model and mask as the selection's pool.
+        factors: V (M, C, d), by the same model and mask as the selection's pool: a tensor, or what
+            stands for one.
 
     Returns:
         (M,) float64.
@@ -84,9 +159,15 @@ def score_new(scorer: PoolScorer, factors: Tensor) -> Tensor:
         ValueError: The factors are not (M, C, d) with the scorer's d.
     """
     d = len(scorer.inverse)
-    if factors.ndim != 3 or factors.shape[2] != d:
-        raise ValueError(f"Factors {tuple(factors.shape)} do not fit a scorer of d={d}: (M, C, d).")
-    X = factors.to(scorer.inverse) * scorer.scale
+    if len(factors.shape) != 3 or factors.shape[2] != d:
+        shape = tuple(factors.shape)
+        raise ValueError(f"Factors {shape} do not fit a scorer of d={d}: (M, C, d).")
+    new = as_factors(factors)
+    images = torch.arange(len(new))
+    if new.structured and len(new) * new.shape[1] > d:  # then A⁻¹ I_U A⁻¹ costs less than it saves
+        P, Q = new.blocks(images, scorer.inverse), new.blocks(images, scorer.weighed)
+        return marginal_gains(P * scorer.scale**2, Q * scorer.scale**2)
+    X = new.rows(images).to(scorer.inverse) * scorer.scale
     Y = (X.flatten(0, 1) @ scorer.inverse).view_as(X)
     Z = (Y.flatten(0, 1) @ scorer.pool_fisher).view_as(X)
     return marginal_gains(Y @ X.mT, Z @ Y.mT)

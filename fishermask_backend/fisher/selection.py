@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from fishermask_backend.fisher.information import Information
+from fishermask_backend.fisher.operators import Factors, as_factors
 from fishermask_backend.fisher.scoring import PoolScorer, score_new
 from fishermask_backend.fisher.shards import Shards
 
@@ -38,7 +39,7 @@ class Selection(NamedTuple):
 
 
 def select_batch(
-    pool: Tensor,
+    pool: Tensor | Factors,
     labelled: Tensor,
     batch_size: int,
     *,
@@ -58,7 +59,8 @@ def select_batch(
     the objective least are taken back until K are left.
 
     Args:
-        pool: V (N, C, d) of all images, of any floating dtype; the arithmetic is in float64.
+        pool: V (N, C, d) of all images: a tensor of any floating dtype, or what stands for one. The
+            arithmetic is in float64.
         labelled: (N,) bool.
         batch_size: K.
         ridge: λ, above 0.
@@ -77,17 +79,19 @@ def select_batch(
     Raises:
         ValueError: Shapes or options do not fit, or a factor is not finite.
     """
-    labelled = _checked(pool, labelled, batch_size, ridge, backward_steps).cpu()
+    factors = as_factors(pool)
+    labelled = _checked(factors, labelled, batch_size, ridge, backward_steps).cpu()
     shards = shards or Shards()
+    here = torch.empty(0, device=factors.device)
     known, unlabelled = labelled.nonzero().flatten(), (~labelled).nonzero().flatten()
-    candidates, others = _within(unlabelled, pool_limit, seed, shards, pool)
-    start = sum(shards.counts(len(pool), pool)[: shards.rank])
-    total = max(sum(shards.counts(len(known), pool)) + batch_size, 1)
+    candidates, others = _within(unlabelled, pool_limit, seed, shards, here)
+    start = sum(shards.counts(len(factors), here)[: shards.rank])
+    total = max(sum(shards.counts(len(known), here)) + batch_size, 1)
     if pick_weight not in ("batch", "sample"):
         raise ValueError(f"pick_weight={pick_weight!r} is unknown: use 'batch' or 'sample'.")
     scale = math.sqrt(1.0 / total * (batch_size if pick_weight == "batch" else 1))
     information = Information(
-        pool, known, candidates, total=total, scale=scale, ridge=ridge, shards=shards
+        factors, known, candidates, total=total, scale=scale, ridge=ridge, shards=shards
     )
     picked, gains = _greedy(information, candidates + start, batch_size, backward_steps, shards)
     scorer = PoolScorer(
@@ -95,12 +99,26 @@ def select_batch(
     )
     left = information.gains()
     left[[place for place in picked.values() if place is not None]] = -torch.inf
-    remaining = torch.full((len(pool),), -torch.inf, dtype=torch.float64, device=pool.device)
+    remaining = torch.full((len(factors),), -torch.inf, dtype=torch.float64, device=factors.device)
     remaining[candidates] = left
     for part in torch.split(others, CHUNK_IMAGES):
-        remaining[part] = score_new(scorer, pool[part])
-    indices = torch.tensor([*picked], dtype=torch.int64, device=pool.device)
+        remaining[part] = score_new(scorer, factors[part])
+    indices = torch.tensor([*picked], dtype=torch.int64, device=factors.device)
     return Selection(indices, left.new_tensor(gains), remaining, scorer)
+
+
+def selection_bytes(images: int, rows: int, mask_size: int) -> int:
+    """Return the bytes of memory that `select_batch` takes at its peak beside the factors.
+
+    16·N·C² + 56·d²: P and Q of each image, and seven d×d matrices. Chunks in work come on top, some
+    hundred MB at most.
+
+    Args:
+        images: N.
+        rows: C, or what `top_classes` leaves of it.
+        mask_size: d.
+    """
+    return 16 * images * rows**2 + 56 * mask_size**2
 
 
 def _greedy(
@@ -123,12 +141,12 @@ def _greedy(
         Each pick's index over all shards, with its place among this process's candidates or None;
         and how much each lowered the objective.
     """
-    open_ = torch.ones_like(information.gains(), dtype=torch.bool)
+    open_ = information.P.new_ones(len(information.P), dtype=torch.bool)
     picked: dict[int, int | None] = {}
     gains: list[float] = []
     most = sum(shards.counts(len(indices), open_))
     for _ in range(min(math.floor((backward_steps + 1) * batch_size), most)):
-        now = information.gains().masked_fill_(~open_, -torch.inf)
+        now = information.leading_gains(open_)
         index, place = _first_largest(now, indices, shards)
         picked[index] = place
         gains.append(shards.largest(-math.inf if place is None else float(now[place]), now))
@@ -181,10 +199,8 @@ def _within(
 
 
 def _checked(
-    pool: Tensor, labelled: Tensor, batch_size: int, ridge: float, backward_steps: float
+    pool: Factors, labelled: Tensor, batch_size: int, ridge: float, backward_steps: float
 ) -> Tensor:
-    if pool.ndim != 3:
-        raise ValueError(f"The pool must be factors (N, C, d), it is {tuple(pool.shape)}.")
     if labelled.dtype != torch.bool or labelled.shape != pool.shape[:1]:
         raise ValueError(
             f"labelled must be ({len(pool)},) of type bool, it is {tuple(labelled.shape)} "

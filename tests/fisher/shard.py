@@ -9,7 +9,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from fishermask_backend.fisher import Shards, select_batch
+from fishermask_backend.fisher import HeadFactors, Shards, select_batch
+
+from .heads import trained
 
 POOL, CLASSES, DIM = 45, 3, 12
 OPTIONS: list[dict[str, Any]] = [
@@ -21,6 +23,9 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
+HEAD_OPTIONS: list[dict[str, Any]] = [{"ridge": 0.1}, {"ridge": 0.1, "pool_limit": 11, "seed": 4}]
+
+
 def make_pool() -> tuple[Tensor, Tensor]:
     """Factors and labels, with copies of an image in several parts of the pool."""
     V = torch.randn((POOL, CLASSES, DIM), generator=torch.Generator().manual_seed(0))
@@ -28,6 +33,12 @@ def make_pool() -> tuple[Tensor, Tensor]:
     labelled = torch.zeros(POOL, dtype=torch.bool)
     labelled[[1, 17, 30, 44]] = True
     return V, labelled
+
+
+def head_pool() -> tuple[HeadFactors, Tensor]:
+    """Factors of a head, by its structure."""
+    case = trained(POOL)
+    return case.structured(), case.labelled
 
 
 def cut(rank: int, processes: int) -> slice:
@@ -45,6 +56,11 @@ def main(folder: Path) -> None:
     found = []
     for options in OPTIONS:
         made = select_batch(V[own], labelled[own], 6, shards=shards, **options)
+        found.append([made.indices.tolist(), made.gains.tolist(), made.remaining.tolist()])
+    head, labelled = head_pool()
+    part = head[torch.arange(POOL)[own]]
+    for options in HEAD_OPTIONS:
+        made = select_batch(part, labelled[own], 6, shards=shards, **options)
         found.append([made.indices.tolist(), made.gains.tolist(), made.remaining.tolist()])
     (folder / f"{dist.get_rank()}.json").write_text(json.dumps(found))
     dist.destroy_process_group()

@@ -13,6 +13,7 @@ from fishermask_backend.fisher import (
 )
 
 from .cases import Case, published_cnn
+from .heads import trained
 
 pytestmark = [
     pytest.mark.gpu,
@@ -73,3 +74,22 @@ def test_selection(backward_steps: float, pool_limit: int | None) -> None:
     torch.testing.assert_close(there.remaining.cpu(), here.remaining, rtol=1e-9, atol=0)
     scores = score_new(there.scorer, V[:7].cuda())
     torch.testing.assert_close(scores.cpu(), score_new(here.scorer, V[:7]), rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("backward_steps", [0, 0.5])
+def test_selection_by_a_heads_structure(backward_steps: float) -> None:
+    case, options = trained(N=300), {"ridge": 0.1, "backward_steps": backward_steps}
+    here = select_batch(case.structured(), case.labelled, 20, **options)
+    case.model.cuda()
+    head = case.structured()  # the images stay in the host's memory
+    assert head.device.type == "cuda"
+    there = select_batch(head, case.labelled, 20, **options)
+    assert there.indices.tolist() == here.indices.tolist()
+    torch.testing.assert_close(there.remaining.cpu(), here.remaining, rtol=1e-5, atol=0)
+    some = torch.arange(0, 100, 2)
+    torch.testing.assert_close(
+        score_new(there.scorer, head[some]).cpu(),
+        score_new(here.scorer, head[some].rows(torch.arange(50)).cpu()),
+        rtol=1e-5,
+        atol=0,
+    )

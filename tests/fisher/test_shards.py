@@ -10,7 +10,7 @@ import torch
 
 from fishermask_backend.fisher import select_batch
 
-from .shard import OPTIONS, make_pool
+from .shard import HEAD_OPTIONS, OPTIONS, head_pool, make_pool
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,9 +27,10 @@ def test_processes_pick_as_one_does(processes: int, tmp_path: Path) -> None:
     ]
     subprocess.run(command, cwd=ROOT, check=True, timeout=120)
     ranks = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(processes)]
-    V, labelled = make_pool()
-    for i, options in enumerate(OPTIONS):
-        alone = select_batch(V, labelled, 6, **options)
+    cases = [(*make_pool(), options) for options in OPTIONS]
+    cases += [(*head_pool(), options) for options in HEAD_OPTIONS]
+    for i, (pool, labelled, options) in enumerate(cases):
+        alone = select_batch(pool, labelled, 6, **options)
         together = torch.tensor([x for rank in ranks for x in rank[i][2]], dtype=torch.float64)
         torch.testing.assert_close(together, alone.remaining, rtol=1e-7, atol=1e-12)
         for rank in ranks:

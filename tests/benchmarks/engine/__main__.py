@@ -5,7 +5,7 @@ from datetime import date
 
 from tests.this_machine import machine
 
-from . import gradients, options, page, rivals, rounds, scoring, selection, strategies
+from . import gradients, heads, options, page, rivals, rounds, scoring, selection, strategies
 from .measure import RESULTS, gemm_rates
 
 PARTS = {
@@ -13,6 +13,7 @@ PARTS = {
     "selection": selection.run,
     "agreement": selection.agreement,
     "rivals": rivals.run,
+    "heads": heads.run,
     "scoring": scoring.run,
     "rounds": rounds.run,
     "options": options.run,

@@ -171,6 +171,35 @@ def rivals(made: dict[str, Any]) -> str:
     )
 
 
+def heads(made: dict[str, Any]) -> str:
+    rows = [
+        [one["name"], f"{one['N']:,}", str(one["C"]), f"{one['d']:,}", str(one["K"]),
+         seconds(one["structure"]), f"{one['structure_gb']:.1f} GB",
+         *([seconds(one["formed"]), f"{one['formed_gb']:.1f} GB",
+            f"{one['formed'] / one['structure']:.1f} ×", "yes" if one["same_picks"] else "**no**"]
+           if "formed" in one else 4 * [""])]
+        for one in made["rows"]
+    ]  # fmt: skip
+    tops = {one["C"]: one["top"] for one in made["rows"] if one["top"]}
+    note = "".join(
+        f" With {C} classes, `top_classes={top}` on both sides." for C, top in tops.items()
+    )
+    return "\n\n".join(
+        [
+            "## A head's structure",
+            "Factors and selection of a head Linear(1280, 64) → ReLU → Linear(64, C), by its "
+            "structure (`head_factors`) and with the factors formed (`masked_factors`), in turns in "
+            f"one run; the mask is the backend's default one.{note} `score_new` of one task: "
+            f"{timed(made['one_task'])}.",
+            table(
+                ["head", "N", "C", "d", "K", "by structure", "peak memory", "formed", "peak memory",
+                 "ratio", "same picks"],
+                rows,
+            ),
+        ]
+    )  # fmt: skip
+
+
 def scoring(made: dict[str, Any]) -> str:
     rows = [[name, timed(taken)] for name, taken in made["times"].items()]
     return "\n\n".join(
@@ -249,6 +278,7 @@ SECTIONS = {
     "selection": selection,
     "agreement": agreement,
     "rivals": rivals,
+    "heads": heads,
     "scoring": scoring,
     "rounds": rounds,
     "options": options,

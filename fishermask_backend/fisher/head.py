@@ -1,0 +1,220 @@
+"""Factors of a trained head, without ever forming them.
+
+Where all masked parameters belong to the last Linear, z = W₂h + b₂, and to the Linear before the ReLU
+before it, h = ReLU(W₁x + b₁), each of them touches the logits along one direction that is the same
+for all images: entry (c, j) of the last layer moves z along e_c, entry (o, i) of the hidden one along
+column o of W₂. Entries that share a direction are a *group* g, with the directions as the columns of
+B = [I, W₂] (C, G). The derivative with respect to entry e is then B[:, g_e]·ψ_e with a number ψ_e of
+the image's own, h_j (1 for a bias) or 1[h_o > 0]·x_i, and
+
+    V_n = E_n J_n = (E_n B)[:, g] ∘ ψ_n        ψ_n (d,)
+
+with E_n (C, C) from the likelihood, VᵀV = Jᵀ(EᵀE)J. What the selection needs then falls into blocks
+of groups (`docs/fisher.md`, «The head's structure»):
+
+    Σ_n w_n VᵀV:  block (g, g') is Σ_n w_n (BᵀEᵀEB)_gg' ψ_g ψ_g'ᵀ
+    V S Vᵀ = E B R BᵀEᵀ,  R_gg' = ψ_gᵀ S_gg' ψ_g'
+    V Wᵀ = E B Z,  Z_g = ψ_gᵀ W_gᵀ
+
+Indices: n images, r rows, g groups, d masked entries, sorted by group.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from fishermask_backend.fisher.operators import (
+    PASS_BYTES,
+    Factors,
+    gathered,
+    symmetric,
+)
+
+PASS_COST = 8  # reading, multiplying and writing an entry, in multiply-adds of a matrix product
+PRODUCT_BYTES = 2**25  # in work at a time, in a pick's products: their sums over entries are short
+SPARSE = 2  # images in a range for each one wanted, above which those wanted are copied instead
+
+
+@dataclass(frozen=True)
+class Groups:
+    """How masked entries are grouped. Entries are sorted by group.
+
+    Attributes:
+        directions: B (C, G) float64; its first C columns are the identity.
+        group: Group of each entry (d,), ascending.
+        source: Of each entry the row of `HeadFactors`'s inputs that holds ψ (d,).
+        place: Of each entry its column of V (d,).
+        shared: H; the first H rows of the inputs belong to all of the first C groups, the others
+            follow one behind the other, each entry of the remaining groups having its own.
+    """
+
+    directions: Tensor
+    group: Tensor
+    source: Tensor
+    place: Tensor
+    shared: int
+
+    @cached_property
+    def edges(self) -> list[int]:
+        """The first entry of each group, and d (G + 1,)."""
+        sizes = torch.bincount(self.group, minlength=self.directions.shape[1])
+        return [0, *sizes.cumsum(0).tolist()]
+
+    @property
+    def outer(self) -> int:
+        """Number of entries of the last layer, which come first."""
+        return self.edges[self.directions.shape[0]]
+
+    def sorted(self, matrix: Tensor) -> Tensor:
+        """Return a symmetric matrix (d, d) over V's columns in the order of the entries."""
+        return matrix if self._in_order else matrix[self.place][:, self.place]
+
+    def unsorted(self, matrix: Tensor) -> Tensor:
+        """Return it in the order of V's columns again."""
+        if self._in_order:
+            return matrix
+        back = torch.argsort(self.place)
+        return matrix[back][:, back]
+
+    @cached_property
+    def _in_order(self) -> bool:
+        return bool((self.place.diff() == 1).all())
+
+
+class HeadFactors(Factors):
+    """Factors of a last Linear, with or without a masked Linear–ReLU before it."""
+
+    def __init__(self, seeds: Tensor, inputs: Tensor, groups: Groups) -> None:
+        """Take what is kept of each image.
+
+        Args:
+            seeds: E (N, R, C) float64: R is C, or fewer with `top_classes`.
+            inputs: Of each image the numbers ψ is made of, of any floating dtype (·, N): images
+                lie along the last axis, so that products run over them.
+            groups: How they make V.
+        """
+        N, R, _ = seeds.shape
+        super().__init__((N, R, len(groups.group)), seeds.device)
+        self._seeds, self._inputs, self._groups = seeds, inputs, groups
+        C, G = groups.directions.shape
+        d = self.shape[2]
+        by_groups = d * d // 2 + PASS_COST * G * d + C * G * (G + C)
+        self.structured = by_groups < R * d * d
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of E and the inputs of an image."""
+        return 8 * self._seeds[:1].numel() + len(self._inputs) * self._inputs.element_size()
+
+    def __getitem__(self, images: Tensor) -> "HeadFactors":
+        inputs = self._inputs[:, images.to(self.device)]
+        return HeadFactors(gathered(self._seeds, images), inputs, self._groups)
+
+    def rows(self, images: Tensor) -> Tensor:
+        """Return V = (E B)[:, g] ∘ ψ (n, R, d) of some images."""
+        groups = self._groups
+        own = self._numbers(images)[groups.source].T.unsqueeze(1)
+        V = (gathered(self._seeds, images) @ groups.directions)[:, :, groups.group].mul_(own)
+        return V if groups._in_order else torch.empty_like(V).index_copy_(2, groups.place, V)
+
+    def gram(self, images: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Return Σ w_n V_nᵀV_n (d, d), block by block of groups."""
+        if not self.structured:
+            return super().gram(images, weights)
+        groups, edges = self._groups, self._groups.edges
+        G, (R, d) = groups.directions.shape[1], self.shape[1:]
+        total = torch.zeros((d, d), dtype=torch.float64, device=self.device)
+
+        def add(part: slice, images: Tensor) -> None:
+            psi = self._numbers(images)[groups.source]
+            EB = gathered(self._seeds, images) @ groups.directions
+            left = EB if weights is None else EB * weights[part].to(EB).view(-1, 1, 1)
+            pairs = (left.mT @ EB).permute(1, 2, 0).contiguous()  # (G, G, n)
+            work = torch.empty_like(psi)
+            for g in range(G):
+                start, stop = edges[g], edges[g + 1]
+                if start < stop:
+                    weighed = work[start:]
+                    torch.index_select(pairs[g], 0, groups.group[start:], out=weighed)
+                    weighed *= psi[start:]
+                    total[start:stop, start:].addmm_(psi[start:stop], weighed.T)
+
+        self.over(images, PASS_BYTES, 8 * (2 * G * G + 2 * R * G + 3 * d), add)
+        return groups.unsorted(symmetric(total))
+
+    def blocks(self, images: Tensor, S: Tensor) -> Tensor:
+        """Return V_n S V_nᵀ (n, R, R) for a symmetric S (d, d)."""
+        if not self.structured:
+            return super().blocks(images, S)
+        groups, edges = self._groups, self._groups.edges
+        (C, G), (R, d) = groups.directions.shape, self.shape[1:]
+        S, B = groups.sorted(S), groups.directions
+        found = torch.empty((len(images), R, R), dtype=torch.float64, device=self.device)
+
+        def compute(part: slice, images: Tensor) -> None:
+            psi = self._numbers(images)[groups.source]
+            work = torch.empty_like(psi)
+            sums = psi.new_zeros((G, G, len(images)))  # R_gg' for g ≤ g', half of it where equal
+            for g in range(G):
+                start, stop = edges[g], edges[g + 1]
+                if start < stop:
+                    product = torch.mm(S[start:, start:stop], psi[start:stop], out=work[start:])
+                    product *= psi[start:]
+                    sums[g].index_add_(0, groups.group[start:], product)
+                    sums[g, g] /= 2
+            half = (B @ sums.flatten(1)).view(C, G, -1).permute(2, 0, 1) @ B.T
+            E = gathered(self._seeds, images)
+            found[part] = E @ (half + half.mT) @ E.mT
+
+        self.over(images, PASS_BYTES, 8 * (2 * G * G + 3 * d + 4 * C * C), compute)
+        return found
+
+    def products(self, images: Tensor, W: Tensor, use: Callable[[slice, Tensor], None]) -> None:
+        """Call use(part of the images, their W V_nᵀ (n, r, R)) until all have come."""
+        groups, edges = self._groups, self._groups.edges
+        C, G = groups.directions.shape
+        r, shared, outer = len(W), groups.shared, groups.outer
+        W = W[:, groups.place]
+        last = W.new_zeros((C * shared, r))  # of every class, whether its entries are masked or not
+        last[groups.group[:outer] * shared + groups.source[:outer]] = W[:, :outer].T
+        last = last.view(C, shared, r).permute(0, 2, 1).reshape(C * r, shared)
+        hidden = [W[:, edges[g] : edges[g + 1]] for g in range(C, G)]
+
+        def multiply(part: slice, images: Tensor) -> None:
+            numbers, kept = self._numbers_around(images)
+            JW = last @ numbers[:shared]  # (C·r, n)
+            if G > C:
+                Z = W.new_empty((G - C, r, numbers.shape[1]))
+                for g, own in enumerate(hidden, start=C):
+                    start = shared + edges[g] - outer
+                    torch.mm(own, numbers[start : start + own.shape[1]], out=Z[g - C])
+                JW.view(C, -1).addmm_(groups.directions[:, C:], Z.view(G - C, -1))
+            JW = JW.view(C, r, -1).permute(2, 1, 0)
+            if kept is not None:
+                JW = JW[kept]
+            use(part, JW @ gathered(self._seeds, images).mT)
+
+        each = 8 * (len(self._inputs) + r * (2 * C + G))
+        self.over(images, PRODUCT_BYTES, each, multiply)
+
+    def _numbers(self, images: Tensor) -> Tensor:
+        """Return the inputs (·, n) of some images in float64."""
+        numbers, kept = self._numbers_around(images)
+        return numbers if kept is None else numbers[:, kept]
+
+    def _numbers_around(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the inputs of some images and of those between them, and where theirs are.
+
+        A range of images is read at once; where most of it would go to waste they are copied out.
+        """
+        if not len(images):
+            return self._inputs[:, :0].double(), None
+        first, last = int(images[0]), int(images[-1])
+        count = last - first + 1
+        if count > SPARSE * len(images):
+            return self._inputs[:, images.to(self.device)].double(), None
+        numbers = self._inputs[:, first : last + 1].double()
+        return numbers, None if count == len(images) else (images - first).to(self.device)

@@ -1,0 +1,190 @@
+"""The images' factors as the selection uses them, whatever they are made of.
+
+An image's factor V_n (C, d) is a linear map. The selection never looks at its entries: it needs sums
+Σ w_n V_nᵀV_n, products V_n Wᵀ with a few rows W, and now and then V_n itself. Factors that have a
+structure give these without forming V (`head.py`); here is what holds for all of them, and those
+that are a tensor.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from fishermask_backend.fisher.chunks import for_each_chunk
+
+STEP_BYTES = 2**22  # in work at a time, in a pick's products: what a processor's cache holds
+PASS_BYTES = 2**26  # and in a pass whose matrix products are large
+CUDA_BYTES = 2**28  # and at least on a CUDA device
+GRAM_COLUMNS = 256
+
+
+class Factors(ABC):
+    """V_n (C, d) of N images.
+
+    Images are named by indices (n,) into the N, int64, ascending, on the CPU. Results are float64, on
+    the device of the factors.
+
+    Attributes:
+        shape: (N, C, d).
+        device: Where the arithmetic is done.
+        structured: Whether V_n S V_nᵀ costs less than multiplying V_n itself with a (d, d) matrix.
+    """
+
+    structured = False
+
+    def __init__(self, shape: tuple[int, int, int], device: torch.device) -> None:
+        self.shape, self.device = shape, device
+
+    def __len__(self) -> int:
+        """Return N."""
+        return self.shape[0]
+
+    @abstractmethod
+    def __getitem__(self, images: Tensor) -> "Factors":
+        """Return the factors of some images, which are copied out."""
+
+    @property
+    @abstractmethod
+    def image_bytes(self) -> int:
+        """Bytes of memory that an image takes for as long as the factors live."""
+
+    @abstractmethod
+    def rows(self, images: Tensor) -> Tensor:
+        """Return V (n, C, d) of some images."""
+
+    def gram(self, images: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Return Σ w_n V_nᵀV_n (d, d); being symmetric, half of it is computed.
+
+        Args:
+            images: Which (n,).
+            weights: w (n,) of any sign; None: 1.
+        """
+        d = self.shape[2]
+        total = torch.zeros((d, d), dtype=torch.float64, device=self.device)
+
+        def add(part: slice, images: Tensor) -> None:
+            V = self.rows(images)
+            weighed = V if weights is None else V * _weights(weights[part], V)
+            V, weighed = V.flatten(0, 1), weighed.flatten(0, 1)
+            for start in range(0, d, GRAM_COLUMNS):
+                stop = start + GRAM_COLUMNS
+                total[:stop, start:stop].addmm_(V[:, :stop].T, weighed[:, start:stop])
+
+        self.over(images, PASS_BYTES, self._row_bytes, add)
+        return symmetric(total)
+
+    def blocks(self, images: Tensor, S: Tensor) -> Tensor:
+        """Return V_n S V_nᵀ (n, C, C) for a symmetric S (d, d)."""
+        found = torch.empty(
+            (len(images), self.shape[1], self.shape[1]), dtype=torch.float64, device=self.device
+        )
+
+        def compute(part: slice, images: Tensor) -> None:
+            V = self.rows(images)
+            found[part] = (V.flatten(0, 1) @ S).view_as(V) @ V.mT
+
+        self.over(images, PASS_BYTES, self._row_bytes, compute)
+        return found
+
+    def products(self, images: Tensor, W: Tensor, use: Callable[[slice, Tensor], None]) -> None:
+        """Call use(part of the images, their W V_nᵀ (n, r, C)) until all have come.
+
+        Args:
+            images: Which.
+            W: (r, d).
+            use: Takes a slice of `images` and the products of these.
+        """
+
+        def multiply(part: slice, images: Tensor) -> None:
+            V = self.rows(images)
+            use(part, (W @ V.flatten(0, 1).T).view(len(W), *V.shape[:2]).permute(1, 0, 2))
+
+        self.over(images, STEP_BYTES, self._row_bytes, multiply)
+
+    def over(
+        self, images: Tensor, size: int, each: int, work: Callable[[slice, Tensor], None]
+    ) -> None:
+        """Call work(part of the images, those images) for all of them, a chunk at a time.
+
+        Args:
+            images: Which.
+            size: Bytes in work at a time.
+            each: Bytes that an image takes meanwhile.
+            work: Must leave nothing behind when memory runs out.
+        """
+        if self.device.type == "cuda":
+            size = max(size, CUDA_BYTES)
+        for_each_chunk(
+            len(images),
+            max(1, size // max(each, 1)),
+            lambda start, stop: work(slice(start, stop), images[start:stop]),
+        )
+
+    @property
+    def _row_bytes(self) -> int:
+        return 8 * self.shape[1] * self.shape[2]
+
+
+class DenseFactors(Factors):
+    """Factors of any network, as `masked_factors` gives them: V (N, C, d) of any floating dtype."""
+
+    def __init__(self, V: Tensor) -> None:
+        """Wrap V, wherever it lies: in memory, in a file, on a GPU."""
+        N, C, d = V.shape
+        super().__init__((N, C, d), V.device)
+        self._V = V
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of V, wherever it lies."""
+        return self.shape[1] * self.shape[2] * self._V.element_size()
+
+    def __getitem__(self, images: Tensor) -> "DenseFactors":
+        return DenseFactors(gathered(self._V, images))
+
+    def rows(self, images: Tensor) -> Tensor:
+        """Return V (n, C, d) of some images."""
+        return gathered(self._V, images).double()
+
+
+def as_factors(factors: Tensor | Factors) -> Factors:
+    """Return factors that may be given as a tensor V (N, C, d).
+
+    Raises:
+        ValueError: The tensor has not three axes.
+    """
+    if isinstance(factors, Factors):
+        return factors
+    if factors.ndim != 3:
+        raise ValueError(f"The pool must be factors (N, C, d), it is {tuple(factors.shape)}.")
+    return DenseFactors(factors)
+
+
+def gathered(tensor: Tensor, images: Tensor) -> Tensor:
+    """Return tensor[images]; of images in a row without a copy."""
+    if not len(images):
+        return tensor[:0]
+    first, last = int(images[0]), int(images[-1])
+    in_a_row = last - first + 1 == len(images)
+    return tensor[first : last + 1] if in_a_row else tensor[images.to(tensor.device)]
+
+
+def symmetric(upper: Tensor) -> Tensor:
+    """Return the symmetric matrix with this upper triangle."""
+    return upper.triu() + upper.triu(1).T
+
+
+def sandwiched(inner: Tensor, outer: Tensor) -> Tensor:
+    """Return outer · inner · outer of symmetric (d, d); of the second product half is computed."""
+    left, d = outer @ inner, len(outer)
+    total = torch.zeros_like(outer)
+    for start in range(0, d, GRAM_COLUMNS):
+        stop = start + GRAM_COLUMNS
+        total[:stop, start:stop] = left[:stop] @ outer[:, start:stop]
+    return symmetric(total)
+
+
+def _weights(weights: Tensor, like: Tensor) -> Tensor:
+    return weights.to(like).view(-1, 1, 1)
