@@ -11,6 +11,8 @@ from typing import Any
 
 from fishermask_backend.controls.control import Control, Unreadable, shown
 
+TOLD = 3  # oddities of one annotation
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -23,6 +25,14 @@ class Reading:
 
     classes: frozenset[str] | None
     oddities: tuple[str, ...] = ()
+
+    @property
+    def not_learnt(self) -> str | None:
+        """Why the annotation is not learnt as it is, in words that many may share; None if it is."""
+        if not self.oddities:
+            return None
+        more = len(self.oddities) - TOLD
+        return "; ".join(self.oddities[:TOLD]) + (f"; and {more} more" if more > 0 else "")
 
 
 def read_result(result: Any, name: str, control: Control) -> Reading:

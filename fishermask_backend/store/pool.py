@@ -150,8 +150,12 @@ def put_annotations(
         )
     for task_id, task in known.items():
         mine = [Annotation(project_id=project.id, **a) for a in annotations[task_id]]
-        rows.extend({"project_id": project.id, **a} for a in annotations[task_id])
         _settle(task, mine, spec)
+        whys = [a.not_learnt for a in mine]
+        rows.extend(
+            {"project_id": project.id, **a, "not_learnt": why}
+            for a, why in zip(annotations[task_id], whys, strict=True)
+        )
     if rows:
         session.execute(insert(Annotation), rows)
 
@@ -167,11 +171,12 @@ def resolve_all(session: Session, project: Project, spec: LabelSpec) -> None:
 
 def _settle(task: Task, annotations: Sequence[Annotation], spec: LabelSpec) -> None:
     kept = [a for a in annotations if not a.skipped]
-    answers = [
-        Answer(classes, a.ground_truth, a.updated_at)
-        for a in kept
-        if (classes := spec.answer(a.result)) is not None
-    ]
+    answers: list[Answer] = []
+    for a in annotations:
+        reading = None if a.skipped else spec.read(a.result)
+        a.not_learnt = None if reading is None else reading.not_learnt
+        if reading is not None and reading.classes is not None:
+            answers.append(Answer(reading.classes, a.ground_truth, a.updated_at))
     target = resolve(answers)
     task.annotated = bool(kept)
     task.skipped_by = sorted({a.annotator for a in annotations if a.skipped}) or None

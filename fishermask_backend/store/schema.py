@@ -143,6 +143,7 @@ class Annotation(Base):
     ground_truth: Mapped[bool]
     annotator: Mapped[int]
     updated_at: Mapped[str] = mapped_column(String(40))
+    not_learnt: Mapped[str | None] = mapped_column(Text)  # why it is not learnt as it is, if so
 
 
 class Round(Base):

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import embedding_queue, open_store, pool, projects, queues, rounds
+from fishermask_backend.store.not_learnt import not_learnt
 from fishermask_backend.store.schema import Progress, Project, Round
 from fishermask_backend.web.agreement import Agreement, agreements, learning, recent
 
@@ -43,6 +44,7 @@ def project_status(studio_id: int) -> dict[str, Any] | None:
             ],
             "errors": project.errors or [],
             "image_errors": embedding_queue.errors(session, project.id),
+            "not_learnt_annotations": _not_learnt(session, project),
         }
 
 
@@ -62,6 +64,7 @@ def _short(
         "labelled": counts.labelled,
         "pending_labels": counts.pending,
         "tied_tasks": counts.tied,
+        "not_learnt": not_learnt(session, project.id).sentence,
         "queue_left": len(queues.left(session, project)),
         "round": latest.number if latest else 0,
         "seconds": latest.seconds if latest else {},
@@ -73,6 +76,11 @@ def _short(
         "failures": project.failures,
         "next_try": project.retry_at if project.failures else None,
     }
+
+
+def _not_learnt(session: Session, project: Project) -> dict[str, Any]:
+    found = not_learnt(session, project.id)
+    return {"reasons": found.reasons, "examples": found.examples}
 
 
 def _progress(stored: Progress | None) -> dict[str, Any] | None:

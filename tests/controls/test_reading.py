@@ -100,3 +100,11 @@ def test_deep_json_is_read():
         deep = [deep]
     assert read([region({"choices": [deep]})]).classes is None
     assert read(deep).oddities == ("region 1 is a list, not an object",)
+
+
+def test_why_an_annotation_is_not_learnt_is_told_in_a_bounded_sentence():
+    assert read([CAT]).not_learnt is None
+    assert read([None, CAT]).not_learnt == "region 1 is null, not an object"
+    many = read([None] * 1000).not_learnt
+    assert many.startswith("region 1 is null, not an object; region 2")
+    assert many.endswith("; and 997 more")

@@ -9,6 +9,7 @@ from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.labeling import LabelSpec, parse_label_config
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import embedding_queue, open_store, pool, projects
+from fishermask_backend.store.not_learnt import not_learnt
 from fishermask_backend.studio import Studio
 from fishermask_backend.worker.embedding import open_loader
 
@@ -37,11 +38,14 @@ def _last_step(settings: Settings, studio_id: int, what: str) -> Iterator[Findin
             return
         counts = pool.counts(session, project.id)
         reasons = embedding_queue.errors(session, project.id, limit=1)
+        unlearnt = not_learnt(session, project.id).sentence
     if project.error:
         ago = time.time() - project.error_at
         yield failed(what, f"{project.error} ({project.failures} times, last {ago:.0f} s ago)")
     if project.order_note:
         yield warning(what, project.order_note)
+    if unlearnt:
+        yield warning(what, unlearnt, f"`fishermask status {studio_id}` names more of them")
     for reason in reasons.values():
         of = f"{counts.failed_images} of {counts.tasks}"
         yield warning(what, f"{of} images cannot be used, one of them so: {reason}")
