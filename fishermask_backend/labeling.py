@@ -1,13 +1,14 @@
 """Label Studio's labelling config and results, in the classifier's terms.
 
-A config becomes a `LabelSpec`; the annotations of a task become one `Target`; probabilities become
-the result JSON of a pre-label. How a tag spells its classes is its control's matter (`controls`).
+A config becomes a `LabelSpec`, which reads annotations; probabilities become the result JSON of a
+pre-label. How a tag spells its classes is its control's matter (`controls`), what the annotations of a
+task say together that of `controls.consensus`.
 """
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from math import inf
 from typing import Any, Literal
 from xml.etree.ElementTree import Element, ParseError
 
@@ -16,7 +17,8 @@ from defusedxml.ElementTree import fromstring
 
 from fishermask_backend import controls
 from fishermask_backend.controls import Control, Misfit
-from fishermask_backend.controls.reading import Reading, read_result
+from fishermask_backend.controls.presence import ANYHOW, Presence, presence
+from fishermask_backend.controls.reading import Asking, Reading, read_result
 from fishermask_backend.errors import UnsupportedLabelConfig
 
 # As in fisher/likelihood.py, which is not asked: the web process, which reads configs and writes
@@ -25,7 +27,7 @@ Likelihood = Literal["categorical", "bernoulli"]
 
 EXAMPLE = (
     '<View><Image name="image" value="$image"/><Choices name="label" toName="image" '
-    'choice="single"><Choice value="cat"/><Choice value="dog"/></Choices></View>'
+    'choice="single" required="true"><Choice value="cat"/><Choice value="dog"/></Choices></View>'
 )
 
 
@@ -38,12 +40,14 @@ class LabelSpec:
         image: The name of its `Image`.
         data_key: Where tasks have the image's address.
         spelling: Its classes, and how results name them.
+        presence: How the config asks for it.
     """
 
     control: str
     image: str
     data_key: str
     spelling: Control
+    presence: Presence = field(default=ANYHOW, compare=False)  # not a part of what is learnt
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -59,23 +63,41 @@ class LabelSpec:
         """Return the classes an annotation's result names, or None if it answers nothing."""
         return self.read(result).classes
 
-    def read(self, result: Any) -> Reading:
-        """Return what an annotation's result says, and what of it could not be read."""
-        return read_result(result, self.control, self.spelling)
+    def read(
+        self,
+        result: Any,
+        *,
+        updated_at: str = "",
+        imported: bool = False,
+        since: Mapping[str, float] | None = None,
+    ) -> Reading:
+        """Return what an annotation's result says, and what of it could not be read.
 
-    def prelabel(self, probabilities: Mapping[str, float]) -> list[dict[str, Any]]:
+        Args:
+            result: The annotation's.
+            updated_at: When it was last saved; empty: after all that is asked now.
+            imported: It was imported, and nobody has opened it.
+            since: When classes came into the config (`worker/asked_since.py`); None: always there.
+        """
+        asking = Asking(since or {}, _moment(updated_at), imported, self.presence)
+        return read_result(result, self.control, self.spelling, asking)
+
+    def prelabel(
+        self, probabilities: Mapping[str, float], above: float = 0.0
+    ) -> list[dict[str, Any]]:
         """Return the result JSON of a pre-label.
 
         Args:
             probabilities: Class to probability; classes that the config has gained since are missing,
                 and those it has lost are left out.
+            above: Classes less probable than this are not named.
 
         Returns:
             One region: the classes decided on, or none for none. Its score is the class's
             probability, or the smallest of them.
         """
         known = {name: probabilities[name] for name in self.classes if name in probabilities}
-        chosen = decided(known, self.likelihood)
+        chosen = [name for name in decided(known, self.likelihood) if known[name] >= above]
         if not chosen:
             return []
         return [
@@ -103,54 +125,6 @@ def decided(probabilities: Mapping[str, float], likelihood: Likelihood) -> list[
     return [name for name, probability in probabilities.items() if probability > 0.5]
 
 
-def answer_text(classes: Iterable[str]) -> str:
-    """Return an answer as the database keeps it: equal texts are equal answers."""
-    return json.dumps(sorted(classes))
-
-
-def classes_of(text: str) -> list[str]:
-    """Return the classes of an answer that `answer_text` wrote."""
-    return list(json.loads(text))
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One annotation of a task, as far as learning is concerned."""
-
-    classes: frozenset[str]
-    ground_truth: bool
-    updated_at: str
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a task's annotations say together."""
-
-    classes: frozenset[str]
-    tied: bool = field(default=False)
-
-
-def resolve(answers: Sequence[Answer]) -> Target | None:
-    """Make one target of several annotations: ground truth, then majority, then the latest.
-
-    Args:
-        answers: The task's annotations that answer (skipped ones left out), in any order.
-
-    Returns:
-        The target; `tied` when annotators disagree with equal votes, so that the latest of the most
-        frequent answers was taken. None without answers.
-    """
-    if not answers:
-        return None
-    truths = [a for a in answers if a.ground_truth]
-    votes = truths or list(answers)
-    counts = Counter(a.classes for a in votes)
-    most = max(counts.values())
-    leaders = {classes for classes, n in counts.items() if n == most}
-    latest = max((a for a in votes if a.classes in leaders), key=lambda a: a.updated_at)
-    return Target(latest.classes, tied=len(leaders) > 1)
-
-
 def parse_label_config(config: str, control_name: str = "") -> LabelSpec:
     """Find the control to learn in a labelling config.
 
@@ -175,9 +149,11 @@ def parse_label_config(config: str, control_name: str = "") -> LabelSpec:
         if tag.tag not in kinds or (control_name and name != control_name):
             continue
         try:
-            return _spec(kinds[tag.tag], tag, images)
+            spec = _spec(kinds[tag.tag], tag, images)
         except Misfit as misfit:
             reasons.append(f"<{tag.tag} name={name!r}> {misfit}")
+        else:
+            return replace(spec, presence=presence(config, spec.control))
     if control_name and not reasons:
         named = " or ".join(f"<{kind} name={control_name!r}>" for kind in kinds)
         reasons.append(f"there is no {named}, which CONTROL_NAME asks for")
@@ -205,3 +181,11 @@ def _spec(kind: type[Control], tag: Element, images: Mapping[str, str]) -> Label
     if tag.get("perRegion", "").lower() == "true" or tag.get("perItem", "").lower() == "true":
         raise Misfit("labels regions or items; remove perRegion and perItem to label whole images")
     return LabelSpec(name, target, images[target][1:], kind.of(tag))
+
+
+def _moment(updated_at: str) -> float:
+    """Return seconds since 1970 of a time as Label Studio writes it; of anything else, the future."""
+    try:
+        return datetime.fromisoformat(updated_at).timestamp()
+    except ValueError:
+        return inf

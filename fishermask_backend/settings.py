@@ -53,11 +53,19 @@ class Settings(BaseSettings):
     prelabels: bool = Field(
         True, description="Publish pre-labels with the order; `false` publishes scores alone."
     )
+    prelabel_above: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="Probability below which a class is not pre-labelled; 0: always shown."
+    )
     keep_queues_days: Annotated[float, Field(ge=1)] = Field(
         14, description="Days a superseded queue's predictions stay, for pages still open on them."
     )
     control_name: str = Field(
         "", description="Name of the `Choices` control to learn; empty: the first that fits."
+    )
+    ground_truth: Literal["hand", "all", "none"] = Field(
+        "hand",
+        description="Whose stars decide a task alone: `hand`, those that people set; `all`, those that "
+        "Label Studio gives to imported annotations, too; `none`.",
     )
 
     # Server

@@ -1,18 +1,12 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fishermask_backend.controls import Choices
 from fishermask_backend.errors import UnsupportedLabelConfig
 from fishermask_backend.labeling import (
     EXAMPLE,
-    Answer,
     LabelSpec,
-    answer_text,
-    classes_of,
     decided,
     parse_label_config,
-    resolve,
 )
 from tests.conftest import CONFIG
 
@@ -132,35 +126,6 @@ def test_answers_of_multiple_choice():
     assert spec.answer(choices("cat", "removed")) == {"cat"}
 
 
-def answer(name, when, truth=False):
-    return Answer(frozenset([name]), truth, when)
-
-
-def test_majority_then_latest():
-    assert resolve([]) is None
-    two = [answer("cat", "1"), answer("cat", "2"), answer("dog", "3")]
-    assert (resolve(two).classes, resolve(two).tied) == ({"cat"}, False)
-    tie = [answer("cat", "1"), answer("dog", "2")]
-    assert (resolve(tie).classes, resolve(tie).tied) == ({"dog"}, True)
-
-
-def test_ground_truth_wins_over_majority():
-    votes = [answer("cat", "3"), answer("cat", "4"), answer("dog", "1", truth=True)]
-    assert (resolve(votes).classes, resolve(votes).tied) == ({"dog"}, False)
-
-
-@given(
-    st.lists(
-        st.builds(answer, st.sampled_from("abc"), st.uuids().map(str), st.booleans()), max_size=6
-    ),
-    st.randoms(),
-)
-def test_order_of_annotations_does_not_matter(answers, rng):
-    shuffled = list(answers)
-    rng.shuffle(shuffled)
-    assert resolve(shuffled) == resolve(answers)
-
-
 def test_prelabel_of_the_most_probable_class():
     (region,) = parse_label_config(CONFIG).prelabel({"cat": 0.25, "dog": 0.75})
     assert region["value"] == {"choices": ["dog"]}
@@ -173,6 +138,21 @@ def test_prelabel_of_multiple_choice():
     (region,) = spec.prelabel({"cat": 0.9, "dog": 0.6})
     assert (region["value"]["choices"], region["score"]) == (["cat", "dog"], 0.6)
     assert spec.prelabel({"cat": 0.2, "dog": 0.5}) == []
+
+
+def test_what_is_less_probable_than_asked_for_is_not_prelabelled():
+    spec = parse_label_config(CONFIG)
+    assert spec.prelabel({"cat": 0.4, "dog": 0.6}, above=0.7) == []
+    assert spec.prelabel({"cat": 0.3, "dog": 0.7}, above=0.7) != []
+    (region,) = parse_label_config(MULTIPLE).prelabel({"cat": 0.9, "dog": 0.6}, above=0.7)
+    assert (region["value"]["choices"], region["score"]) == (["cat"], 0.9)
+
+
+def test_the_config_says_how_it_asks():
+    spec = parse_label_config(CONFIG)
+    assert not spec.presence.required
+    assert spec.presence.controls == {"label"}
+    assert parse_label_config(EXAMPLE).presence.required
 
 
 def test_prelabel_after_the_classes_changed():
@@ -188,10 +168,3 @@ def test_what_is_decided():
     assert decided(even, "bernoulli") == []
     assert decided({"cat": 0.9, "dog": 0.5, "hen": 0.51}, "bernoulli") == ["cat", "hen"]
     assert decided({}, "categorical") == decided({}, "bernoulli") == []
-
-
-@given(st.sets(st.text()), st.sets(st.text()))
-def test_equal_answers_have_equal_texts(one, other):
-    assert set(classes_of(answer_text(one))) == one
-    assert (answer_text(one) == answer_text(other)) == (one == other)
-    assert answer_text(list(one)[::-1]) == answer_text(one)

@@ -17,6 +17,12 @@ class Choices:
 
     classes: tuple[str, ...]
     several: bool = False
+    nested: bool = False  # the editor writes and reads paths
+
+    @property
+    def singly(self) -> bool:
+        """With `allowNested`: the import takes lists of texts only, the editor shows paths only."""
+        return self.nested
 
     @classmethod
     def of(cls, element: Element) -> Self:
@@ -33,6 +39,7 @@ class Choices:
         found = cls(
             classes=tuple(dict.fromkeys(_class_name(choice) for choice in choices)),
             several=element.get("choice") == "multiple",
+            nested=element.get("allowNested", "").lower() == "true",
         )
         if len(found.classes) < 2 and not found.several:
             raise Misfit("needs at least two different <Choice> tags")
@@ -55,7 +62,7 @@ class Choices:
 
     def write(self, classes: Sequence[str]) -> dict[str, Any]:
         """Return the value of a region that names these choices."""
-        return {"choices": list(classes)}
+        return {"choices": [[name] for name in classes] if self.nested else list(classes)}
 
 
 def _end(choice: object) -> str:

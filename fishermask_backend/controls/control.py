@@ -25,10 +25,17 @@ class Control(Protocol):
     Attributes:
         tag: The tag's name.
         type: What Label Studio calls a region of it in results.
+        singly: Label Studio's import drops predictions of it without a word; taken one at a time, it
+            keeps them, and its editor shows them.
     """
 
     tag: ClassVar[str]
     type: ClassVar[str]
+
+    @property
+    def singly(self) -> bool:
+        """See above."""
+        ...
 
     @classmethod
     def of(cls, element: Element) -> Self:

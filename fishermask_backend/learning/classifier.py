@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
+from math import nan
 from pathlib import Path
 
 import torch
@@ -33,21 +35,22 @@ class Objective:
     """How the classes of a likelihood are learnt.
 
     Attributes:
-        target: From the classes that an image is labelled with, of all, to a row of the targets.
+        target: From the classes that an image is labelled with, of all, and those that nobody was
+            asked about, to a row of the targets.
         loss: From targets and C to a mean negative log-likelihood, of logits (n, C) and targets.
     """
 
-    target: Callable[[Collection[str], Sequence[str]], Tensor]
+    target: Callable[[Collection[str], Sequence[str], Collection[str]], Tensor]
     loss: Callable[[Tensor, int], Loss]
 
 
-def _one_class(named: Collection[str], classes: Sequence[str]) -> Tensor:
+def _one_class(named: Collection[str], classes: Sequence[str], _: Collection[str]) -> Tensor:
     (name,) = named
     return torch.tensor(classes.index(name))
 
 
-def _each_class(named: Collection[str], classes: Sequence[str]) -> Tensor:
-    return torch.tensor([float(name in named) for name in classes])
+def _each_class(named: Collection[str], classes: Sequence[str], unasked: Collection[str]) -> Tensor:
+    return torch.tensor([nan if c in unasked else float(c in named) for c in classes])
 
 
 def _balanced_cross_entropy(targets: Tensor, num_classes: int) -> Loss:
@@ -58,7 +61,23 @@ def _balanced_cross_entropy(targets: Tensor, num_classes: int) -> Loss:
 
 
 def _binary_cross_entropy(targets: Tensor, num_classes: int) -> Loss:
-    return functional.binary_cross_entropy_with_logits
+    """What nobody was asked (NaN) counts nothing, for classes with a known yes and a known no.
+
+    For others it counts as a no: from a yes alone a network would learn that every image has the
+    class (docs/training.md).
+    """
+    if not targets.isnan().any():
+        return functional.binary_cross_entropy_with_logits
+    learnable = (targets == 1).any(0) & (targets == 0).any(0)
+
+    def known_alone(logits: Tensor, rows: Tensor) -> Tensor:
+        weight = 1.0 - (rows.isnan() & learnable).to(logits.dtype)
+        each = functional.binary_cross_entropy_with_logits(
+            logits, rows.nan_to_num(), weight=weight, reduction="sum"
+        )
+        return each / weight.sum().clamp_min(1.0)
+
+    return known_alone
 
 
 OBJECTIVES: dict[Likelihood, Objective] = {
@@ -73,7 +92,10 @@ FROM_SCRATCH = Schedule(steps=150, batch=64, learning_rate=1e-3)
 
 
 def as_targets(
-    labels: Iterable[Collection[str]], classes: Sequence[str], likelihood: Likelihood
+    labels: Iterable[Collection[str]],
+    classes: Sequence[str],
+    likelihood: Likelihood,
+    unasked: Iterable[Collection[str]] | None = None,
 ) -> Tensor:
     """Return what `fit_classifier` learns.
 
@@ -81,11 +103,15 @@ def as_targets(
         labels: The classes that each image is labelled with.
         classes: All C.
         likelihood: See `fit_classifier`.
+        unasked: The classes of each image that nobody was asked about; None: all were asked.
 
     Returns:
-        Classes (L,) int64, or for «bernoulli» 0/1 of each class (L, C).
+        Classes (L,) int64, or for «bernoulli» 0/1 of each class (L, C), NaN where nobody was asked.
     """
-    return torch.stack([OBJECTIVES[likelihood].target(named, classes) for named in labels])
+    target = OBJECTIVES[likelihood].target
+    nobody: Iterable[Collection[str]] = repeat(()) if unasked is None else unasked
+    pairs = zip(labels, nobody, strict=False)
+    return torch.stack([target(named, classes, missing) for named, missing in pairs])
 
 
 def fit_classifier(

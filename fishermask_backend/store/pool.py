@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from fishermask_backend.labeling import Answer, LabelSpec, answer_text, resolve
+from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.store.batches import batches
 from fishermask_backend.store.schema import (
     Annotation,
@@ -18,6 +18,7 @@ from fishermask_backend.store.schema import (
     ScoreRequest,
     Task,
 )
+from fishermask_backend.store.settling import settle
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def put_annotations(
         )
     for task_id, task in known.items():
         mine = [Annotation(project_id=project.id, **a) for a in annotations[task_id]]
-        _settle(task, mine, spec)
+        settle(project, task, mine, spec)
         whys = [a.not_learnt for a in mine]
         rows.extend(
             {"project_id": project.id, **a, "not_learnt": why}
@@ -163,22 +164,7 @@ def resolve_all(session: Session, project: Project, spec: LabelSpec) -> None:
     for a in session.scalars(select(Annotation).where(Annotation.project_id == project.id)):
         by_task.setdefault(a.task_id, []).append(a)
     for task_id, task in tasks_by_id(session, project.id, list(by_task)).items():
-        _settle(task, by_task[task_id], spec)
-
-
-def _settle(task: Task, annotations: Sequence[Annotation], spec: LabelSpec) -> None:
-    kept = [a for a in annotations if not a.skipped]
-    answers: list[Answer] = []
-    for a in annotations:
-        reading = None if a.skipped else spec.read(a.result)
-        a.not_learnt = None if reading is None else reading.not_learnt
-        if reading is not None and reading.classes is not None:
-            answers.append(Answer(reading.classes, a.ground_truth, a.updated_at))
-    target = resolve(answers)
-    task.annotated = bool(kept)
-    task.skipped_by = sorted({a.annotator for a in annotations if a.skipped}) or None
-    task.answer = None if target is None else answer_text(target.classes)
-    task.tied = target is not None and target.tied
+        settle(project, task, by_task[task_id], spec)
 
 
 def embedded(session: Session, project_id: int) -> Sequence[Task]:

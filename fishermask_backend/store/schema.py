@@ -11,6 +11,7 @@ COLD_START = "cold start"  # what orders a pool before two classes are labelled
 
 # A round is storing until all its scores are there; nobody sees it before it is computed.
 RoundState = Literal["storing", "computed", "imported", "active", "superseded"]
+GroundTruth = Literal["hand", "all", "none"]  # whose stars decide
 QueueState = Literal["importing", "imported", "active", "superseded", "deleted"]
 
 PlannedPage = tuple[Literal["annotated", "tasks"], int]  # which tasks, and the page's number
@@ -49,6 +50,7 @@ class Base(DeclarativeBase):
         FormerOrder: JSON,
         Progress: JSON,
         dict[str, float]: JSON,
+        dict[str, dict[str, float]]: JSON,
         list[PlannedPage]: JSON,
         list[PastError]: JSON,
         list[int]: JSON,
@@ -71,6 +73,8 @@ class Project(Base):
     label_config: Mapped[str] = mapped_column(Text, default="")
     control: Mapped[str] = mapped_column(Text, default="")  # what is learned from the config,
     data_key: Mapped[str] = mapped_column(Text, default="")  # and from which field of a task
+    asked_since: Mapped[dict[str, dict[str, float]] | None]  # a control: a class: when it came
+    ground_truth: Mapped[GroundTruth] = mapped_column(String(10), default="hand")  # as GROUND_TRUTH
     skip_queue: Mapped[str] = mapped_column(String(40), default="REQUEUE_FOR_OTHERS")
     token: Mapped[str | None] = mapped_column(Text)  # encrypted; has read the project
     offered_token: Mapped[str | None] = mapped_column(Text)  # encrypted; from /setup, not tried yet
@@ -141,6 +145,7 @@ class Annotation(Base):
     result: Mapped[list[Any]]
     skipped: Mapped[bool]
     ground_truth: Mapped[bool]
+    imported: Mapped[bool] = mapped_column(default=False)  # and nobody has saved it since
     annotator: Mapped[int]
     updated_at: Mapped[str] = mapped_column(String(40))
     not_learnt: Mapped[str | None] = mapped_column(Text)  # why it is not learnt as it is, if so

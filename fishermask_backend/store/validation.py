@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fishermask_backend.labeling import answer_text, decided
+from fishermask_backend.controls.consensus import classes_of, unasked_of
+from fishermask_backend.labeling import decided
 from fishermask_backend.store.schema import Round, Score, Task
 
 
@@ -17,7 +18,8 @@ def check(session: Session, latest: Round) -> tuple[int, int]:
         latest: The project's newest round: `trained` tells of its training.
 
     Returns:
-        How many such labels there are, and how many of them its pre-label names exactly.
+        How many such labels there are, and how many of them its pre-label names exactly, as far
+        as they were asked.
     """
     pairs = session.execute(
         select(Task.answer, Score.probabilities)
@@ -31,11 +33,15 @@ def check(session: Session, latest: Round) -> tuple[int, int]:
         )
     ).all()
     guesses = [_guess(latest, np.frombuffer(packed or b"", dtype="<f4")) for _, packed in pairs]
-    right = sum(guess == answer for guess, (answer, _) in zip(guesses, pairs, strict=True))
+    answers = [answer or "" for answer, _ in pairs]
+    right = sum(
+        guess.difference(unasked_of(answer)) == set(classes_of(answer))
+        for guess, answer in zip(guesses, answers, strict=True)
+    )
     return len(pairs), right
 
 
-def _guess(source: Round, probabilities: NDArray[np.float32]) -> str:
-    """Return the pre-label as `Task.answer` writes it."""
+def _guess(source: Round, probabilities: NDArray[np.float32]) -> set[str]:
+    """Return the pre-label's classes."""
     known = dict(zip(source.classes, probabilities.tolist(), strict=True))
-    return answer_text(decided(known, source.likelihood))
+    return set(decided(known, source.likelihood))

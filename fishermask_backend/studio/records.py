@@ -59,6 +59,8 @@ def read_task(task: Any) -> StudioTask:
             "result": a.get("result") or [],
             "skipped": bool(a.get("was_cancelled")),
             "ground_truth": bool(a.get("ground_truth")),
+            # Whoever saves an annotation, or stars it, is noted; an import notes nobody.
+            "imported": "updated_by" in a and a["updated_by"] is None,
             "annotator": _user(a.get("completed_by")),
             "updated_at": a.get("updated_at") or "",
         }

@@ -198,7 +198,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         if score is None:
             return _unknown(version)
         known = rounds.class_probabilities(serving, score) if self.settings.prelabels else {}
-        result = spec.prelabel(known)
+        result = spec.prelabel(known, self.settings.prelabel_above)
         return {"result": result, "score": round(score.score, 6), "model_version": version}
 
 

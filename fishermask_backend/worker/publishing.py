@@ -14,7 +14,7 @@ from fishermask_backend.errors import LabelStudioError
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import projects, queues, rounds
-from fishermask_backend.store.schema import FormerOrder, Queue, Round
+from fishermask_backend.store.schema import FormerOrder, Queue, Round, Score
 from fishermask_backend.studio import SAMPLING, StudioProject
 from fishermask_backend.versions import is_ours
 from fishermask_backend.worker.work import Work
@@ -148,14 +148,20 @@ def _predictions(work: Work, spec: LabelSpec, source: Round, queue: Queue) -> li
     return [
         {
             "task": task_id,
-            "result": spec.prelabel(rounds.class_probabilities(source, scores.get(task_id)))
-            if work.settings.prelabels
-            else [],
+            "result": _prelabel(work.settings, spec, source, scores.get(task_id)),
             "score": place / len(queue.task_ids) / 2,
             "model_version": queue.version,
         }
         for place, task_id in enumerate(queue.task_ids)
     ]
+
+
+def _prelabel(
+    settings: Settings, spec: LabelSpec, source: Round, score: Score | None
+) -> list[dict[str, Any]]:
+    if not settings.prelabels:
+        return []
+    return spec.prelabel(rounds.class_probabilities(source, score), settings.prelabel_above)
 
 
 def _why_not(

@@ -12,7 +12,8 @@ from functools import partial
 
 import torch
 
-from fishermask_backend.labeling import LabelSpec, classes_of
+from fishermask_backend.controls.consensus import classes_of, unasked_of
+from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.classifier import (
     as_targets,
@@ -88,12 +89,14 @@ def decide(
     Fewer than two different answers teach nothing: then the order is the cold start's.
     """
     settings, answers = work.settings, images.answers.values()
-    if len(set(answers)) < 2:
+    if len({tuple(classes_of(answer)) for answer in answers}) < 2:
         return _cold_start(work, images, watch)
     model = fit_classifier(
         backbone,
         images.rows[images.labelled],
-        as_targets(map(classes_of, answers), spec.classes, spec.likelihood),
+        as_targets(
+            map(classes_of, answers), spec.classes, spec.likelihood, map(unasked_of, answers)
+        ),
         num_classes=len(spec.classes),
         likelihood=spec.likelihood,
         pool_rows=images.rows,

@@ -19,6 +19,7 @@ from fishermask_backend.settings import Settings
 from fishermask_backend.store import pool, projects
 from fishermask_backend.store.schema import PlannedPage, Project
 from fishermask_backend.studio import PAGE, Page, StudioProject, StudioTask
+from fishermask_backend.worker.asked_since import asked_since
 from fishermask_backend.worker.work import Work
 
 log = logging.getLogger(__name__)
@@ -68,10 +69,12 @@ def _read_project(work: Work, project: Project) -> StudioProject:
 def _take_config(work: Work, remote: StudioProject, spec: LabelSpec) -> None:
     with work.begin() as session:
         project = projects.get(session, work.project_id)
-        before = (project.label_config, project.control)
+        before = (project.label_config, project.control, project.ground_truth)
+        _note_questions(project, remote)
         project.title, project.skip_queue = remote.title, remote.skip_queue
         project.label_config, project.control = remote.label_config, spec.control
-        if before != (remote.label_config, spec.control):
+        project.ground_truth = work.settings.ground_truth
+        if before != (remote.label_config, spec.control, project.ground_truth):
             log.info(
                 "%s «%s»: learning control %r, classes %s (%s)",
                 work.name, remote.title, spec.control, list(spec.classes), spec.likelihood,
@@ -79,6 +82,15 @@ def _take_config(work: Work, remote: StudioProject, spec: LabelSpec) -> None:
             pool.resolve_all(session, project, spec)
         if project.data_key != spec.data_key:  # the images are in another field of the tasks
             project.data_key, project.pass_wanted = spec.data_key, True
+
+
+def _note_questions(project: Project, remote: StudioProject) -> None:
+    """Note since when the config asks what it asks."""
+    known = project.asked_since
+    if known is None and project.label_config:  # seen by a version that noted nothing
+        known = asked_since(project.label_config, None, 0.0)
+    if project.asked_since is None or project.label_config != remote.label_config:
+        project.asked_since = asked_since(remote.label_config, known, time.time())
 
 
 def _begin_pass(work: Work, project: Project) -> None:

@@ -5,7 +5,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fishermask_backend.controls import Choices
-from fishermask_backend.controls.reading import Reading, read_result
+from fishermask_backend.controls.presence import Presence
+from fishermask_backend.controls.reading import CONTROL_ITSELF, Asking, Reading, read_result
 
 from .json_values import ANY, RESULTS, UNHURRIED
 
@@ -13,8 +14,8 @@ SINGLE, MULTIPLE = Choices(("cat", "dog")), Choices(("cat", "dog"), several=True
 CAT = {"from_name": "label", "to_name": "image", "type": "choices", "value": {"choices": ["cat"]}}
 
 
-def read(result, control=SINGLE):
-    return read_result(result, "label", control)
+def read(result, control=SINGLE, **asking):
+    return read_result(result, "label", control, Asking(**asking))
 
 
 def region(value):
@@ -71,7 +72,8 @@ def test_paths_that_allow_nested_writes_name_their_ends(path):
 
 def test_several_choices_where_none_is_chosen_are_an_answer():
     assert read([], MULTIPLE) == read([region({"choices": []})], MULTIPLE) == Reading(frozenset())
-    assert read([]) == read([region({"choices": []})]) == Reading(None)
+    nothing = Reading(None, unanswered="nothing was chosen in 'label'")
+    assert read([]) == read([region({"choices": []})]) == nothing
 
 
 @given(RESULTS, st.sampled_from([SINGLE, MULTIPLE]))
@@ -108,3 +110,93 @@ def test_why_an_annotation_is_not_learnt_is_told_in_a_bounded_sentence():
     many = read([None] * 1000).not_learnt
     assert many.startswith("region 1 is null, not an object; region 2")
     assert many.endswith("; and 997 more")
+
+
+OTHER = {"from_name": "quality", "type": "choices", "value": {"choices": ["good"]}}
+BOTH = Presence(controls=frozenset({"label", "quality"}))
+
+
+def chosen(*names):
+    return region({"choices": list(names)})
+
+
+@pytest.mark.parametrize(
+    ("control", "result", "says"),
+    [
+        (SINGLE, [], "nothing was chosen in 'label'"),
+        (SINGLE, [chosen("cat", "dog")], "it names 2 classes of the single choice 'label'"),
+        (SINGLE, [chosen("hen")], "it names 'hen', no class of 'label'"),
+        (MULTIPLE, [chosen("hen", "fox")], "it names 'hen', no class of 'label'"),
+        (MULTIPLE, [chosen("Cat ")], "it names 'Cat ', no class of 'label' (which has 'cat')"),
+        (SINGLE, [chosen("DOG")], "it names 'DOG', no class of 'label' (which has 'dog')"),
+    ],
+)
+def test_why_an_annotation_answers_nothing(control, result, says):
+    found = read(result, control)
+    assert (found.classes, found.not_learnt) == (None, says)
+
+
+@pytest.mark.parametrize("control", [SINGLE, MULTIPLE])
+def test_an_annotation_of_a_control_that_the_config_does_not_have_answers_nothing(control):
+    alone = Presence(controls=frozenset({"label"}))
+    found = read([OTHER | {"from_name": "choice"}], control, presence=alone)
+    assert (found.classes, found.not_learnt) == (
+        None,
+        "it names the control 'choice'; 'label' is learnt",
+    )
+    beside = read([OTHER | {"from_name": "choice"}, CAT], control, presence=alone)
+    assert (beside.classes, beside.not_learnt) == ({"cat"}, None)
+
+
+def test_who_answered_another_question_and_left_this_one_empty_said_none():
+    assert read([OTHER], MULTIPLE, presence=BOTH) == Reading(frozenset())
+    assert read([OTHER], presence=BOTH).not_learnt == "nothing was chosen in 'label'"
+
+
+def test_who_imports_answers_to_another_question_said_nothing_of_this_one():
+    found = read([OTHER], MULTIPLE, presence=BOTH, imported=True)
+    assert (found.classes, found.not_learnt) == (
+        None, "it names the control 'quality'; 'label' is learnt",
+    )  # fmt: skip
+    assert read([], MULTIPLE, presence=BOTH, imported=True).classes == frozenset()
+
+
+@pytest.mark.parametrize("control", [SINGLE, MULTIPLE])
+def test_a_question_that_may_have_been_hidden_was_not_asked(control):
+    hidden = Presence(hidden=True, controls=BOTH.controls)
+    for result in ([], [OTHER]):
+        found = read(result, control, presence=hidden)
+        assert found.classes is None
+        assert (
+            found.not_learnt == "nothing was chosen in 'label', which visibleWhen may have hidden"
+        )
+    assert read([CAT], control, presence=hidden).classes == {"cat"}
+    empty = read([chosen()], MULTIPLE, presence=hidden)  # a region: it was shown
+    assert empty.classes == frozenset()
+
+
+def test_a_control_that_came_later_was_not_asked():
+    since = {CONTROL_ITSELF: 100.0, "cat": 100.0, "dog": 100.0}
+    early = read([], MULTIPLE, since=since, at=99.0)
+    assert (early.classes, early.not_learnt) == (
+        None,
+        "it was saved before 'label' was shown to everybody",
+    )
+    assert read([], MULTIPLE, since=since, at=100.0) == Reading(frozenset())
+
+
+def test_a_class_that_came_later_is_unknown_and_not_absent():
+    since = {CONTROL_ITSELF: 0.0, "dog": 100.0}
+    assert read([CAT], MULTIPLE, since=since, at=99.0) == Reading(
+        frozenset({"cat"}), unasked=frozenset({"dog"})
+    )
+    assert read([], MULTIPLE, since=since, at=99.0).unasked == {"dog"}
+    assert read([CAT], MULTIPLE, since=since, at=101.0).unasked == frozenset()
+    assert read([CAT], since=since, at=99.0) == Reading(frozenset({"cat"}))  # one class is no other
+
+
+def test_who_names_a_class_has_seen_what_came_with_it():
+    control = Choices(("cat", "dog", "hen", "fox"), several=True)
+    since = {"dog": 100.0, "hen": 100.0, "fox": 200.0}
+    found = read([chosen("dog")], control, since=since, at=50.0)  # a clock that differs
+    assert (found.classes, found.unasked) == ({"dog"}, {"fox"})

@@ -123,6 +123,40 @@ def test_targets_are_what_labels_name() -> None:
     assert several.tolist() == [[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
 
 
+def test_what_nobody_was_asked_is_nothing_to_learn_from() -> None:
+    several = as_targets([["a"], ["a"]], "ab", "bernoulli", [["b"], []])
+    assert several.isnan().tolist() == [[False, True], [False, False]]
+    one = as_targets([["b"]], "ab", "categorical", [["a"]])
+    assert one.tolist() == [1]
+
+
+def test_a_class_added_later_is_learnt_from_labels_that_were_asked(features: Backbone) -> None:
+    rows, labels = groups(400, 2)
+    truth = torch.stack([labels == 0, labels == 1], dim=1).float()
+    targets = truth[:80].clone()
+    targets[:72, 1] = torch.nan  # the second class was added after 72 labels
+    options = {"num_classes": 2, "likelihood": "bernoulli", "pool_rows": rows}
+    found = probabilities(fit(features, rows[:80], targets, **options), rows[80:], "bernoulli")
+    as_no = fit(features, rows[:80], targets.nan_to_num(), **options)
+    before = probabilities(as_no, rows[80:], "bernoulli")
+    right = ((found > 0.5) == truth[80:].bool()).float().mean(0)
+    assert right[0] > 0.9
+    assert right[1] > ((before > 0.5) == truth[80:].bool()).float().mean(0)[1] + 0.2
+
+
+@pytest.mark.parametrize("known", [[1.0], [0.0], []])
+def test_a_class_without_a_known_yes_and_a_known_no_is_not_seen_everywhere(
+    features: Backbone, known: list[float]
+) -> None:
+    rows, labels = groups(60, 2)
+    targets = torch.stack([(labels == 0).float(), torch.full((60,), torch.nan)], dim=1)
+    targets[: len(known), 1] = torch.tensor(known)
+    model = fit(features, rows, targets, num_classes=2, likelihood="bernoulli", pool_rows=rows)
+    found = probabilities(model, rows, "bernoulli")
+    assert found.isfinite().all()
+    assert (found[len(known) :, 1] > 0.5).float().mean() < 0.1
+
+
 def test_the_same_arguments_give_the_same_weights(features: Backbone, small_cnn: Backbone) -> None:
     for backbone, (rows, labels) in ((features, groups(60, 4)), (small_cnn, stripes(100))):
         torch.manual_seed(1)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fishermask_backend.labeling import classes_of
+from fishermask_backend.controls.consensus import classes_of, unasked_of
 from fishermask_backend.store.rounds import class_probabilities
 from fishermask_backend.store.schema import Annotation, Round, Score, Task
 
@@ -28,6 +28,7 @@ def _label(task: Task, annotations: Sequence[Annotation]) -> dict[str, Any]:
         "task_id": task.task_id,
         "image": task.image,
         "labels": None if task.answer is None else classes_of(task.answer),
+        "unasked": [] if task.answer is None else unasked_of(task.answer),
         "tied": task.tied,
         "annotations": [
             {
