@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.extra_headers import read_headers
 from fishermask_backend.images.addresses import HostRule
 from fishermask_backend.state import DATABASE
 
@@ -43,6 +44,12 @@ class Settings(BaseSettings):
         repr=False,
         description="Personal access token or legacy token. "
         "Empty: the token that Label Studio sends when the backend is connected.",
+    )
+    label_studio_headers: str = Field(
+        "",
+        repr=False,
+        description="JSON object of headers for a proxy in front of Label Studio that has a log-in of "
+        "its own; they go wherever the API key goes.",
     )
     auto_order: bool = Field(
         True, description="Set the project's sampling and model version, so that the order is used."
@@ -248,6 +255,12 @@ class Settings(BaseSettings):
             raise ValueError("an address like http://localhost:8080 is expected")
         return value.rstrip("/")
 
+    @field_validator("label_studio_headers")
+    @classmethod
+    def _headers(cls, value: str) -> str:
+        read_headers(value)
+        return value
+
     @field_validator("url_prefix")
     @classmethod
     def _path(cls, value: str) -> str:
@@ -262,6 +275,11 @@ class Settings(BaseSettings):
         if bool(self.basic_auth_user) != bool(self.basic_auth_pass):
             raise ValueError("BASIC_AUTH_USER and BASIC_AUTH_PASS go together: set both or neither")
         return self
+
+    @property
+    def headers_for_label_studio(self) -> dict[str, str]:
+        """LABEL_STUDIO_HEADERS by name: secrets, for LABEL_STUDIO_URL alone."""
+        return read_headers(self.label_studio_headers)
 
     @property
     def own_url(self) -> str:
@@ -318,7 +336,7 @@ def _sentence(problem: Any) -> str:
         return f"{name} in .env is not a setting of this backend: see the table in the README."
     if not name:
         return str(problem["msg"]).removeprefix("Value error, ") + "."
-    secret = any(word in name for word in ("KEY", "PASS", "DATABASE", "PREFIX"))
+    secret = any(word in name for word in ("KEY", "PASS", "DATABASE", "PREFIX", "HEADERS"))
     # In an address a password stands before an @, or a token behind a question mark.
     secret |= name.endswith("_URL") and any(sign in str(problem["input"]) for sign in "@?#")
     value = "(hidden)" if secret else repr(problem["input"])

@@ -7,6 +7,7 @@ import pytest
 
 from fishermask_backend.errors import ImageUnavailable, LabelStudioError
 from fishermask_backend.images import ImageLoader, ImageUnreachable
+from fishermask_backend.studio import Studio
 from tests.images.image_server import KEY, png
 
 THE_KEY = KEY["Authorization"]
@@ -147,6 +148,24 @@ def test_the_key_is_asked_for_at_each_request(label_studio):
         loader.load("/data/upload/1/a.png", task_id=7)
     loader.close()
     assert label_studio.keys_seen() == ["Bearer 1", "Bearer 2"]
+
+
+def test_a_proxy_s_headers_go_where_the_key_goes(serve, label_studio):
+    other = serve({"/a.png": OK})
+    label_studio.routes["/api/a.png"] = OK
+    label_studio.routes["/data/upload/1/x.png"] = (302, {"Location": f"{other.url}/a.png"}, b"")
+    with Studio(label_studio.url, "abc", headers={"X-Gate": "open"}) as studio:
+        loader = ImageLoader(
+            label_studio_url=label_studio.url,
+            authorization=studio.authorization,
+            image_size=8,
+            allowed_hosts=[other.address],
+        )
+        for url in (f"{other.url}/a.png", "/data/upload/1/x.png", f"{label_studio.url}/api/a.png"):
+            loader.load(url, task_id=7)
+        loader.close()
+    assert [headers.get("X-Gate") for _, headers in other.seen] == [None, None]
+    assert [headers.get("X-Gate") for _, headers in label_studio.seen] == ["open", None]
 
 
 def test_a_token_that_cannot_be_had_is_label_studios_error_not_the_images(label_studio):
