@@ -64,6 +64,52 @@ def test_label_studio_below_a_path(label_studio, loader_for):
     assert label_studio.paths() == ["/labels/data/upload/1/a.png"] * 2
 
 
+PUBLIC = "https://labels.company.invalid"  # no name server has it
+
+
+@pytest.mark.parametrize("below", ["", "/label-studio"])
+@pytest.mark.parametrize("inside", ["", "/labels"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/data/upload/3/1a2b3c4d-a.png",
+        "/data/local-files/?d=scans/a.png",
+        "/storage-data/uploaded/?filepath=upload/1/a.png",
+        "/tasks/7/resolve/?fileuri=czM6Ly9iL2sucG5n",
+    ],
+)
+def test_its_public_name_need_not_lead_there_from_here(
+    label_studio, loader_for, path, below, inside
+):
+    label_studio.routes[inside + path.partition("?")[0]] = OK
+    loader = loader_for(label_studio.url + inside)
+    for address in (PUBLIC + below + path, below + path):
+        loader.load(address, task_id=7)
+    assert label_studio.seen[0][0] == label_studio.seen[1][0] == inside + path
+    assert label_studio.keys_seen() == [THE_KEY] * 2
+
+
+def test_its_public_name_may_stand_in_the_list_of_hosts(serve, label_studio, loader_for):
+    """That was the advice once, and led to a 401."""
+    public = serve()
+    label_studio.routes["/data/local-files/"] = OK
+    loader = loader_for(label_studio, public)
+    loader.load(f"{public.url}/data/local-files/?d=a.png", task_id=7)
+    assert public.seen == []
+
+
+def test_a_link_of_a_task_that_has_moved_is_opened_by_its_own_number(label_studio, loader_for):
+    label_studio.routes["/tasks/9/resolve/"] = OK
+    loader_for(label_studio).load(f"{PUBLIC}{resolve('s3://b/k.png', 7)}", task_id=9)
+    assert label_studio.paths() == [resolve("s3://b/k.png", 7), resolve("s3://b/k.png", 9)]
+
+
+def test_a_link_s_missing_object_is_told_as_the_bucket_s(label_studio, loader_for):
+    label_studio.routes["/tasks/7/resolve/"] = (424, {}, b"")
+    with pytest.raises(ImageUnavailable, match="the credentials of the storage in Label Studio"):
+        loader_for(label_studio).load(PUBLIC + resolve("s3://b/k.png"), task_id=7)
+
+
 def test_other_pages_of_label_studio_do_not_get_the_key(label_studio, loader_for):
     label_studio.routes["/api/a.png"] = OK
     loader_for(label_studio).load(f"{label_studio.url}/api/a.png", task_id=7)
