@@ -24,6 +24,7 @@ from fishermask_backend.images.urls import (
 )
 
 _LONGEST_URL = 8000
+_SPACE = re.compile(r"[\t\n\f\r ]+")
 _LOOPBACK = ("localhost", "127.0.0.1", "0.0.0.0", "::1")
 
 
@@ -115,7 +116,7 @@ class ImageLoader:
         self._downloader.close()
 
     def _bytes(self, url: str, task_id: int) -> bytes:
-        if url.startswith("data:"):
+        if url[:5].lower() == "data:":
             return self._inline(url)
         if len(url) > _LONGEST_URL:
             raise ImageUnavailable(f"the address has more than {_LONGEST_URL} characters")
@@ -159,13 +160,17 @@ class ImageLoader:
         return self._files.at(path)
 
     def _inline(self, url: str) -> bytes:
+        """The image in a data: address. As browsers do, without its padding and with line breaks."""
         head, comma, payload = url.partition(",")
-        if not comma or not head.lower().endswith(";base64"):
+        if not comma or not re.search(r";\s*base64\s*$", head, re.IGNORECASE):
             raise ImageUnavailable("a data: address needs «;base64,» and the image behind it")
-        if len(payload) > self._max_bytes * 4 // 3 + 4:
+        if "%" in payload:
+            payload = urllib.parse.unquote(payload)
+        payload = _SPACE.sub("", payload).rstrip("=")
+        if len(payload) * 3 // 4 > self._max_bytes:
             raise ImageUnavailable(f"it has more than MAX_IMAGE_BYTES={self._max_bytes} bytes")
         try:
-            return base64.b64decode(urllib.parse.unquote(payload), validate=True)
+            return base64.b64decode(payload + "=" * (-len(payload) % 4), validate=True)
         except ValueError:
             raise ImageUnavailable("its base64 is damaged") from None
 

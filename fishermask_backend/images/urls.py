@@ -144,7 +144,7 @@ def host_and_port(url: httpx.URL) -> tuple[str, int]:
 
 def without_secrets(url: str) -> str:
     """A URL fit for logs: without user, fragment and query (but for a local file's name)."""
-    if url.startswith("data:"):
+    if url[:5].lower() == "data:":
         return url.partition(",")[0][:60] + ",…"
     text = "".join(c if c.isprintable() else "�" for c in url)
     text, _, query = text.partition("#")[0].partition("?")

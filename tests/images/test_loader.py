@@ -228,8 +228,19 @@ def test_data_urls_are_decoded_and_bounded(label_studio, loader_for):
     loader = loader_for(label_studio, max_bytes=len(png()))
     assert loader.load(f"data:image/png;base64,{encoded}", task_id=7).any()
     assert loader.load(f"data:;base64,{encoded.replace('+', '%2B')}", task_id=7).any()
+    lines = "\n".join(encoded[i : i + 20] for i in range(0, len(encoded), 20))
+    for url in (
+        f"data:image/png;base64,{lines}\n",
+        f"data:image/png;base64,{lines.replace(chr(10), '%0D%0A')}",
+        f"data:image/png;base64, {encoded.rstrip('=')}",
+        f"data:image/png;base64,{encoded.replace('=', '%3D')}",
+        f"DATA:image/png;charset=utf-8;BASE64,{encoded}",
+        f"data:image/png; base64,{encoded}",
+    ):
+        assert loader.load(url, task_id=7).any()
     for url, problem in [
-        (f"data:image/png;base64,{encoded}{'A' * 100}", "MAX_IMAGE_BYTES"),
+        (f"data:image/png;base64,{encoded}{'A' * 100}", "MAX_IMAGE_BYTES|base64 is damaged"),
+        (f"data:image/png;base64,{encoded.rstrip('=')}{'A' * 100}", "MAX_IMAGE_BYTES"),
         (f"data:image/png;base64,{encoded[:-5]}!", "base64 is damaged"),
         ("data:image/png,abc", "needs «;base64,»"),
         ("data:image/svg+xml;base64," + base64.b64encode(b"<svg/>").decode(), "an SVG drawing"),
