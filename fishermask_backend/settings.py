@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.extra_headers import read_headers
 from fishermask_backend.images.addresses import HostRule
 from fishermask_backend.state import DATABASE
 
@@ -43,6 +44,12 @@ class Settings(BaseSettings):
         repr=False,
         description="Personal access token or legacy token. "
         "Empty: the token that Label Studio sends when the backend is connected.",
+    )
+    label_studio_headers: str = Field(
+        "",
+        repr=False,
+        description="JSON object of headers for a proxy in front of Label Studio that has a log-in of "
+        "its own; they go wherever the API key goes.",
     )
     auto_order: bool = Field(
         True, description="Set the project's sampling and model version, so that the order is used."
@@ -133,9 +140,7 @@ class Settings(BaseSettings):
     memory_limit: Annotated[int, Field(ge=0)] = Field(
         0, description="Bytes a round may use; 0: half of the machine's memory."
     )
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = Field(
-        "auto", description="`auto`, `cpu` or `cuda[:index]`."
-    )
+    device: str = Field("auto", description="`auto`, `cpu` or `cuda[:index]`.")
 
     # Classifier
     backbone: str = Field(
@@ -227,13 +232,42 @@ class Settings(BaseSettings):
             HostRule.parse(entry)
         return value
 
-    @field_validator("label_studio_url")
+    @field_validator("device")
     @classmethod
-    def _http(cls, value: str) -> str:
+    def _known_device(cls, value: str) -> str:
+        if value.partition(":")[0] == "mps":
+            raise ValueError(
+                "Apple's GPUs have no float64, which the selection needs: use auto, cpu or cuda[:index]"
+            )
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+            raise ValueError("auto, cpu or cuda[:index] is expected")
+        return value
+
+    @field_validator("label_studio_url", "backend_url")
+    @classmethod
+    def _http(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.field_name == "backend_url":
+            return value
+        if "@" in value:  # whatever stands in front of it: a password may have a slash in it
+            instead = {
+                "label_studio_url": "LABEL_STUDIO_API_KEY is what opens Label Studio",
+                "backend_url": "BASIC_AUTH_USER and BASIC_AUTH_PASS guard this backend",
+            }[str(info.field_name)]
+            raise ValueError(
+                f"an address has no place for a user name or password: leave it out; {instead}"
+            )
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.query or parts.fragment:
+            raise ValueError("an address without a query is expected, like http://localhost:8080")
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             raise ValueError("an address like http://localhost:8080 is expected")
         return value.rstrip("/")
+
+    @field_validator("label_studio_headers")
+    @classmethod
+    def _headers(cls, value: str) -> str:
+        read_headers(value)
+        return value
 
     @field_validator("url_prefix")
     @classmethod
@@ -249,6 +283,11 @@ class Settings(BaseSettings):
         if bool(self.basic_auth_user) != bool(self.basic_auth_pass):
             raise ValueError("BASIC_AUTH_USER and BASIC_AUTH_PASS go together: set both or neither")
         return self
+
+    @property
+    def headers_for_label_studio(self) -> dict[str, str]:
+        """LABEL_STUDIO_HEADERS by name: secrets, for LABEL_STUDIO_URL alone."""
+        return read_headers(self.label_studio_headers)
 
     @property
     def own_url(self) -> str:
@@ -305,6 +344,8 @@ def _sentence(problem: Any) -> str:
         return f"{name} in .env is not a setting of this backend: see the table in the README."
     if not name:
         return str(problem["msg"]).removeprefix("Value error, ") + "."
-    secret = any(word in name for word in ("KEY", "PASS", "DATABASE", "PREFIX"))
+    secret = any(word in name for word in ("KEY", "PASS", "DATABASE", "PREFIX", "HEADERS"))
+    # In an address a password stands before an @, or a token behind a question mark.
+    secret |= name.endswith("_URL") and any(sign in str(problem["input"]) for sign in "@?#")
     value = "(hidden)" if secret else repr(problem["input"])
     return f"{name}={value}: {problem['msg'].removeprefix('Value error, ')}."

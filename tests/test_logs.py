@@ -85,6 +85,7 @@ def started(*command, **environment):
         "LOG_FORMAT": "json",
         "LABEL_STUDIO_URL": "http://127.0.0.1:9",
         "LABEL_STUDIO_API_KEY": KEY,
+        "LABEL_STUDIO_HEADERS": '{"X-Gate": "s3cret-gate"}',
         "SECRET_KEY": "s3cret-secret",
         "BASIC_AUTH_USER": "somebody",
         "BASIC_AUTH_PASS": PASSWORD,

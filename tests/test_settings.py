@@ -20,8 +20,13 @@ def test_defaults(settings):
     [
         ("BATCH_SIZE", "0", "greater than or equal to 1"),
         ("DEVICE", "gpu", "cuda"),
+        ("DEVICE", "mps", "Apple's GPUs have no float64, which the selection needs: use auto, cpu"),
+        ("DEVICE", "mps:0", "Apple's GPUs"),
         ("TRAIN", "some", "'head' or 'all'"),
         ("LABEL_STUDIO_URL", "localhost:8080", "http://localhost:8080"),
+        ("LABEL_STUDIO_URL", "http://[::1", "Invalid IPv6 URL"),
+        ("LABEL_STUDIO_URL", "http://host:99999", "Port out of range"),
+        ("BACKEND_URL", "backend:9090", "http://localhost:8080"),
         ("RIDGE", "-1", "greater than 0"),
         ("PRELABELS", "maybe", "boolean"),
         ("ALLOWED_IMAGE_HOSTS", "http://minio:9000", "without http://"),
@@ -43,6 +48,25 @@ def test_a_secret_is_not_repeated_in_an_error(settings, monkeypatch):
     load_settings.cache_clear()
     with pytest.raises(BadSettings, match="BASIC_AUTH_PASS"):
         load_settings()
+
+
+@pytest.mark.parametrize("name", ["LABEL_STUDIO_URL", "BACKEND_URL"])
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("https://me:s3cret@labels.example", "no place for a user name or password"),
+        ("https://s3cret@labels.example/path", "no place for a user name or password"),
+        ("https://me:s3/cret@labels.example", "no place for a user name or password"),
+        ("labels.example:8080@s3cret", "no place for a user name or password"),
+        ("https://labels.example/?token=s3cret", "without a query"),
+        ("https://labels.example/#s3cret", "without a query"),
+    ],
+)
+def test_a_password_in_an_address_is_refused_and_not_repeated(configured, name, value, told):
+    with pytest.raises(BadSettings, match=told) as refused:
+        configured(**{name: value})
+    assert f"{name}=(hidden): " in str(refused.value)
+    assert "s3" not in str(refused.value)
 
 
 def test_unknown_names_in_the_env_file_are_refused(settings):

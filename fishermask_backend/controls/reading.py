@@ -66,14 +66,6 @@ class Reading:
         more = len(self.oddities) - TOLD
         return "; ".join(self.oddities[:TOLD]) + (f"; and {more} more" if more > 0 else "")
 
-    @property
-    def not_learnt(self) -> str | None:
-        """Why the annotation is not learnt as it is, in words that many may share; None if it is."""
-        if not self.oddities:
-            return None
-        more = len(self.oddities) - TOLD
-        return "; ".join(self.oddities[:TOLD]) + (f"; and {more} more" if more > 0 else "")
-
 
 def read_result(result: Any, name: str, control: Control, asking: Asking | None = None) -> Reading:
     """Read what a result says of one control.

@@ -1,6 +1,7 @@
 """The bytes of an image file → pixels, within bounds of memory and time."""
 
 import io
+import logging
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -11,10 +12,15 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from fishermask_backend.errors import ImageUnavailable
 
+log = logging.getLogger(__name__)
+
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 _SECONDS = 20.0  # for one image; a 100-megapixel photo takes about 3
 _BLOCK = 8192  # bytes fed to a decoder at a time, so that the clock is looked at in between
 _MANY_PIXELS = 25_000_000
+_SCAN, _END_OF_JPEG = b"\xff\xda", b"\xff\xd9"
+_LEAST_SCAN = 64  # bytes, the scan's own header among them: of fewer nothing is to be seen
+_BITS = (8, 10, 12, 14, 16)  # of grey values that are stored in 16
 _one_large_image = threading.Lock()
 
 # The limit below is checked before any pixel is decoded; Pillow's own would warn at a value that
@@ -43,16 +49,24 @@ class _TimedBytes(io.BytesIO):
 
     Small files can keep a decoder busy for hours (thousands of scans in a JPEG, millions of empty
     chunks), and a thread cannot be interrupted from outside; but every decoder reads.
+
+    Args:
+        body: The file.
+        end: When, by the monotonic clock.
+        ending: Read behind the last byte, once.
     """
 
-    def __init__(self, body: bytes, seconds: float) -> None:
+    def __init__(self, body: bytes, end: float, ending: bytes = b"") -> None:
         super().__init__(body)
-        self._end = time.monotonic() + seconds
+        self._end, self._ending = end, ending
 
     def read(self, size: int | None = -1, /) -> bytes:
         if time.monotonic() > self._end:
             raise _TooSlow
-        return super().read(size)
+        found = super().read(size)
+        if not found and size != 0:
+            found, self._ending = self._ending, b""
+        return found
 
 
 def decode(
@@ -63,7 +77,8 @@ def decode(
     The whole picture is squashed to the square: cropping would cut off what an annotator's label
     may be about, and padding would spend pixels on nothing. Of an animation the first frame is
     taken, EXIF orientation is applied, transparency is laid over white (as Label Studio shows it);
-    colour profiles are ignored.
+    colour profiles are ignored. Of a JPEG that is cut short, what is there is taken, and the rest is
+    grey, as browsers show it.
 
     Args:
         body: The file.
@@ -77,11 +92,16 @@ def decode(
     Raises:
         ImageUnavailable: Not an image of a known format, broken, too large or too slow to decode.
     """
+    end = time.monotonic() + seconds
     try:
-        with Image.open(_TimedBytes(body, seconds), formats=FORMATS) as image:
-            _check_size(image, max_pixels)
-            with _turn(image):
-                return _pixels(image, size)
+        try:
+            return _decoded(_TimedBytes(body, end), size, max_pixels)
+        except OSError:
+            if not _cut_short(body):
+                raise
+            found = _decoded(_TimedBytes(body, end, _END_OF_JPEG), size, max_pixels)
+            log.info("a JPEG of %s bytes is cut short: what is there is used", len(body))
+            return found
     except ImageUnavailable:
         raise
     except UnidentifiedImageError:
@@ -96,6 +116,24 @@ def decode(
         raise ImageUnavailable(
             f"the image file is damaged or cut short ({type(error).__name__}: {error})"
         ) from None
+
+
+def _decoded(file: _TimedBytes, size: int, max_pixels: float) -> NDArray[np.uint8]:
+    with Image.open(file, formats=FORMATS) as image:
+        _check_size(image, max_pixels)
+        with _turn(image):
+            return _pixels(image, size)
+
+
+def _cut_short(body: bytes) -> bool:
+    """Whether a file is a JPEG whose picture has begun and not ended: browsers show what is there."""
+    begun = body.rfind(_SCAN)
+    return (
+        body.startswith(b"\xff\xd8")
+        and begun > 0
+        and len(body) - begun > _LEAST_SCAN
+        and not body.endswith(_END_OF_JPEG)
+    )
 
 
 def _check_size(image: Image.Image, max_pixels: float) -> None:
@@ -124,9 +162,12 @@ def _pixels(image: ImageFile.ImageFile, size: int) -> NDArray[np.uint8]:
 
 def _squashed(image: Image.Image, size: int) -> Image.Image:
     """Resize, in the image's own mode where that can be averaged: the small copy is converted."""
+    deep = _is_deep_colour(image)
     image.load()
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _grey_levels(image)
+    elif deep:
+        image = _lit(image)
     elif "transparency" in image.info or image.mode in ("PA", "La", "RGBa"):
         image = image.convert("RGBA")
     elif image.mode not in _RESIZED_AS_THEY_ARE:
@@ -149,14 +190,39 @@ def _on_white(image: Image.Image) -> Image.Image:
 def _grey_levels(image: Image.Image) -> Image.Image:
     """Grey of more than 8 bits as floats in 0…255, where Pillow's own conversion would clip.
 
-    16-bit values are divided by 257. 32-bit and float files have no agreed white: their own
-    darkest and brightest pixel become 0 and 255.
+    16-bit files often hold values of 10, 12 or 14 bits (of detectors, of X-ray): white is the largest
+    value of as many bits as the brightest pixel needs. 32-bit and float files have no agreed white:
+    their own darkest and brightest pixel become 0 and 255.
     """
     if image.mode.startswith("I;16"):
-        return Image.fromarray(np.asarray(image).astype(np.float32) / 257)
+        levels = np.asarray(image).astype(np.float32)
+        return Image.fromarray(levels * (255 / _white(float(levels.max()))))
     values = np.nan_to_num(np.asarray(image).astype(np.float32), posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     return Image.fromarray((values - low) * (255 / ((high - low) or 1)))
+
+
+def _white(brightest: float) -> int:
+    return next((1 << bits) - 1 for bits in _BITS if brightest < 1 << bits)
+
+
+def _is_deep_colour(image: Image.Image) -> bool:
+    """Whether a colour image, not decoded yet, has 16 bits a channel, of which Pillow keeps 8."""
+    if image.mode not in ("RGB", "RGBA", "LA"):
+        return False
+    return any("16" in str(tile[3]) for tile in getattr(image, "tile", []))
+
+
+def _lit(image: Image.Image) -> Image.Image:
+    """Colour of 10, 12 or 14 bits in 16 as bright as it is meant: Pillow has kept the upper 8 bits."""
+    channels = list(image.split())
+    colours = len(channels) - (image.mode in _WITH_ALPHA)
+    brightest = max(int(channel.getextrema()[1]) for channel in channels[:colours])  # type: ignore[arg-type]
+    factor = 255 / (_white(brightest * 256.0) // 256 or 255)
+    if factor > 1:
+        channels[:colours] = [c.point(lambda v: round(v * factor)) for c in channels[:colours]]
+        image = Image.merge(image.mode, channels)
+    return image
 
 
 def _orientation(image: Image.Image) -> int:

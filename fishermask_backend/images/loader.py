@@ -14,14 +14,17 @@ from fishermask_backend.images.addresses import AddressGuard
 from fishermask_backend.images.decoding import decode
 from fishermask_backend.images.download import Downloader, FetchFailed
 from fishermask_backend.images.urls import (
+    CLOUD,
     LabelStudioFiles,
     host_and_port,
+    own_path,
     parse_url,
+    storage_uri,
     without_secrets,
 )
 
-_CLOUD = ("s3://", "gs://", "azure-blob://")
 _LONGEST_URL = 8000
+_SPACE = re.compile(r"[\t\n\f\r ]+")
 _LOOPBACK = ("localhost", "127.0.0.1", "0.0.0.0", "::1")
 
 
@@ -33,7 +36,8 @@ class ImageLoader:
     """Loads tasks' images; any number of threads may share one.
 
     http and https URLs are fetched without credentials. Label Studio's own files (`/data/…`,
-    `/tasks/<id>/resolve/…`, or with its address in front) are fetched from it with the API key.
+    `/tasks/<id>/resolve/…`, or with its address in front; where only Label Studio has such a path, with
+    any address) are fetched from it with the API key.
     Objects of cloud storages (s3, gs, azure-blob) are asked of Label Studio, which either sends
     them or redirects to a presigned address elsewhere; the key stays behind. `data:` URLs are
     decoded. Addresses that are not public are refused as `AddressGuard` says.
@@ -112,13 +116,17 @@ class ImageLoader:
         self._downloader.close()
 
     def _bytes(self, url: str, task_id: int) -> bytes:
-        if url.startswith("data:"):
+        if url[:5].lower() == "data:":
             return self._inline(url)
         if len(url) > _LONGEST_URL:
             raise ImageUnavailable(f"the address has more than {_LONGEST_URL} characters")
-        if url.startswith(_CLOUD):
+        if url.startswith(CLOUD):
             return self._downloader.fetch(self._files.resolving(url, task_id))
-        return self._downloader.fetch([self._address(url)])
+        urls = [self._address(url)]
+        uri = storage_uri(url)
+        if uri is not None:  # of a task that has moved, its own number opens the storage
+            urls += [link for link in self._files.resolving(uri, task_id) if link not in urls]
+        return self._downloader.fetch(urls)
 
     def _address(self, url: str) -> httpx.URL:
         if url.startswith("/") and not url.startswith("//"):
@@ -138,31 +146,39 @@ class ImageLoader:
         return self._as_seen_from_here(absolute) or absolute
 
     def _as_seen_from_here(self, url: httpx.URL) -> httpx.URL | None:
-        """Label Studio's file under the loopback address that its user's browser knows it by.
+        """Label Studio's file under another name of Label Studio's, None for others' files.
 
-        `LABEL_STUDIO_HOST=http://localhost:8080` puts that into tasks, and in a container it would
-        be the backend itself.
+        `LABEL_STUDIO_HOST` puts a name into tasks that may not lead there from here: only a browser
+        needs it. `http://localhost:8080` would in a container be the backend itself.
         """
         host, port = host_and_port(url)
+        path = url.raw_path.decode("ascii")
+        if own_path(path) is not None:
+            return self._files.at(path)
         if host not in _LOOPBACK or self._guard.lists(host, port):
             return None
-        return self._files.at(url.raw_path.decode("ascii"))
+        return self._files.at(path)
 
     def _inline(self, url: str) -> bytes:
+        """The image in a data: address. As browsers do, without its padding and with line breaks."""
         head, comma, payload = url.partition(",")
-        if not comma or not head.lower().endswith(";base64"):
+        if not comma or not re.search(r";\s*base64\s*$", head, re.IGNORECASE):
             raise ImageUnavailable("a data: address needs «;base64,» and the image behind it")
-        if len(payload) > self._max_bytes * 4 // 3 + 4:
+        if "%" in payload:
+            payload = urllib.parse.unquote(payload)
+        payload = _SPACE.sub("", payload).rstrip("=")
+        if len(payload) * 3 // 4 > self._max_bytes:
             raise ImageUnavailable(f"it has more than MAX_IMAGE_BYTES={self._max_bytes} bytes")
         try:
-            return base64.b64decode(urllib.parse.unquote(payload), validate=True)
+            return base64.b64decode(payload + "=" * (-len(payload) % 4), validate=True)
         except ValueError:
             raise ImageUnavailable("its base64 is damaged") from None
 
     def _advice(self, failure: FetchFailed, url: str) -> str:
         status, path = failure.status or 0, failure.url.path
         own = self._files.holds(failure.url)
-        if url.startswith(_CLOUD) and (status == 424 if own else 400 <= status < 500):
+        in_storage = url.startswith(CLOUD) or storage_uri(url) is not None
+        if in_storage and (status == 424 if own else 400 <= status < 500):
             return _BUCKET
         if not own:
             return _OUTSIDE.get(status, "")

@@ -8,7 +8,24 @@ import httpx
 
 from fishermask_backend.errors import ImageUnavailable
 
+CLOUD = ("s3://", "gs://", "azure-blob://")
+
 _OWN_FILES = re.compile(r"/(data|storage-data|static|(tasks|projects)/\d+/(resolve|presign))/")
+_PREFIX = r"(?:/[^/?]+)*?"  # below which Label Studio may lie, or have lain
+_FOLDERS = (
+    r"data/(?:upload|local-files)|storage-data/uploaded|(?:tasks|projects)/\d+/(?:resolve|presign)"
+)
+_BELOW_A_PREFIX = re.compile(rf"{_PREFIX}(?P<own>/(?:{_FOLDERS})[/?].+)", re.DOTALL)
+# Label Studio puts eight hex digits in front of an upload's name.
+_UNMISTAKABLE = re.compile(
+    rf"{_PREFIX}(?P<own>/(?:"
+    r"data/upload/(?:\d+/)?[0-9a-f]{8}-[^/?]+"
+    r"|data/local-files/?\?d=.+"
+    r"|storage-data/uploaded/?\?filepath=.+"
+    r"|(?:tasks|projects)/\d+/(?:resolve|presign)/?\?fileuri=.+"
+    r"))",
+    re.DOTALL,
+)
 
 
 class LabelStudioFiles:
@@ -33,9 +50,17 @@ class LabelStudioFiles:
         )
 
     def at(self, path: str) -> httpx.URL | None:
-        """Return the URL of a path (with its query) as tasks write it, None if it is no file's path."""
+        """Return the URL of a path (with its query) as tasks write it, None if it is no file's path.
+
+        It may begin with a path that Label Studio lay below when the task was made.
+        """
+        found = _BELOW_A_PREFIX.fullmatch(path)
+        if found is not None:
+            path = found["own"]
+        elif path.startswith(self._prefix + "/"):
+            path = path[len(self._prefix) :]
         try:
-            url = self._below(path.removeprefix(self._prefix))
+            url = self._below(path)
         except (httpx.InvalidURL, ValueError):
             return None
         return url if self.holds(url) else None
@@ -50,6 +75,30 @@ class LabelStudioFiles:
 
     def _below(self, path: str) -> httpx.URL:
         return httpx.URL(f"{origin(self._base)}{self._prefix}{path}")
+
+
+def own_path(address: str) -> str | None:
+    """The path and query of what only Label Studio serves, whichever host an address names; or None.
+
+    It writes its own idea of its name (`LABEL_STUDIO_HOST`) into synced tasks: uploads, local files
+    and links to storages are known by their paths, without any prefix of a proxy's.
+    """
+    path = re.sub(r"^https?://[^/?#]*", "", address, flags=re.IGNORECASE)
+    found = _UNMISTAKABLE.fullmatch(path) if path.startswith("/") else None
+    return None if found is None else found["own"]
+
+
+def storage_uri(address: str) -> str | None:
+    """The `s3://…` that an address of Label Studio's leads to; None if it is no such link."""
+    path, _, query = (own_path(address) or "").partition("?")
+    if not path.rstrip("/").endswith(("/resolve", "/presign")):
+        return None
+    encoded = urllib.parse.parse_qs(query).get("fileuri", [""])[0]
+    try:
+        uri = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+    except ValueError:
+        return None
+    return uri if uri.startswith(CLOUD) else None
 
 
 def _climbs(url: httpx.URL) -> bool:
@@ -95,7 +144,7 @@ def host_and_port(url: httpx.URL) -> tuple[str, int]:
 
 def without_secrets(url: str) -> str:
     """Return a URL fit for logs: without user, fragment and query (but for a local file's name)."""
-    if url.startswith("data:"):
+    if url[:5].lower() == "data:":
         return url.partition(",")[0][:60] + ",…"
     text = "".join(c if c.isprintable() else "�" for c in url)
     text, _, query = text.partition("#")[0].partition("?")

@@ -61,7 +61,7 @@ def _balanced_cross_entropy(targets: Tensor, num_classes: int) -> Loss:
 
 
 def _binary_cross_entropy(targets: Tensor, num_classes: int) -> Loss:
-    """What nobody was asked (NaN) counts nothing, for classes with a known yes and a known no.
+    """Let what nobody was asked (NaN) count nothing, for classes with a known yes and a known no.
 
     For others it counts as a no: from a yes alone a network would learn that every image has the
     class (docs/training.md).

@@ -5,7 +5,7 @@ say what Label Studio answered. The key goes to `LABEL_STUDIO_URL` only: redirec
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -50,6 +50,7 @@ class Studio:
         address: `LABEL_STUDIO_URL`.
         key: Personal access token or legacy token.
         timeout: Seconds a call may take.
+        headers: What a proxy in front of Label Studio asks for; goes wherever the key goes.
 
     Proxies come from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY.
 
@@ -60,8 +61,16 @@ class Studio:
     Label Studio has no such project (any more).
     """
 
-    def __init__(self, address: str, key: str, *, timeout: float = 60.0) -> None:
-        self._address, self._http = address, http_client(timeout)
+    def __init__(
+        self,
+        address: str,
+        key: str,
+        *,
+        timeout: float = 60.0,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._address, self._extra = address, dict(headers or {})
+        self._http = http_client(timeout, self._extra)
         with as_label_studio_error("log in"):
             # Retries are the worker's: here they would keep other projects waiting.
             self._api = LabelStudio(
@@ -88,16 +97,14 @@ class Studio:
         self._http.close()
 
     def authorization(self) -> dict[str, str]:
-        """Return the header that opens Label Studio's own files; refreshed when it expires."""
+        """Return the headers that open Label Studio's own files; refreshed when they expire."""
         with as_label_studio_error("refresh the access token"):
-            return {"Authorization": self._raw.get_headers()["Authorization"]}
+            return {**self._extra, "Authorization": self._raw.get_headers()["Authorization"]}
 
     def api(self) -> httpx.Client:
         """Return a client for calls that the SDK has not, under the same key; to be closed."""
-        headers = self.authorization()
-        client = http_client(timeout=60)
+        client = http_client(60, self.authorization())
         client.base_url = httpx.URL(f"{self._address}/api/")
-        client.headers.update(headers)
         return client
 
     def user(self) -> str:

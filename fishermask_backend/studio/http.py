@@ -1,20 +1,28 @@
 """The way to Label Studio: proxies, certificates, and what it means when nothing answers."""
 
+from collections.abc import Mapping
+
 import httpx
 
 from fishermask_backend.errors import LabelStudioError
 from fishermask_backend.machine.certificates import tls_context
 
 
-def http_client(timeout: float) -> httpx.Client:
+def http_client(timeout: float, headers: Mapping[str, str]) -> httpx.Client:
     """Return a client that follows no redirects, through the environment's proxy if it names one.
+
+    Args:
+        timeout: Seconds a call may take.
+        headers: What a proxy in front of Label Studio asks for; sent with every call.
 
     Raises:
         LabelStudioError: The proxy's address is none.
         CertificatesUnusable: The environment names a company's authority that cannot be read.
     """
     try:
-        return httpx.Client(timeout=timeout, follow_redirects=False, verify=tls_context())
+        return httpx.Client(
+            timeout=timeout, follow_redirects=False, verify=tls_context(), headers=headers
+        )
     except (ValueError, ImportError):  # without the address: it may hold a password
         raise LabelStudioError(
             "Label Studio cannot be reached through the environment's proxy: HTTP_PROXY, HTTPS_PROXY "

@@ -19,6 +19,14 @@ ADVICE = {
     429: "It is asked too often: FETCH_CONCURRENCY=1 asks less.",
 }
 FAILED = "Its own log says why."  # 500 and above
+PROXY = (
+    "If a proxy in front of Label Studio wants a log-in of its own, LABEL_STUDIO_HEADERS takes the "
+    "headers that open it."
+)
+HOST_NAME = (
+    "It takes the host's name in LABEL_STUDIO_URL for none: one with an underscore is not. Use another "
+    "name of that machine or container, or its address."
+)
 
 
 @contextmanager
@@ -42,7 +50,7 @@ def as_label_studio_error(doing: str, *, project: int | None = None) -> Iterator
             seconds_asked((error.headers or {}).get("retry-after", "")) or 0.0,
         ) from error
     except json.JSONDecodeError as error:  # a proxy's page where the SDK renews a personal token
-        text = f"Label Studio's answer is a page: {_short(error.doc, 300)} {ADVICE[404]}"
+        text = f"Label Studio's answer is a page: {_short(error.doc, 300)} {ADVICE[404]} {PROXY}"
         raise LabelStudioError(f"Cannot {doing}: {text}") from error
     except httpx.HTTPError as error:
         raise LabelStudioError(f"Cannot {doing}: {unanswered(error)}") from error
@@ -60,10 +68,24 @@ def reason(status: int | None, body: Any) -> str:
     text = f"Label Studio answered {status}: {_short(detail, 300)}"
     if more:
         text += f" {_short(more, 500)}"
-    code = status or 0
-    code = 404 if 200 <= code < 400 else code  # a page of something else, or the way to it
-    advice = ADVICE.get(code, FAILED if code >= 500 else "")
-    return f"{text} {advice}".rstrip()
+    return f"{text} {_advice(status or 0, body)}".rstrip()
+
+
+def _advice(code: int, body: Any) -> str:
+    page = isinstance(
+        body, str
+    )  # Label Studio's own refusals are JSON, Django's and proxies' are not
+    if code == 400 and page and host_refused(body):
+        return HOST_NAME
+    if 300 <= code < 400 or (code in (200, 401, 403) and page):  # something else, or the way to it
+        return f"{ADVICE[404]} {PROXY}"
+    code = 404 if 200 <= code < 300 else code
+    return ADVICE.get(code, FAILED if code >= 500 else "")
+
+
+def host_refused(page: str) -> bool:
+    """Say whether a page is Django's for a request to a host whose name it does not take."""
+    return "Bad Request (400)" in page or "DisallowedHost" in page
 
 
 def _short(value: Any, length: int) -> str:

@@ -20,12 +20,12 @@ def open_studio(settings: Settings, store: Store, lease: Lease) -> Studio:
         ProjectGone: The key that used to read the project finds it no more.
     """
     if settings.label_studio_api_key:
-        return Studio(settings.label_studio_url, settings.label_studio_api_key)
+        return with_key(settings, settings.label_studio_api_key)
     with store.read() as session:
         project = projects.get(session, lease.project_id)
     offered, kept = stored_keys(settings, project)
     for token in dict.fromkeys(t for t in (offered, kept) if t):
-        studio = _opened(settings.label_studio_url, token, project.studio_id, known=token == kept)
+        studio = _opened(settings, token, project.studio_id, known=token == kept)
         if studio is None:
             continue
         if token != kept or project.offered_token:
@@ -49,11 +49,16 @@ def stored_keys(settings: Settings, project: Project) -> tuple[str | None, str |
     return box.open(project.offered_token), box.open(project.token)
 
 
-def _opened(address: str, token: str, studio_id: int, *, known: bool) -> Studio | None:
+def with_key(settings: Settings, key: str) -> Studio:
+    """Open `LABEL_STUDIO_URL` with a key, and with what a proxy in front of it asks for."""
+    return Studio(settings.label_studio_url, key, headers=settings.headers_for_label_studio)
+
+
+def _opened(settings: Settings, token: str, studio_id: int, *, known: bool) -> Studio | None:
     """Open Label Studio with a token that reads this project; None if it does not."""
     studio = None
     try:
-        studio = Studio(address, token)  # asks, where the token has expired
+        studio = with_key(settings, token)  # asks, where the token has expired
         studio.project(studio_id)
     except (LabelStudioError, ProjectGone) as error:
         if studio is not None:

@@ -9,6 +9,7 @@ from fishermask_backend.store import Store, projects
 from fishermask_backend.studio import Studio, StudioProject
 from fishermask_backend.versions import PROJECT_HEADER
 from fishermask_backend.worker import publishing
+from fishermask_backend.worker.access import with_key
 from fishermask_backend.worker.sync import pass_due
 from fishermask_backend.worker.work import Work
 
@@ -71,7 +72,7 @@ def discover(settings: Settings, store: Store) -> Iterator[int]:
         return
     address, own = settings.label_studio_url, settings.own_url
     try:
-        with Studio(address, settings.label_studio_api_key) as studio:
+        with with_key(settings, settings.label_studio_api_key) as studio:
             for remote in studio.projects():
                 with store.read() as session:
                     known = projects.find(session, address, remote.studio_id, remote.created)

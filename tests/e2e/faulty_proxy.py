@@ -1,4 +1,7 @@
-"""A proxy in front of Label Studio that delays, cuts off or refuses the calls it is told to."""
+"""A proxy in front of Label Studio that delays, cuts off or refuses the calls it is told to.
+
+It may have a log-in of its own, and Label Studio may lie below a path there.
+"""
 
 import re
 import threading
@@ -43,11 +46,16 @@ class FaultyProxy:
     Attributes:
         url: What a backend takes for Label Studio's address.
         met: Calls that a fault has met.
+        refused: Calls that came without what `needs` says, or not below the path.
     """
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(
+        self, upstream: str, *, below: str = "", needs: dict[str, str] | None = None
+    ) -> None:
         self.port = free_port()
-        self.url = f"http://{LOOPBACK}:{self.port}"
+        self.url = f"http://{LOOPBACK}:{self.port}{below}"
+        self.below, self.needs = below, needs or {}
+        self.refused: list[str] = []
         self.upstream = httpx.Client(base_url=upstream, timeout=120, trust_env=False)
         self.faults: list[Fault] = []
         self.met: list[str] = []
@@ -89,6 +97,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        shown = {name: self.headers.get(name) for name in self.proxy.needs}
+        if shown != self.proxy.needs or not self.path.startswith(self.proxy.below + "/"):
+            self.proxy.refused.append(self.path)
+            self._answer(401, {"Content-Type": "text/html"}, b"<html>401 Authorization Required")
+            return
+        self.path = self.path[len(self.proxy.below) :]
         fault = self.proxy.fault_of(f"{self.command} {self.path}")
         time.sleep(fault.delay)
         if fault.cut == "before":

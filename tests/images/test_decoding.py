@@ -102,11 +102,45 @@ def test_floats_that_are_no_numbers_do_no_harm():
     assert pixels(saved(Image.fromarray(levels), "TIFF"))[0, 0].max() == 255
 
 
-def test_sixteen_bit_colour():
-    row = b"\x00" + struct.pack(">3H", 65535, 32896, 0) * 8
-    header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_grey_of_fewer_bits_in_sixteen_is_not_black(bits):
+    white = 2**bits - 1
+    levels = np.repeat(np.linspace(0, white, 8).astype(np.uint16)[None], 8, axis=0)
+    expected = levels[0] * (255 / white)
+    for kind in ("PNG", "TIFF"):
+        found = pixels(saved(Image.fromarray(levels), kind))[0, 0].astype(int)
+        assert np.abs(found - expected).max() <= 1
+    assert pixels(saved(Image.fromarray(np.zeros((8, 8), np.uint16)), "PNG")).max() == 0
+
+
+def deep_colour(*pixel):
+    """A PNG of one colour, 16 bits a channel."""
+    row = b"\x00" + struct.pack(f">{len(pixel)}H", *pixel) * 8
+    kind = {2: 4, 3: 2, 4: 6}[len(pixel)]
+    header = struct.pack(">IIBBBBB", 8, 8, 16, kind, 0, 0, 0)
     data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(row * 8)) + chunk(b"IEND")
-    assert pixels(b"\x89PNG\r\n\x1a\n" + data)[:, 0, 0].tolist() == [255, 128, 0]
+    return b"\x89PNG\r\n\x1a\n" + data
+
+
+@pytest.mark.parametrize(
+    ("pixel", "shown"),
+    [
+        ((4095, 2048, 0), [255, 136, 0]),
+        ((1023, 512, 0), [255, 170, 0]),
+        ((16383, 8192, 0), [255, 130, 0]),
+        ((4095, 2048, 0, 65535), [255, 136, 0]),
+        ((4095, 2048, 0, 0), WHITE),
+        ((4095, 65535), [255, 255, 255]),
+        ((65535, 4095, 0), [255, 15, 0]),
+        ((0, 0, 0), [0, 0, 0]),
+    ],
+)
+def test_colour_of_fewer_bits_in_sixteen_is_not_black(pixel, shown):
+    assert pixels(deep_colour(*pixel))[:, 0, 0].tolist() == shown
+
+
+def test_sixteen_bit_colour():
+    assert pixels(deep_colour(65535, 32896, 0))[:, 0, 0].tolist() == [255, 128, 0]
 
 
 def test_cmyk():
@@ -192,13 +226,58 @@ def test_broken_exif_does_not_spoil_a_picture():
     assert np.abs(pixels(body)[:, 4, 4].astype(int) - RED).max() <= 3
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
-@pytest.mark.parametrize("share", [0.02, 0.5, 0.95])
-def test_truncated_files_are_refused(kind, share):
+def noise(kind, **options):
     rng = np.random.default_rng(0)
-    body = saved(Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)), kind)
+    return saved(
+        Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)), kind, **options
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "share"),
+    [
+        ("JPEG", 0.02),
+        *((k, s) for k in ("PNG", "WEBP", "GIF", "BMP", "TIFF") for s in (0.02, 0.5, 0.95)),
+    ],
+)
+def test_truncated_files_are_refused(kind, share):
+    body = noise(kind)
     with pytest.raises(ImageUnavailable, match=r"damaged"):
         pixels(body[: int(len(body) * share)])
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 2, "quality": 30}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("share", [0.4, 0.6, 0.9, 0.99])
+def test_of_a_jpeg_cut_short_what_is_there_is_used(share, mode, options, caplog):
+    caplog.set_level("INFO")
+    whole = saved(
+        Image.open(io.BytesIO(noise("PNG"))).resize((256, 256)).convert(mode), "JPEG", **options
+    )
+    cut = whole[: int(len(whole) * share)]
+    found, expected = (pixels(body, 16).astype(int) for body in (cut, whole))
+    rows = 16 if options.get("progressive") else int(16 * share) - 4
+    assert np.abs(found[:, :rows] - expected[:, :rows]).mean() < (40 if rows == 16 else 2)
+    assert "cut short: what is there is used" in caplog.text
+
+
+def test_a_jpeg_that_has_only_begun_is_refused():
+    whole = noise("JPEG")
+    start = whole.index(b"\xff\xda")
+    for length in (start, start + 2, start + 20, start + 40):
+        with pytest.raises(ImageUnavailable, match="damaged"):
+            pixels(whole[:length])
+
+
+@pytest.mark.timeout(60)
+def test_a_jpeg_cut_short_takes_no_longer_than_others():
+    with pytest.raises(ImageUnavailable, match="decoding took longer than"):
+        pixels(scans_without_end()[:-2], max_pixels=100e6, seconds=0.1)
+
+
+def test_a_bomb_cut_short_is_refused_by_its_header():
+    with pytest.raises(ImageUnavailable, match="MAX_IMAGE_PIXELS"):
+        pixels(header_only("JPEG", 30_000, 30_000)[:-2], max_pixels=100e6)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from fishermask_backend.errors import ImageUnavailable, LabelStudioError
 from fishermask_backend.images import ImageLoader, ImageUnreachable
+from fishermask_backend.studio import Studio
 from tests.images.image_server import KEY, png
 
 THE_KEY = KEY["Authorization"]
@@ -61,6 +62,52 @@ def test_label_studio_below_a_path(label_studio, loader_for):
     loader.load("/data/upload/1/a.png", task_id=7)
     loader.load("/labels/data/upload/1/a.png", task_id=7)
     assert label_studio.paths() == ["/labels/data/upload/1/a.png"] * 2
+
+
+PUBLIC = "https://labels.company.invalid"  # no name server has it
+
+
+@pytest.mark.parametrize("below", ["", "/label-studio"])
+@pytest.mark.parametrize("inside", ["", "/labels"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/data/upload/3/1a2b3c4d-a.png",
+        "/data/local-files/?d=scans/a.png",
+        "/storage-data/uploaded/?filepath=upload/1/a.png",
+        "/tasks/7/resolve/?fileuri=czM6Ly9iL2sucG5n",
+    ],
+)
+def test_its_public_name_need_not_lead_there_from_here(
+    label_studio, loader_for, path, below, inside
+):
+    label_studio.routes[inside + path.partition("?")[0]] = OK
+    loader = loader_for(label_studio.url + inside)
+    for address in (PUBLIC + below + path, below + path):
+        loader.load(address, task_id=7)
+    assert label_studio.seen[0][0] == label_studio.seen[1][0] == inside + path
+    assert label_studio.keys_seen() == [THE_KEY] * 2
+
+
+def test_its_public_name_may_stand_in_the_list_of_hosts(serve, label_studio, loader_for):
+    """That was the advice once, and led to a 401."""
+    public = serve()
+    label_studio.routes["/data/local-files/"] = OK
+    loader = loader_for(label_studio, public)
+    loader.load(f"{public.url}/data/local-files/?d=a.png", task_id=7)
+    assert public.seen == []
+
+
+def test_a_link_of_a_task_that_has_moved_is_opened_by_its_own_number(label_studio, loader_for):
+    label_studio.routes["/tasks/9/resolve/"] = OK
+    loader_for(label_studio).load(f"{PUBLIC}{resolve('s3://b/k.png', 7)}", task_id=9)
+    assert label_studio.paths() == [resolve("s3://b/k.png", 7), resolve("s3://b/k.png", 9)]
+
+
+def test_a_link_s_missing_object_is_told_as_the_bucket_s(label_studio, loader_for):
+    label_studio.routes["/tasks/7/resolve/"] = (424, {}, b"")
+    with pytest.raises(ImageUnavailable, match="the credentials of the storage in Label Studio"):
+        loader_for(label_studio).load(PUBLIC + resolve("s3://b/k.png"), task_id=7)
 
 
 def test_other_pages_of_label_studio_do_not_get_the_key(label_studio, loader_for):
@@ -149,6 +196,24 @@ def test_the_key_is_asked_for_at_each_request(label_studio):
     assert label_studio.keys_seen() == ["Bearer 1", "Bearer 2"]
 
 
+def test_a_proxy_s_headers_go_where_the_key_goes(serve, label_studio):
+    other = serve({"/a.png": OK})
+    label_studio.routes["/api/a.png"] = OK
+    label_studio.routes["/data/upload/1/x.png"] = (302, {"Location": f"{other.url}/a.png"}, b"")
+    with Studio(label_studio.url, "abc", headers={"X-Gate": "open"}) as studio:
+        loader = ImageLoader(
+            label_studio_url=label_studio.url,
+            authorization=studio.authorization,
+            image_size=8,
+            allowed_hosts=[other.address],
+        )
+        for url in (f"{other.url}/a.png", "/data/upload/1/x.png", f"{label_studio.url}/api/a.png"):
+            loader.load(url, task_id=7)
+        loader.close()
+    assert [headers.get("X-Gate") for _, headers in other.seen] == [None, None]
+    assert [headers.get("X-Gate") for _, headers in label_studio.seen] == ["open", None]
+
+
 def test_a_token_that_cannot_be_had_is_label_studios_error_not_the_images(label_studio):
     def refused():
         raise LabelStudioError("the token was revoked", status=401)
@@ -163,8 +228,19 @@ def test_data_urls_are_decoded_and_bounded(label_studio, loader_for):
     loader = loader_for(label_studio, max_bytes=len(png()))
     assert loader.load(f"data:image/png;base64,{encoded}", task_id=7).any()
     assert loader.load(f"data:;base64,{encoded.replace('+', '%2B')}", task_id=7).any()
+    lines = "\n".join(encoded[i : i + 20] for i in range(0, len(encoded), 20))
+    for url in (
+        f"data:image/png;base64,{lines}\n",
+        f"data:image/png;base64,{lines.replace(chr(10), '%0D%0A')}",
+        f"data:image/png;base64, {encoded.rstrip('=')}",
+        f"data:image/png;base64,{encoded.replace('=', '%3D')}",
+        f"DATA:image/png;charset=utf-8;BASE64,{encoded}",
+        f"data:image/png; base64,{encoded}",
+    ):
+        assert loader.load(url, task_id=7).any()
     for url, problem in [
-        (f"data:image/png;base64,{encoded}{'A' * 100}", "MAX_IMAGE_BYTES"),
+        (f"data:image/png;base64,{encoded}{'A' * 100}", "MAX_IMAGE_BYTES|base64 is damaged"),
+        (f"data:image/png;base64,{encoded.rstrip('=')}{'A' * 100}", "MAX_IMAGE_BYTES"),
         (f"data:image/png;base64,{encoded[:-5]}!", "base64 is damaged"),
         ("data:image/png,abc", "needs «;base64,»"),
         ("data:image/svg+xml;base64," + base64.b64encode(b"<svg/>").decode(), "an SVG drawing"),

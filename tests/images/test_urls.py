@@ -4,7 +4,13 @@ import httpx
 import pytest
 
 from fishermask_backend.errors import ImageUnavailable
-from fishermask_backend.images.urls import LabelStudioFiles, parse_url, without_secrets
+from fishermask_backend.images.urls import (
+    LabelStudioFiles,
+    own_path,
+    parse_url,
+    storage_uri,
+    without_secrets,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +46,69 @@ def test_label_studio_below_a_path():
     assert str(files.at("/data/upload/1/a.png")) == expected
     assert str(files.at("/labels/data/upload/1/a.png")) == expected
     assert not files.holds(httpx.URL("http://company.example:8080/data/upload/1/a.png"))
+
+
+@pytest.mark.parametrize(
+    ("path", "own"),
+    [
+        ("/label-studio/data/upload/1/a.png", "/data/upload/1/a.png"),
+        ("/a/b/c/data/local-files/?d=x/y.png", "/data/local-files/?d=x/y.png"),
+        ("/a/data/local-files?d=x.png", "/data/local-files?d=x.png"),
+        ("/a/tasks/7/resolve/?fileuri=czM6", "/tasks/7/resolve/?fileuri=czM6"),
+        ("/a/data/upload/1/x/data/upload/2/b.png", "/data/upload/1/x/data/upload/2/b.png"),
+        ("/data/local-files/?d=a/data/upload/b.png", "/data/local-files/?d=a/data/upload/b.png"),
+    ],
+)
+@pytest.mark.parametrize("address", ["http://ls:8080", "http://ls:8080/labels"])
+def test_a_path_that_label_studio_once_lay_below(address, path, own):
+    assert str(LabelStudioFiles(address).at(path)) == address + own
+
+
+def test_a_path_that_only_begins_like_label_studios():
+    assert LabelStudioFiles("http://ls:8080/lab").at("/labels/data/a.png") is None
+    assert LabelStudioFiles("http://ls:8080").at("/images/data/a.png") is None
+    assert LabelStudioFiles("http://ls:8080").at("/x/data/upload/../../api/a") is None
+
+
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [
+        ("/data/upload/3/1a2b3c4d-cat.png", True),
+        ("https://labels.example/data/upload/3/1a2b3c4d-cat%20b.png", True),
+        ("https://labels.example:8443/ls/data/upload/1a2b3c4d-cat.png", True),
+        ("HTTP://labels.example/data/local-files/?d=scans/a.png", True),
+        ("https://labels.example/tasks/7/resolve/?fileuri=czM6Ly9i", True),
+        ("https://labels.example/projects/7/presign/?fileuri=czM6Ly9i", True),
+        ("https://labels.example/storage-data/uploaded/?filepath=upload/1/a.png", True),
+        ("https://cdn.example/data/upload/3/cat.png", False),
+        ("https://cdn.example/data/cats/1.png", False),
+        ("https://cdn.example/static/samples/a.png", False),
+        ("https://b.example/data/upload/3/1a2b3c4d-cat.png?X-Amz-Signature=a", False),
+        ("https://cdn.example/tasks/7/resolve/", False),
+        ("https://cdn.example/?u=/data/upload/3/1a2b3c4d-cat.png", False),
+        ("s3://bucket/data/upload/3/1a2b3c4d-cat.png", False),
+        ("data/upload/3/1a2b3c4d-cat.png", False),
+        ("", False),
+    ],
+)
+def test_paths_that_only_label_studio_has(address, own):
+    assert (own_path(address) is not None) is own
+
+
+def test_what_a_link_to_a_storage_leads_to():
+    encoded = base64.urlsafe_b64encode("s3://bücket/a b?.png".encode()).decode()
+    for link in (
+        f"/tasks/7/resolve/?fileuri={encoded}",
+        f"https://x/p/tasks/7/presign/?fileuri={encoded}",
+    ):
+        assert storage_uri(link) == "s3://bücket/a b?.png"
+        assert storage_uri(link.rstrip("=")) == "s3://bücket/a b?.png"
+    for link in (
+        "/tasks/7/resolve/?fileuri=aHR0cDovL2E=",
+        "/tasks/7/resolve/?fileuri=%%",
+        "/a.png",
+    ):
+        assert storage_uri(link) is None
 
 
 def test_cloud_objects_are_asked_of_label_studio_by_encoded_name():

@@ -28,6 +28,22 @@ def user(address, key=PERSONAL):
         return studio.user()
 
 
+@pytest.mark.parametrize("key", [PERSONAL, "0123456789abcdef"])
+def test_a_proxy_s_headers_go_with_every_call(server, key):
+    server.routes["/api/token/refresh/"] = (200, JSON, json.dumps({"access": ACCESS}).encode())
+    server.routes["/api/ml"] = (200, JSON, b"[]")
+    with Studio(server.url, key, headers={"X-Gate": "open"}) as studio:
+        with pytest.raises(LabelStudioError):
+            studio.project(7)
+        with pytest.raises(LabelStudioError):
+            studio.model_versions(7)
+        with studio.api() as api:
+            api.get("ml")
+        assert studio.authorization()["X-Gate"] == "open"
+    assert len(server.seen) == (4 if key == PERSONAL else 3)
+    assert {headers["X-Gate"] for _, headers in server.seen} == {"open"}
+
+
 def test_personal_token_is_renewed_below_the_address_s_path(server):
     renewed = json.dumps({"access": ACCESS}).encode()
     server.routes["/labels/api/token/refresh/"] = (200, JSON, renewed)
@@ -59,7 +75,10 @@ def test_no_key_follows_a_redirect(server, key, status):
     with serving(Server()) as elsewhere:
         for path in ("/api/token/refresh/", "/api/current-user/whoami"):
             server.routes[path] = (status, {"Location": elsewhere.url + path}, b"")
-        with pytest.raises(LabelStudioError):
-            user(server.url, key)
+        with (
+            pytest.raises(LabelStudioError, match="LABEL_STUDIO_HEADERS"),
+            Studio(server.url, key, headers={"X-Gate": "open"}) as studio,
+        ):
+            studio.user()
         assert server.seen
         assert elsewhere.seen == []

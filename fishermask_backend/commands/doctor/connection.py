@@ -16,6 +16,10 @@ from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.studio import Studio
 from fishermask_backend.versions import is_ours
 
+NO_UNDERSCORE = (
+    "connect under a name without an underscore (and with a dot), or an address: Label Studio takes a "
+    "name with one for none"
+)
 RESTART = "in the environment of Label Studio's own process, and restart it"
 
 
@@ -68,6 +72,8 @@ def _guards(api: httpx.Client, studio_id: int, url: str) -> Iterator[Finding]:
         fix = f"set ML_BLOCK_LOCAL_IP=false {RESTART}"
         if "resolve hostname" in refused:
             fix = "connect under a name that Label Studio's machine knows, or an address"
+        if _has_underscore(url):
+            fix = NO_UNDERSCORE
         yield failed("address guard", f"Label Studio will not call {url}: {refused}", fix)
     else:
         yield ok("address guard", f"Label Studio may call {url}")
@@ -77,6 +83,8 @@ def _guards(api: httpx.Client, studio_id: int, url: str) -> Iterator[Finding]:
         fix = f"set SSRF_PROTECTION_ENABLED=false {RESTART}; then connect again"
         if not _has_dot(url):
             fix = "connect under a name with a dot, or an address: others get no events"
+        if _has_underscore(url):
+            fix = NO_UNDERSCORE
         yield warning("address guard", f"Label Studio will send no events to {url}: {refused}", fix)
     else:
         yield ok("address guard", f"Label Studio may send events to {url}")
@@ -100,11 +108,17 @@ def _webhook(url: str, hooks: list[dict[str, Any]]) -> Finding:
             fix = (
                 "connect under a name with a dot, or an address: Label Studio makes none for others"
             )
+        if _has_underscore(url):
+            fix = NO_UNDERSCORE
         return warning("webhook", f"there is none to {url}: {later}", fix)
     if not any(hook["is_active"] and hook["send_for_all_actions"] for hook in mine):
         how = f"the one to {url} is switched off, or is not sent all events: {later}"
         return warning("webhook", how, "switch it on for all events in Settings → Webhooks")
     return ok("webhook", f"events are sent to {url}")
+
+
+def _has_underscore(url: str) -> bool:
+    return "_" in (urlsplit(url).hostname or "")
 
 
 def _has_dot(url: str) -> bool:

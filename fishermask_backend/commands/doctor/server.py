@@ -6,10 +6,12 @@ import httpx
 
 from fishermask_backend.commands.doctor.findings import Finding, failed, ok, warning
 from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.images.urls import without_secrets
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import open_store, projects
 from fishermask_backend.studio import Studio, http_client, unanswered
-from fishermask_backend.worker.access import stored_keys
+from fishermask_backend.studio.refusals import HOST_NAME, PROXY, host_refused
+from fishermask_backend.worker.access import stored_keys, with_key
 
 TESTED = "1.23."
 NO_KEY = (
@@ -26,16 +28,23 @@ def check_server(settings: Settings) -> Iterator[Finding]:
     """Look whether Label Studio answers at LABEL_STUDIO_URL, and in which version."""
     url, what = settings.label_studio_url, "Label Studio"
     try:
-        with http_client(timeout=30) as http:
+        with http_client(30, settings.headers_for_label_studio) as http:
             answer = http.get(f"{url}/api/version")
         if answer.is_redirect:
             to = answer.headers.get("location", "").removesuffix("/").removesuffix("/api/version")
-            yield failed(what, f"{url} redirects to {to}", "set LABEL_STUDIO_URL to where it leads")
+            fix = f"set LABEL_STUDIO_URL to where it leads. {PROXY}"
+            yield failed(what, f"{url} redirects to {without_secrets(to)}", fix)
             return
         release = str(answer.raise_for_status().json()["release"])
     except FisherMaskError as error:
         yield failed(what, str(error))
     except httpx.HTTPStatusError:
+        if answer.status_code == 400 and host_refused(answer.text):
+            yield failed(what, f"at {url} it answers 400", HOST_NAME)
+            return
+        if answer.status_code in (401, 403):
+            yield failed(what, f"at {url} something answers {answer.status_code}", PROXY)
+            return
         how = f"at {url} something answers {answer.status_code}, which is not Label Studio"
         yield failed(what, how, ADDRESS)
     except httpx.HTTPError as error:
@@ -60,7 +69,7 @@ def open_with_key(settings: Settings, studio_id: int) -> tuple[Studio | None, Fi
     for key in keys:
         kind = "a personal access token" if key.startswith("eyJ") else "a legacy token"
         try:
-            studio = Studio(settings.label_studio_url, key)
+            studio = with_key(settings, key)
             user = studio.user()
         except FisherMaskError as refusal:
             error = f"{name} ({kind}): {refusal}"

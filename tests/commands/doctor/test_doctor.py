@@ -75,6 +75,22 @@ def test_lines():
     assert str(line) == "FAILED   key: of two lines, /<URL_PREFIX> -> see /<URL_PREFIX>"
 
 
+@pytest.mark.parametrize("status", [401, 403, 302])
+def test_a_proxy_s_log_in_is_told(with_settings, status):
+    to = "https://sso.example/start?state=s3cret"
+    with somebody_s_server(status, "<html>Log in</html>", Location=to) as address:
+        (line,) = check_server(with_settings(LABEL_STUDIO_URL=address))
+    assert line.level == "FAILED"
+    assert "LABEL_STUDIO_HEADERS" in line.fix
+    assert "s3cret" not in str(line)
+
+
+def test_a_host_s_name_that_django_does_not_take(with_settings):
+    with somebody_s_server(400, "<h1>Bad Request (400)</h1>") as address:
+        (line,) = check_server(with_settings(LABEL_STUDIO_URL=address))
+    assert "underscore" in line.fix
+
+
 def test_wrong_setting_is_all_there_is_to_say(with_settings, monkeypatch):
     monkeypatch.setenv("BATCH_SIZE", "many")
     load_settings.cache_clear()
