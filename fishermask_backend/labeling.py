@@ -6,29 +6,18 @@ task say together that of `controls.consensus`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
 from typing import Any, Literal
-from xml.etree.ElementTree import Element, ParseError
 
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
-
-from fishermask_backend import controls
-from fishermask_backend.controls import Control, Misfit
+from fishermask_backend.controls import Control, config, image
 from fishermask_backend.controls.presence import ANYHOW, Presence, presence
 from fishermask_backend.controls.reading import Asking, Reading, read_result
-from fishermask_backend.errors import UnsupportedLabelConfig
 
 # As in fisher/likelihood.py, which is not asked: the web process, which reads configs and writes
 # pre-labels, does without torch.
 Likelihood = Literal["categorical", "bernoulli"]
-
-EXAMPLE = (
-    '<View><Image name="image" value="$image"/><Choices name="label" toName="image" '
-    'choice="single" required="true"><Choice value="cat"/><Choice value="dog"/></Choices></View>'
-)
 
 
 @dataclass(frozen=True)
@@ -38,7 +27,7 @@ class LabelSpec:
     Attributes:
         control: The control's name.
         image: The name of its `Image`.
-        data_key: Where tasks have the image's address.
+        data_key: Where tasks have the image's address (`controls/image.py`).
         spelling: Its classes, and how results name them.
         presence: How the config asks for it.
     """
@@ -58,6 +47,15 @@ class LabelSpec:
     def likelihood(self) -> Likelihood:
         """`bernoulli` if an image may have any number of the classes, else `categorical`."""
         return "bernoulli" if self.spelling.several else "categorical"
+
+    @property
+    def prelabelled(self) -> bool:
+        """Whether Label Studio shows pre-labels of some class."""
+        return any(self.spelling.write([name]) is not None for name in self.classes)
+
+    def address(self, data: Mapping[str, Any]) -> str:
+        """Return the address of the image in a task's data; empty if there is none."""
+        return image.address(data, self.data_key)
 
     def answer(self, result: Any) -> frozenset[str] | None:
         """Return the classes an annotation's result names, or None if it answers nothing."""
@@ -93,12 +91,13 @@ class LabelSpec:
             above: Classes less probable than this are not named.
 
         Returns:
-            One region: the classes decided on, or none for none. Its score is the class's
-            probability, or the smallest of them.
+            One region: the classes decided on, or none for none, or if they are not to be shown. Its
+            score is the class's probability, or the smallest of them.
         """
         known = {name: probabilities[name] for name in self.classes if name in probabilities}
         chosen = [name for name in decided(known, self.likelihood) if known[name] >= above]
-        if not chosen:
+        value = self.spelling.write(chosen) if chosen else None
+        if value is None:
             return []
         return [
             {
@@ -106,7 +105,7 @@ class LabelSpec:
                 "from_name": self.control,
                 "to_name": self.image,
                 "type": self.spelling.type,
-                "value": self.spelling.write(chosen),
+                "value": value,
                 "score": round(float(min(known[name] for name in chosen)), 6),
             }
         ]
@@ -125,62 +124,20 @@ def decided(probabilities: Mapping[str, float], likelihood: Likelihood) -> list[
     return [name for name, probability in probabilities.items() if probability > 0.5]
 
 
-def parse_label_config(config: str, control_name: str = "") -> LabelSpec:
+def parse_label_config(text: str, control_name: str = "", level: int = 0) -> LabelSpec:
     """Find the control to learn in a labelling config.
 
     Args:
-        config: Label Studio's XML.
-        control_name: The control to take; empty for the first that fits.
+        text: Label Studio's XML.
+        control_name: The control to take; empty for the first that fits, of the first kind that does.
+        level: Of choices inside choices, the level whose choices are the classes; 0: the leaves.
 
     Raises:
         UnsupportedLabelConfig: Nothing fits; the text says what to add.
     """
-    try:
-        root = fromstring(config)
-    except (ParseError, DefusedXmlException, ValueError, TypeError) as error:
-        raise UnsupportedLabelConfig(f"The labelling config is not valid XML ({error}).") from None
-    images = {
-        tag.get("name", ""): tag.get("value", "") for tag in root.iter("Image") if tag.get("name")
-    }
-    kinds = {kind.tag: kind for kind in controls.CONTROLS}
-    reasons: list[str] = []
-    for tag in root.iter():
-        name = tag.get("name")
-        if tag.tag not in kinds or (control_name and name != control_name):
-            continue
-        try:
-            spec = _spec(kinds[tag.tag], tag, images)
-        except Misfit as misfit:
-            reasons.append(f"<{tag.tag} name={name!r}> {misfit}")
-        else:
-            return replace(spec, presence=presence(config, spec.control))
-    if control_name and not reasons:
-        named = " or ".join(f"<{kind} name={control_name!r}>" for kind in kinds)
-        reasons.append(f"there is no {named}, which CONTROL_NAME asks for")
-    if not reasons:
-        reasons.append(f"there is no {' or '.join(f'<{kind}>' for kind in kinds)} tag")
-    raise UnsupportedLabelConfig(
-        f"Nothing to learn in the labelling config: {'; '.join(reasons)}. "
-        f"A config that works: {EXAMPLE}"
-    )
-
-
-def _spec(kind: type[Control], tag: Element, images: Mapping[str, str]) -> LabelSpec:
-    """Return what a control labels, and how.
-
-    Raises:
-        Misfit: It cannot be learned.
-    """
-    name, target = tag.get("name", ""), tag.get("toName", "")
-    if not name:
-        raise Misfit("needs a name")
-    if target not in images:
-        raise Misfit(f'has toName="{target}", which is no <Image> tag with that name')
-    if not images[target].startswith("$"):
-        raise Misfit(f'needs an <Image name="{target}"> with a value like "$image"')
-    if tag.get("perRegion", "").lower() == "true" or tag.get("perItem", "").lower() == "true":
-        raise Misfit("labels regions or items; remove perRegion and perItem to label whole images")
-    return LabelSpec(name, target, images[target][1:], kind.of(tag))
+    found = config.find(text, control_name, level)
+    asked = presence(text, found.name)
+    return LabelSpec(found.name, found.image, found.data_key, found.control, asked)
 
 
 def _moment(updated_at: str) -> float:

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.extra_headers import read_headers
 from fishermask_backend.images.addresses import HostRule
+from fishermask_backend.labeling import LabelSpec, parse_label_config
 from fishermask_backend.state import DATABASE
 
 
@@ -67,7 +68,14 @@ class Settings(BaseSettings):
         14, description="Days a superseded queue's predictions stay, for pages still open on them."
     )
     control_name: str = Field(
-        "", description="Name of the `Choices` control to learn; empty: the first that fits."
+        "",
+        description="Name of the control to learn; empty: the first `Choices` that fits, else "
+        "`Taxonomy`, else `Rating`.",
+    )
+    taxonomy_level: Annotated[int, Field(ge=0, le=100)] = Field(
+        0,
+        description="Of choices inside choices, the level whose choices are the classes, 1 for the "
+        "first; 0: the leaves.",
     )
     ground_truth: Literal["hand", "all", "none"] = Field(
         "hand",
@@ -298,6 +306,14 @@ class Settings(BaseSettings):
         """Return an address of this backend with URL_PREFIX, which need not be typed."""
         url = url.rstrip("/")
         return url if not url or url.endswith(self.url_prefix) else url + self.url_prefix
+
+    def read_config(self, text: str) -> LabelSpec:
+        """Return what a labelling config asks to learn.
+
+        Raises:
+            UnsupportedLabelConfig: Nothing; the text says what to add.
+        """
+        return parse_label_config(text, self.control_name, self.taxonomy_level)
 
     @property
     def queue_size(self) -> int:

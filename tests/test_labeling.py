@@ -1,9 +1,9 @@
 import pytest
 
 from fishermask_backend.controls import Choices
+from fishermask_backend.controls.config import EXAMPLE
 from fishermask_backend.errors import UnsupportedLabelConfig
 from fishermask_backend.labeling import (
-    EXAMPLE,
     LabelSpec,
     decided,
     parse_label_config,
@@ -61,7 +61,7 @@ def test_first_fitting_control_is_taken_and_control_name_picks_another():
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        ("<View/>", "no <Choices> tag"),
+        ("<View/>", "no <Choices>, <Taxonomy> or <Rating> tag"),
         ("<View", "not valid XML"),
         ("", "not valid XML"),
         ('<!DOCTYPE x [<!ENTITY a "b">]><View>&a;</View>', "not valid XML"),
@@ -73,7 +73,7 @@ def test_first_fitting_control_is_taken_and_control_name_picks_another():
             CONFIG.replace(
                 '<Choice value="dog"/>', '<Choice value="d"><Choice value="e"/></Choice>'
             ),
-            "one level",
+            "write <Taxonomy>",
         ),
         (CONFIG.replace('toName="image"', 'toName="image" value="$options"'), "<Choice> tags"),
     ],
@@ -101,9 +101,10 @@ def test_refusals_are_whole_sentences_with_a_config_that_works():
     assert parse_label_config(EXAMPLE).classes == ("cat", "dog")
     with pytest.raises(UnsupportedLabelConfig) as raised:
         parse_label_config(config, "c")
-    assert "config: there is no <Choices name='c'>, which CONTROL_NAME asks for. A" in str(
-        raised.value
-    )
+    assert (
+        "config: there is no <Choices name='c'>, <Taxonomy name='c'> or <Rating name='c'>, which "
+        "CONTROL_NAME asks for. A"
+    ) in str(raised.value)
 
 
 def test_specs_are_values():

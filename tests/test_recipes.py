@@ -142,9 +142,11 @@ def test_a_new_control(work, monkeypatch):
         assert (region["type"], region["from_name"]) == ("pick", "label")
 
 
-def test_both_controls_are_offered_where_a_config_has_neither(monkeypatch):
+def test_all_controls_are_offered_where_a_config_has_neither(monkeypatch):
     monkeypatch.setattr(controls, "CONTROLS", (*CONTROLS, Pick))
-    with pytest.raises(UnsupportedLabelConfig, match="there is no <Choices> or <Pick> tag"):
+    with pytest.raises(
+        UnsupportedLabelConfig, match="there is no <Choices>, <Taxonomy>, <Rating> or <Pick> tag"
+    ):
         parse_label_config("<View/>")
     with pytest.raises(UnsupportedLabelConfig, match="<Pick name='label'> needs two <Option> tags"):
         parse_label_config(PICK.replace("<Option>dark</Option>", ""))

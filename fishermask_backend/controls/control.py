@@ -1,7 +1,7 @@
 """What a kind of tag has to tell, so that it can be learnt and pre-labelled."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 from xml.etree.ElementTree import Element
 
 from fishermask_backend.errors import FisherMaskError
@@ -67,8 +67,21 @@ class Control(Protocol):
         """
         ...
 
-    def write(self, classes: Sequence[str]) -> dict[str, Any]:
-        """Return the value of a region that names these classes."""
+    def write(self, classes: Sequence[str]) -> dict[str, Any] | None:
+        """Return the value of a region that names these classes; None if no editor would show it."""
+        ...
+
+
+@runtime_checkable
+class Leveled(Protocol):
+    """A control whose choices lie inside others."""
+
+    def at_level(self, level: int) -> Control:
+        """Return it with the choices of a level as classes, 1 for the first; 0: the leaves.
+
+        Raises:
+            Misfit: They are too few.
+        """
         ...
 
 

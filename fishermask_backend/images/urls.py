@@ -78,7 +78,7 @@ class LabelStudioFiles:
 
 
 def own_path(address: str) -> str | None:
-    """The path and query of what only Label Studio serves, whichever host an address names; or None.
+    """Return path and query of what only Label Studio serves, whichever host is named; else None.
 
     It writes its own idea of its name (`LABEL_STUDIO_HOST`) into synced tasks: uploads, local files
     and links to storages are known by their paths, without any prefix of a proxy's.
@@ -89,7 +89,7 @@ def own_path(address: str) -> str | None:
 
 
 def storage_uri(address: str) -> str | None:
-    """The `s3://…` that an address of Label Studio's leads to; None if it is no such link."""
+    """Return the `s3://…` that an address of Label Studio's leads to; None if it is no such link."""
     path, _, query = (own_path(address) or "").partition("?")
     if not path.rstrip("/").endswith(("/resolve", "/presign")):
         return None

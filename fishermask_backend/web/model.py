@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fishermask_backend.labeling import LabelSpec, parse_label_config
+from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.settings import Settings, load_settings
 from fishermask_backend.store import Store, open_store, projects, queues, rounds
 from fishermask_backend.store.schema import Project, Round, Score
@@ -111,7 +111,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         Raises:
             UnsupportedLabelConfig: Nothing fits.
         """
-        return parse_label_config(self.schema, self.settings.control_name)
+        return self.settings.read_config(self.schema)
 
     def predict(
         self, tasks: Sequence[Mapping[str, Any]], context: Any = None, **kwargs: Any
@@ -134,7 +134,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         found = look_up(self.store, self.settings, project.id, ids)
         if found.serving is None:
             return [_unknown(found.version) for _ in ids]
-        spec = parse_label_config(project.label_config, self.settings.control_name)
+        spec = self.settings.read_config(project.label_config)
         return [
             self._prediction(spec, found.serving, found.scores.get(i), found.version) for i in ids
         ]

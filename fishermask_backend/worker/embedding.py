@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from fishermask_backend.controls import image
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images import ImageLoader
 from fishermask_backend.learning.backbones import Backbone
@@ -68,6 +69,7 @@ def embed(work: Work, backbone: Backbone, inputs: RowStore, loader: ImageLoader)
     then is waited for, `IMAGE_TIMEOUT` at most: that is all a host that hardly answers costs others.
     """
     began, done, failed = time.monotonic(), 0, 0
+    key = work.project().data_key
     end = began + EMBEDDING_SECONDS
     threads = work.settings.fetch_concurrency
     fetchers = ThreadPoolExecutor(threads, thread_name_prefix="fetch")
@@ -80,7 +82,7 @@ def embed(work: Work, backbone: Backbone, inputs: RowStore, loader: ImageLoader)
             if not tasks:
                 return
             work.progress("embedding images", counts.embedded, counts.tasks)
-            loaded = fetchers.map(lambda task: _load(loader, task, end), tasks)
+            loaded = fetchers.map(lambda task: _load(loader, task, key, end), tasks)
             pairs = zip(tasks, loaded, strict=True)
             outcomes = [(task, found) for task, found in pairs if found is not None]
             _keep(work, backbone, inputs, outcomes)
@@ -97,12 +99,27 @@ def embed(work: Work, backbone: Backbone, inputs: RowStore, loader: ImageLoader)
         fetchers.shutdown(wait=False, cancel_futures=True)  # a stop does not wait for downloads
 
 
-def _load(loader: ImageLoader, task: Task, end: float) -> Outcome | None:
+def load_image(loader: ImageLoader, task_id: int, address: str, data_key: str) -> NDArray[np.uint8]:
+    """Load a task's image.
+
+    Raises:
+        ImageUnavailable: It cannot be had, or the task's data hold no address where `data_key` says.
+    """
+    if not address:
+        raise ImageUnavailable(
+            f"Task {task_id}: its data hold no single image address at {image.shown(data_key)!r}, "
+            "where the labelling config's <Image> looks for it; correct the config, or import the task "
+            "with it."
+        )
+    return loader.load(address, task_id=task_id)
+
+
+def _load(loader: ImageLoader, task: Task, data_key: str, end: float) -> Outcome | None:
     """Load a task's image; None if its turn comes after the end, by the monotonic clock."""
     if time.monotonic() > end:
         return None
     try:
-        return loader.load(task.image, task_id=task.task_id)
+        return load_image(loader, task.task_id, task.image, data_key)
     except ImageUnavailable as error:
         return error
 

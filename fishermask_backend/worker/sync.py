@@ -14,7 +14,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from fishermask_backend.errors import LabelStudioError, ProjectGone
-from fishermask_backend.labeling import LabelSpec, parse_label_config
+from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import pool, projects
 from fishermask_backend.store.schema import PlannedPage, Project
@@ -44,7 +44,7 @@ def sync(work: Work) -> LabelSpec:
     """
     project = work.project()
     remote = _read_project(work, project)
-    spec = parse_label_config(remote.label_config, work.settings.control_name)
+    spec = work.settings.read_config(remote.label_config)
     _take_config(work, remote, spec)
     if project.plan is None and pass_due(work.settings, project):
         _begin_pass(work, project)
@@ -213,7 +213,7 @@ def _put(
     tasks: Sequence[StudioTask],
     with_annotations: bool,
 ) -> None:
-    images = [(task.task_id, str(task.data.get(spec.data_key) or "")) for task in tasks]
+    images = [(task.task_id, spec.address(task.data)) for task in tasks]
     pool.put_tasks(session, project, images, random.Random())
     session.flush()
     if with_annotations:

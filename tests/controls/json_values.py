@@ -18,7 +18,8 @@ ANY = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4)
 )
 PATHS = st.lists(st.sampled_from(["animals", "cat", "dog"]) | ANY, max_size=3)
-VALUES = st.fixed_dictionaries({"choices": st.lists(st.sampled_from(["cat"]) | PATHS | ANY) | ANY})
+NAMED = st.lists(st.sampled_from(["cat"]) | PATHS | ANY) | ANY
+VALUES = st.fixed_dictionaries({"choices": NAMED, "taxonomy": NAMED, "rating": ANY})
 REGIONS = st.fixed_dictionaries(
     {
         "from_name": st.just("label") | ANY,

@@ -3,7 +3,9 @@
 import pytest
 from defusedxml.ElementTree import fromstring
 
-from fishermask_backend.controls import Choices, Misfit
+from fishermask_backend.controls import Choices, Misfit, Unreadable
+
+_NESTED_MULTIPLE = 'allowNested="true" choice="multiple"'
 
 
 def choices(inside, more=""):
@@ -40,6 +42,25 @@ def test_multiple_choice_needs_one():
 def test_what_cannot_be_learnt_says_why(inside, more, says):
     with pytest.raises(Misfit, match=says):
         choices(inside, more)
+
+
+def test_nested_choices_are_paths_that_label_studio_shows_no_pre_label_of():
+    tree = '<Choice value="a"><Choice value="b"/><Choice value="c"/></Choice><Choice value="d"/>'
+    one, several = choices(tree, 'allowNested="true"'), choices(tree, _NESTED_MULTIPLE)
+    assert one.classes == several.classes == ("a / b", "a / c", "d")
+    assert one.write(["d"]) is several.write(["d"]) is None
+    chosen = {"choices": [["a"], ["a", "b"], ["a", "c"]]}  # as a click on «a» does
+    assert several.read(chosen) == ["a / b", "a / c"]
+    with pytest.raises(Unreadable, match="2 classes are named, where one is learnt"):
+        one.read(chosen)
+    assert one.at_level(1).read(chosen) == ["a"]
+    with pytest.raises(Misfit, match="at least two"):
+        choices('<Choice value="a"><Choice value="b"/></Choice>', 'allowNested="true"')
+
+
+def test_a_level_is_nothing_to_a_flat_list():
+    control = choices('<Choice value="cat"/><Choice value="dog"/>')
+    assert control.at_level(2) is control
 
 
 def test_what_is_written_is_read():

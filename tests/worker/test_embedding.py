@@ -45,11 +45,12 @@ def slice_of(store, settings, project, host, monkeypatch):
         allowed_hosts=[host.address], timeout=1.0,
     )  # fmt: skip
 
-    def run(names):
+    def run(names, data_key="image"):
         with store.begin() as session:
             row = projects.get(session, project.id)
             pool.delete_tasks(session, project.id, [1, 2, 3, 4])
-            tasks = [(i, f"{host.url}/{name}-{i}.png") for i, name in enumerate(names, 1)]
+            row.data_key = data_key
+            tasks = [(i, name and f"{host.url}/{name}-{i}.png") for i, name in enumerate(names, 1)]
             pool.put_tasks(session, row, tasks, random.Random(0))
         with embedding.open_inputs(work, BACKBONE) as inputs:
             embedding.embed(work, BACKBONE, inputs, loader)
@@ -72,3 +73,13 @@ def test_what_came_is_kept(slice_of):
     tasks = slice_of(["good", "silent", "good", "good"])
     assert sorted(task.row for task in tasks if task.row is not None) == [0, 1, 2]
     assert [task.image_tries for task in tasks] == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize(("key", "value"), [("image", "$image"), ("$base/$file", "$base/$file")])
+def test_a_task_without_an_address_is_told_where_it_was_looked_for(slice_of, host, key, value):
+    good, without = slice_of(["good", ""], data_key=key)
+    assert (good.image_error, good.row) == (None, 0)
+    assert without.image_error.startswith(
+        f"Task 2: its data hold no single image address at '{value}', where the labelling config's"
+    )
+    assert host.paths() == ["/good-1.png"]

@@ -6,12 +6,12 @@ from contextlib import closing
 
 from fishermask_backend.commands.doctor.findings import Finding, failed, ok, warning
 from fishermask_backend.errors import FisherMaskError
-from fishermask_backend.labeling import LabelSpec, parse_label_config
+from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import embedding_queue, open_store, pool, projects
 from fishermask_backend.store.not_learnt import not_learnt
 from fishermask_backend.studio import Studio
-from fishermask_backend.worker.embedding import open_loader
+from fishermask_backend.worker.embedding import load_image, open_loader
 
 IMAGES = 3  # of a page, evenly spaced
 
@@ -21,12 +21,20 @@ def check_project(settings: Settings, studio: Studio, studio_id: int) -> Iterato
     what = f"project {studio_id}"
     try:
         remote = studio.project(studio_id)
-        spec = parse_label_config(remote.label_config, settings.control_name)
+        spec = settings.read_config(remote.label_config)
     except FisherMaskError as error:
         yield failed(what, str(error))
         return
     classes = ", ".join(spec.classes)
     yield ok(what, f"«{remote.title}»: the control {spec.control!r} is learnt, of {classes}")
+    if not spec.prelabelled:
+        yield warning(
+            what,
+            f"Label Studio takes no pre-labels for the control {spec.control!r}: the order works, but "
+            "nothing is pre-checked",
+            'remove allowNested="true", or write <Taxonomy> instead; of a <Taxonomy> with '
+            "TAXONOMY_LEVEL remove leafsOnly",
+        )
     yield from _last_step(settings, studio_id, what)
     yield from _images(settings, studio, studio_id, spec)
 
@@ -64,9 +72,8 @@ def _images(
         return
     with closing(open_loader(settings, studio)) as loader:
         for task in tasks[:: -(-len(tasks) // IMAGES)]:
-            address = str(task.data.get(spec.data_key) or "")
             try:
-                loader.load(address, task_id=task.task_id)
+                load_image(loader, task.task_id, spec.address(task.data), spec.data_key)
             except FisherMaskError as error:
                 yield failed("image", str(error))
             else:
