@@ -160,7 +160,7 @@ class ImageLoader:
         return self._files.at(path)
 
     def _inline(self, url: str) -> bytes:
-        """Return the image in a data: address: as browsers do, without its padding, with line breaks."""
+        """Return the image in a data: address, as browsers do: without padding, with line breaks."""
         head, comma, payload = url.partition(",")
         if not comma or not re.search(r";\s*base64\s*$", head, re.IGNORECASE):
             raise ImageUnavailable("a data: address needs «;base64,» and the image behind it")
