@@ -60,7 +60,7 @@ def pass_due(settings: Settings, project: Project) -> bool:
 
 def _read_project(work: Work, project: Project) -> StudioProject:
     remote = work.studio.project(project.studio_id)
-    if remote.created != project.created:
+    if remote.created not in (None, project.created):
         raise ProjectGone(f"Project {project.studio_id} is now another project of that id.")
     return remote
 
@@ -180,7 +180,8 @@ def read_changes(work: Work, spec: LabelSpec) -> None:
 
 def _whole(changed: Page, cursor: float) -> bool:
     """Say whether all that is newer than the cursor is on a page, which begins with the newest."""
-    return changed.total <= len(changed.tasks) or changed.tasks[-1].updated_at <= cursor
+    known = [task.updated_at for task in changed.tasks if task.updated_at]
+    return changed.total <= len(changed.tasks) or (bool(known) and known[-1] <= cursor)
 
 
 def _overlap(project: Project) -> float:
@@ -201,7 +202,7 @@ def _put(
     tasks: Sequence[StudioTask],
     with_annotations: bool,
 ) -> None:
-    images = [(task.task_id, str(task.data.get(spec.data_key) or "")) for task in tasks]
+    images = [(task.task_id, task.address(spec.data_key)) for task in tasks]
     pool.put_tasks(session, project, images, random.Random())
     session.flush()
     if with_annotations:

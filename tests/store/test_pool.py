@@ -125,6 +125,21 @@ def test_servable(annotated, skipped_by, skip_queue, annotators, expected):
     assert pool.servable(found, skip_queue, annotators) is expected
 
 
+def test_an_annotation_that_is_handed_out_twice_stops_nothing(store, new_project):
+    put(store, new_project, {1: [annotation(1, 1, "cat"), annotation(1, 1, "cat")]})
+    put(store, new_project, {2: [annotation(1, 2, "dog")]})
+    put(store, new_project, {3: [annotation(2, 3, "dog")]})
+    assert [task(store, new_project, i).answer for i in (2, 3)] == ['["dog"]'] * 2
+    with store.read() as session:
+        assert [t.task_id for t, _ in pool.annotated(session, new_project.id)] == [2, 3]
+
+
+def test_nobody_is_no_recent_annotator(store, new_project):
+    put(store, new_project, {1: [annotation(1, 1, skipped=True, annotator=0)]})
+    with store.read() as session:
+        assert pool.recent_annotators(session, new_project.id) == set()
+
+
 def test_recent_annotators(store, new_project):
     old = annotation(3, 3, "cat", annotator=3, updated_at="2020-01-01T00:00:00Z")
     put(

@@ -64,7 +64,7 @@ def _images(
         return
     with closing(open_loader(settings, studio)) as loader:
         for task in tasks[:: -(-len(tasks) // IMAGES)]:
-            address = str(task.data.get(spec.data_key) or "")
+            address = task.address(spec.data_key)
             try:
                 loader.load(address, task_id=task.task_id)
             except FisherMaskError as error:
