@@ -139,23 +139,22 @@ def put_annotations(
     """
     ids = list(annotations)
     known = tasks_by_id(session, project.id, ids)
-    rows: list[dict[str, Any]] = []
-    for batch in batches(ids):
-        session.execute(
-            delete(Annotation).where(
-                Annotation.project_id == project.id, Annotation.task_id.in_(batch)
+    rows: dict[int, dict[str, Any]] = {}
+    own = [a["annotation_id"] for of_task in annotations.values() for a in of_task]
+    # By their own ids, too: whatever is handed out twice, or of another task, must not stop us.
+    for column, values in ((Annotation.task_id, ids), (Annotation.annotation_id, own)):
+        for batch in batches(values):
+            session.execute(
+                delete(Annotation).where(Annotation.project_id == project.id, column.in_(batch))
             )
-        )
     for task_id, task in known.items():
         mine = [Annotation(project_id=project.id, **a) for a in annotations[task_id]]
         settle(project, task, mine, spec)
         whys = [a.not_learnt for a in mine]
-        rows.extend(
-            {"project_id": project.id, **a, "not_learnt": why}
-            for a, why in zip(annotations[task_id], whys, strict=True)
-        )
+        for a, why in zip(annotations[task_id], whys, strict=True):
+            rows[a["annotation_id"]] = {"project_id": project.id, **a, "not_learnt": why}
     if rows:
-        session.execute(insert(Annotation), rows)
+        session.execute(insert(Annotation), list(rows.values()))
 
 
 def resolve_all(session: Session, project: Project, spec: LabelSpec) -> None:

@@ -17,7 +17,11 @@ def recent_annotators(session: Session, project_id: int) -> frozenset[int]:
     return frozenset(
         session.scalars(
             select(Annotation.annotator)
-            .where(Annotation.project_id == project_id, Annotation.updated_at >= since)
+            .where(
+                Annotation.project_id == project_id,
+                Annotation.updated_at >= since,
+                Annotation.annotator != 0,  # nobody knows who
+            )
             .distinct()
         )
     )

@@ -1,46 +1,43 @@
 """Label Studio over its API: reading a project, and writing predictions and the order.
 
-A thin layer over label-studio-sdk: what the backend needs, in the backend's terms, with errors that
-say what Label Studio answered. The key goes to `LABEL_STUDIO_URL` only: redirects are not followed.
+label-studio-sdk knows how keys are sent and renewed; the calls are made here, since its models take
+for granted what an answer holds. Errors say what Label Studio answered. The key goes to
+`LABEL_STUDIO_URL` only: redirects are not followed.
 """
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 from label_studio_sdk import LabelStudio
-from label_studio_sdk.core.api_error import ApiError
 
+from fishermask_backend.studio import listing
+from fishermask_backend.studio.calls import send
 from fishermask_backend.studio.http import http_client
 from fishermask_backend.studio.records import (
     Page,
     StudioProject,
+    an_object,
+    is_id,
+    objects,
+    read_backend,
+    read_page,
     read_project,
-    read_task,
+    read_projects,
+    read_webhooks,
+    text,
 )
 from fishermask_backend.studio.refusals import as_label_studio_error
 from fishermask_backend.versions import is_ours
 
-PAGE = 500  # of 1,000 uploads Label Studio makes a query that SQLite finds too deep: a 500
-SAMPLING = "Uncertainty sampling"  # lowest prediction score first
+log = logging.getLogger(__name__)
 
-_ANNOTATED = {
-    "filters": {
-        "conjunction": "or",
-        "items": [
-            {
-                "filter": f"filter:tasks:{column}",
-                "operator": "greater",
-                "type": "Number",
-                "value": 0,
-            }
-            for column in ("total_annotations", "cancelled_annotations")
-        ],
-    }
-}
+PAGE = 500  # of 1,000 uploads Label Studio makes a query that SQLite finds too deep: a 500
+ODDITIES_LOGGED = 5  # of a page
+SAMPLING = "Uncertainty sampling"  # lowest prediction score first
 
 
 class Studio:
@@ -76,8 +73,7 @@ class Studio:
             self._api = LabelStudio(
                 base_url=address, api_key=key, httpx_client=self._http, max_retries=0
             )
-        # The SDK has no call for a project's own model versions; this is what its calls use.
-        self._raw = self._api._client_wrapper
+        self._raw = self._api._client_wrapper  # what the SDK's own calls use
         # Without the slash a personal token would be sent to the host, not below the address's path.
         self._raw._tokens_client._base_url = f"{address}/"
 
@@ -110,17 +106,24 @@ class Studio:
     def user(self) -> str:
         """Return the e-mail address of the key's user."""
         with as_label_studio_error("ask whose key it is"):
-            return str(self._api.users.whoami().email)
+            return text(an_object(self._send("GET", "api/current-user/whoami")).get("email"))
 
     def projects(self) -> list[StudioProject]:
         """Return every project the key can read."""
         with as_label_studio_error("list projects"):
-            return [read_project(p) for p in self._api.projects.list()]
+            found: list[StudioProject] = []
+            more, page = True, 0
+            while more:
+                page += 1
+                answer = self._send("GET", "api/projects/", params={"page": page})
+                projects, more = read_projects(answer)
+                found += projects
+            return found
 
     def project(self, studio_id: int) -> StudioProject:
         """Return one project."""
         with as_label_studio_error(f"read project {studio_id}", project=studio_id):
-            return read_project(self._api.projects.get(studio_id))
+            return read_project(self._send("GET", f"api/projects/{studio_id}/"), studio_id)
 
     def own_backends(self, studio_id: int) -> dict[str, str]:
         """Return the addresses at which a project has this backend, with their titles.
@@ -130,9 +133,9 @@ class Studio:
         with as_label_studio_error(
             f"list the ML backends of project {studio_id}", project=studio_id
         ):
-            backends = self._api.ml.list(project=studio_id)
-        ours = [b for b in backends if is_ours(b.model_version)]
-        return {(b.url or "").rstrip("/"): b.title or "" for b in ours}
+            answer = self._send("GET", "api/ml/", params={"project": studio_id})
+            backends = [read_backend(backend) for backend in objects(answer)]
+        return {b.url: b.title for b in backends if is_ours(b.model_version)}
 
     def has_backend(self, studio_id: int, url: str) -> bool:
         """Say whether a project's backend at this address is one of our kind."""
@@ -147,19 +150,20 @@ class Studio:
             headers: What each event carries instead.
         """
         with as_label_studio_error(f"shorten the events of project {studio_id}"):
-            for hook in self._api.webhooks.list(project=studio_id):
-                if hook.url.rstrip("/") == url and hook.send_payload and hook.id is not None:
-                    own = {**(hook.headers or {}), **headers}
-                    self._api.webhooks.update(hook.id, send_payload=False, headers=own)
+            answer = self._send("GET", "api/webhooks/", params={"project": studio_id})
+            for hook in read_webhooks(answer):
+                if hook.url == url and hook.send_payload:
+                    body = {"send_payload": False, "headers": {**hook.headers, **headers}}
+                    self._send("PATCH", f"api/webhooks/{hook.hook_id}/", body)
 
     def tasks_page(self, studio_id: int, page: int, *, annotated: bool = False) -> Page:
         """Return a page of 500 tasks by id; of all tasks, or of annotated (or skipped) ones."""
-        query = _ANNOTATED if annotated else None
+        query = listing.ANNOTATED if annotated else None
         return self._page(studio_id, query, page=page, with_annotations=annotated)
 
     def count_tasks(self, studio_id: int, *, annotated: bool = False) -> int:
         """Count a project's tasks, or its annotated (or skipped) ones."""
-        query = _ANNOTATED if annotated else None
+        query = listing.ANNOTATED if annotated else None
         return self._page(studio_id, query, size=1).total
 
     def changed_tasks(self, studio_id: int, since: float, at_most: int = PAGE) -> Page:
@@ -167,20 +171,13 @@ class Studio:
 
         The newest change comes first. At most 500, which takes Label Studio three seconds.
         """
-        changed = {
-            "filter": "filter:tasks:updated_at",
-            "operator": "greater",
-            "type": "Datetime",
-            "value": datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        }
-        filters = {"conjunction": "and", "items": [changed]}
-        query = {"filters": filters, "ordering": ["-tasks:updated_at"]}
+        query = listing.changed_after(since)
         return self._page(studio_id, query, size=at_most, with_annotations=True)
 
     def newest_change(self, studio_id: int) -> float:
         """Return when a task last changed (Label Studio's clock); 0 without tasks."""
-        newest = self._page(studio_id, {"ordering": ["-tasks:updated_at"]}, size=1)
-        return newest.tasks[0].updated_at if newest.tasks else 0.0
+        newest = self._page(studio_id, listing.NEWEST_FIRST, size=1)
+        return max((task.updated_at for task in newest.tasks), default=0.0)
 
     def existing_tasks(self, studio_id: int, ids: Sequence[int]) -> list[int]:
         """Return those of the tasks that still exist.
@@ -190,7 +187,7 @@ class Studio:
         found: set[int] = set()
         for start in range(0, len(ids), PAGE):
             chunk = list(ids[start : start + PAGE])
-            query = {"selectedItems": {"all": False, "included": chunk}}
+            query = listing.only(chunk)
             if self._page(studio_id, query, size=1).total == len(chunk):
                 found.update(chunk)
             else:
@@ -212,8 +209,9 @@ class Studio:
         with as_label_studio_error(
             f"import {len(predictions)} predictions into project {studio_id}"
         ):
-            answer = self._api.projects.import_predictions(studio_id, request=predictions)
-        return int(answer.created or 0)
+            path = f"api/projects/{studio_id}/import/predictions"
+            created = an_object(self._send("POST", path, predictions)).get("created")
+        return created if is_id(created) else 0
 
     def delete_version(self, studio_id: int, version: str) -> None:
         """Delete the predictions of one version."""
@@ -225,15 +223,14 @@ class Studio:
     def set_order(self, studio_id: int, *, sampling: str, model_version: str) -> StudioProject:
         """Set what decides a project's next task, and return the project as it then is."""
         with as_label_studio_error(f"set sampling and model version of project {studio_id}"):
-            self._api.projects.update(studio_id, sampling=sampling, model_version=model_version)
+            body = {"sampling": sampling, "model_version": model_version}
+            self._send("PATCH", f"api/projects/{studio_id}/", body)
         return self.project(studio_id)
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        response = self._raw.httpx_client.request(path, method=method, json=body)
-        if response.status_code >= 400:
-            headers = dict(response.headers)
-            raise ApiError(status_code=response.status_code, headers=headers, body=response.text)
-        return response.json() if response.content else None
+    def _send(
+        self, method: str, path: str, body: Any = None, *, params: dict[str, Any] | None = None
+    ) -> Any:
+        return send(self._raw.httpx_client, method, path, body, params)
 
     def _page(
         self,
@@ -245,12 +242,14 @@ class Studio:
         with_annotations: bool = False,
     ) -> Page:
         with as_label_studio_error(f"list the tasks of project {studio_id}"):
-            answer = self._api.tasks.list(
-                project=studio_id,
-                page=page,
-                page_size=size,
-                fields="all" if with_annotations else "task_only",
-                query=json.dumps(query) if query else None,
-            )
-            total = answer.response.total if answer.response else 0
-            return Page([read_task(t) for t in answer.items or []], int(total or 0))
+            params = {
+                "project": studio_id,
+                "page": page,
+                "page_size": size,
+                "fields": "all" if with_annotations else "task_only",
+                "query": json.dumps(query) if query else None,
+            }
+            found = read_page(self._send("GET", "api/tasks/", params=params))
+        for oddity in found.oddities[:ODDITIES_LOGGED]:
+            log.warning("project %s: %s", studio_id, oddity)
+        return found

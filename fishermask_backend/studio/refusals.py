@@ -11,6 +11,7 @@ from label_studio_sdk.core.api_error import ApiError
 from fishermask_backend.errors import LabelStudioError, ProjectGone
 from fishermask_backend.retry_after import seconds_asked
 from fishermask_backend.studio.http import unanswered
+from fishermask_backend.studio.records import OddAnswer
 
 ADVICE = {
     401: "Set LABEL_STUDIO_API_KEY to a token from Account & Settings in Label Studio, and restart.",
@@ -49,6 +50,8 @@ def as_label_studio_error(doing: str, *, project: int | None = None) -> Iterator
             status,
             seconds_asked((error.headers or {}).get("retry-after", "")) or 0.0,
         ) from error
+    except OddAnswer as error:
+        raise LabelStudioError(f"Cannot {doing}: Label Studio's answer {error}.") from error
     except json.JSONDecodeError as error:  # a proxy's page where the SDK renews a personal token
         text = f"Label Studio's answer is a page: {_short(error.doc, 300)} {ADVICE[404]} {PROXY}"
         raise LabelStudioError(f"Cannot {doing}: {text}") from error

@@ -74,6 +74,8 @@ def discover(settings: Settings, store: Store) -> Iterator[int]:
     try:
         with with_key(settings, settings.label_studio_api_key) as studio:
             for remote in studio.projects():
+                if remote.created is None:
+                    continue
                 with store.read() as session:
                     known = projects.find(session, address, remote.studio_id, remote.created)
                 if known is not None:

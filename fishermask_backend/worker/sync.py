@@ -19,6 +19,7 @@ from fishermask_backend.settings import Settings
 from fishermask_backend.store import pool, projects
 from fishermask_backend.store.schema import PlannedPage, Project
 from fishermask_backend.studio import PAGE, Page, StudioProject, StudioTask
+from fishermask_backend.studio.records import text
 from fishermask_backend.worker.asked_since import asked_since
 from fishermask_backend.worker.work import Work
 
@@ -61,7 +62,7 @@ def pass_due(settings: Settings, project: Project) -> bool:
 
 def _read_project(work: Work, project: Project) -> StudioProject:
     remote = work.studio.project(project.studio_id)
-    if remote.created != project.created:
+    if remote.created not in (None, project.created):
         raise ProjectGone(f"Project {project.studio_id} is now another project of that id.")
     return remote
 
@@ -192,7 +193,8 @@ def read_changes(work: Work, spec: LabelSpec) -> None:
 
 def _whole(changed: Page, cursor: float) -> bool:
     """Say whether all that is newer than the cursor is on a page, which begins with the newest."""
-    return changed.total <= len(changed.tasks) or changed.tasks[-1].updated_at <= cursor
+    known = [task.updated_at for task in changed.tasks if task.updated_at]
+    return changed.total <= len(changed.tasks) or (bool(known) and known[-1] <= cursor)
 
 
 def _overlap(project: Project) -> float:
@@ -213,7 +215,7 @@ def _put(
     tasks: Sequence[StudioTask],
     with_annotations: bool,
 ) -> None:
-    images = [(task.task_id, spec.address(task.data)) for task in tasks]
+    images = [(task.task_id, text(spec.address(task.data))) for task in tasks]
     pool.put_tasks(session, project, images, random.Random())
     session.flush()
     if with_annotations:

@@ -106,6 +106,15 @@ def test_tasks_not_met_by_a_pass_are_gone(store, new_project):
         assert pool.counts(session, new_project.id).tasks == 2
 
 
+def test_an_annotation_that_is_handed_out_twice_stops_nothing(store, new_project):
+    put(store, new_project, {1: [annotation(1, 1, "cat"), annotation(1, 1, "cat")]})
+    put(store, new_project, {2: [annotation(1, 2, "dog")]})
+    put(store, new_project, {3: [annotation(2, 3, "dog")]})
+    assert [task(store, new_project, i).answer for i in (2, 3)] == ['["dog"]'] * 2
+    with store.read() as session:
+        assert [t.task_id for t, _ in pool.annotated(session, new_project.id)] == [2, 3]
+
+
 def test_scores_of_images_that_are_gone_are_forgotten(store, new_project):
     scores = [rounds.Scored(i, 0.1 * i, 1.0, None) for i in (1, 2, 3)]
     made = put_round(store, new_project.id, scores=scores)

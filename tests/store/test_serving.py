@@ -32,6 +32,7 @@ def test_recent_annotators(store, new_project):
                 annotation(new_project.id, 1, annotator=1),
                 annotation(new_project.id, 2, annotator=2, skipped=True),
                 annotation(new_project.id, 3, annotator=3, seconds_ago=8 * 86400),
+                annotation(new_project.id, 4, annotator=0, skipped=True),  # nobody knows who
             ]
         )
     with store.read() as session:
