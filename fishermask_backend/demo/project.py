@@ -25,7 +25,9 @@ def label_config(classes: Sequence[str]) -> str:
     )
     return (
         f'<View>\n  <Image name="{IMAGE}" value="$image" maxWidth="400px"/>\n'
-        f'  <Choices name="{CONTROL}" toName="{IMAGE}" choice="single" showInline="true">\n'
+        # Required: the hotkey of a pre-labelled class unchecks it, and an empty label is none.
+        f'  <Choices name="{CONTROL}" toName="{IMAGE}" choice="single" required="true" '
+        'showInline="true">\n'
         f"{choices}"
         "  </Choices>\n</View>"
     )

@@ -213,6 +213,11 @@ class Studio:
             created = an_object(self._send("POST", path, predictions)).get("created")
         return created if is_id(created) else 0
 
+    def add_prediction(self, studio_id: int, prediction: dict[str, Any]) -> None:
+        """Store one prediction that an import would drop (`Control.singly`); never retried here."""
+        with as_label_studio_error(f"store a prediction in project {studio_id}"):
+            self._send("POST", "api/predictions/", {**prediction, "project": studio_id})
+
     def delete_version(self, studio_id: int, version: str) -> None:
         """Delete the predictions of one version."""
         with as_label_studio_error(f"delete the predictions {version!r} of project {studio_id}"):

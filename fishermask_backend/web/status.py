@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import embedding_queue, open_store, pool, projects, queues, rounds
 from fishermask_backend.store.not_learnt import not_learnt
+from fishermask_backend.store.notes import label_notes
 from fishermask_backend.store.schema import Progress, Project, Round
 from fishermask_backend.web.agreement import Agreement, agreements, learning, recent
 
@@ -65,6 +66,7 @@ def _short(
         "pending_labels": counts.pending,
         "tied_tasks": counts.tied,
         "not_learnt": not_learnt(session, project.id).sentence,
+        "label_notes": label_notes(session, project),
         "queue_left": len(queues.left(session, project)),
         "round": latest.number if latest else 0,
         "seconds": latest.seconds if latest else {},

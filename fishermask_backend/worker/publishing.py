@@ -21,6 +21,8 @@ from fishermask_backend.worker.work import Work
 
 log = logging.getLogger(__name__)
 
+SINGLY_AT_MOST = 200  # predictions sent one at a time, a quarter of a second each
+
 
 def publish(work: Work, spec: LabelSpec, source: Round, wanted: Sequence[int]) -> None:
     """Import a queue of a round and make Label Studio serve it.
@@ -44,7 +46,7 @@ def publish(work: Work, spec: LabelSpec, source: Round, wanted: Sequence[int]) -
     with work.begin() as session:
         queue = queues.begin(session, source, task_ids, published)
     predictions = _predictions(work, spec, source, queue)
-    created = work.studio.import_predictions(studio_id, predictions)
+    created = _import(work, spec, studio_id, predictions)
     if created != len(predictions):
         raise LabelStudioError(
             f"Label Studio took {created} of {len(predictions)} predictions of {queue.version}; "
@@ -53,6 +55,34 @@ def publish(work: Work, spec: LabelSpec, source: Round, wanted: Sequence[int]) -
     with work.begin() as session:
         queues.mark_imported(session, queue.id)
     activate(work, queue)
+
+
+def _import(
+    work: Work, spec: LabelSpec, studio_id: int, predictions: Sequence[dict[str, Any]]
+) -> int:
+    """Import predictions, and return how many there are now.
+
+    Those that the import would drop (`Control.singly`) are sent one at a time; where Label Studio
+    refuses them, too, they go without a pre-label.
+    """
+    done = 0
+    if spec.spelling.singly:
+        first = [p for p in predictions if p["result"]][:SINGLY_AT_MOST]
+        try:
+            for prediction in first:
+                work.studio.add_prediction(studio_id, prediction)
+                done += 1
+        except LabelStudioError as error:
+            if error.status != 400:
+                raise
+            log.warning(
+                "%s: Label Studio refuses pre-labels of %r: %s", work.name, spec.control, error
+            )
+        added = {p["task"] for p in first[:done]}
+        rest = [p | {"result": []} for p in predictions if p["task"] not in added]
+    else:
+        rest = list(predictions)
+    return done + (work.studio.import_predictions(studio_id, rest) if rest else 0)
 
 
 def activate(work: Work, queue: Queue) -> None:

@@ -69,3 +69,11 @@ def test_what_is_written_is_read():
         assert control.read(control.write(classes)) == classes
     assert control.write(["dog"]) == {"choices": ["dog"]}
     assert control.read({"choices": []}) == []
+
+
+def test_nested_choices_are_written_as_their_editor_shows_them():
+    control = choices('<Choice value="cat"/><Choice value="dog" alias="d"/>', 'allowNested="true"')
+    assert control.singly
+    assert control.write(["d"]) == {"choices": [["d"]]}
+    assert control.read(control.write(["cat"])) == ["cat"]
+    assert not choices('<Choice value="cat"/><Choice value="dog"/>').singly

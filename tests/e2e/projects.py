@@ -18,9 +18,10 @@ CLASSES = ("zero", "one", "two")
 def label_config(classes: Sequence[str] = CLASSES, choice: str = "single") -> str:
     """One choice, or several, on an image."""
     tags = "".join(f'<Choice value="{name}"/>' for name in classes)
+    required = "" if choice == "multiple" else ' required="true"'
     return (
-        '<View><Image name="image" value="$image"/>'
-        f'<Choices name="label" toName="image" choice="{choice}">{tags}</Choices></View>'
+        '<View><Image name="image" value="$image"/><Choices name="label" toName="image" '
+        f'choice="{choice}"{required}>{tags}</Choices></View>'
     )
 
 

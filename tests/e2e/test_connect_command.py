@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person
-from tests.e2e.projects import MakeProject, Project
+from tests.e2e.projects import MakeProject, Project, label_config
 
 PASSWORD = "a password"
 
@@ -42,6 +42,11 @@ def test_a_project_is_connected_once_and_served(backend: Backend, project: Proje
     code, said = connect(backend, project, "--url", backend.url)
     assert (code, len(project.backends())) == (0, 1)
     assert "already" in said
+    assert "may be submitted empty" not in said
+    project.change(label_config=label_config().replace(' required="true"', ""))
+    code, said = connect(backend, project, "--url", backend.url)
+    assert code == 0
+    assert 'add required="true" to <Choices name="label">' in said
 
 
 def test_nothing_is_connected_where_it_cannot_work(

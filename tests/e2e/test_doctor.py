@@ -13,7 +13,7 @@ from fishermask_backend.store import open_store
 from tests.command_line import fishermask
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person
-from tests.e2e.projects import MakeProject, Project
+from tests.e2e.projects import MakeProject, Project, label_config
 from tests.images.image_server import Server
 
 Lines = dict[str, list[dict[str, str]]]
@@ -74,6 +74,15 @@ def test_all_is_well(
     assert lines["key"][0]["how"].endswith(f"(a legacy token) is {label_studio.user}'s")
     assert "zero, one, two" in lines[f"project {connected.id}"][0]["how"]
     assert (len(lines["image"]), len(lines["address guard"])) == (3, 2)
+
+
+def test_a_config_that_lets_labels_get_lost(doctor: Doctor, backend: Backend, connected: Project):
+    connected.change(label_config=label_config().replace(' required="true"', ""))
+    code, lines = doctor(backend, "--project", connected.id)
+    told = lines[f"project {connected.id}"][1]
+    assert (code, told["level"]) == (0, "warning")
+    assert "the hotkey of a class that is pre-labelled unchecks it" in told["how"]
+    assert told["fix"] == 'add required="true" to <Choices name="label">'
 
 
 def test_not_connected(doctor: Doctor, backend: Backend, project: Project):

@@ -106,6 +106,14 @@ def test_predict_without_pre_labels(served, monkeypatch):
     assert [(a["result"], a["score"]) for a in answers] == [([], 0.0), ([], 0.25)]
 
 
+@pytest.mark.parametrize(("above", "shown"), [("0", True), ("0.89", True), ("0.91", False)])
+def test_predict_shows_pre_labels_that_are_probable_enough(served, monkeypatch, above, shown):
+    monkeypatch.setenv("PRELABEL_ABOVE", above)
+    load_settings.cache_clear()
+    (answer,) = FisherMaskBackend("7.1000").predict(tasks(1))
+    assert (bool(answer["result"]), answer["score"]) == (shown, 0.25)
+
+
 def test_predict_leaves_out_a_class_that_the_config_lost(store, served):
     with store.begin() as session:
         row = projects.get(session, served.id)

@@ -10,6 +10,7 @@ from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import embedding_queue, open_store, pool, projects
 from fishermask_backend.store.not_learnt import not_learnt
+from fishermask_backend.store.notes import label_notes
 from fishermask_backend.studio import Studio
 from fishermask_backend.worker.embedding import load_image, open_loader
 
@@ -32,11 +33,29 @@ def check_project(settings: Settings, studio: Studio, studio_id: int) -> Iterato
             what,
             f"Label Studio takes no pre-labels for the control {spec.control!r}: the order works, but "
             "nothing is pre-checked",
-            'remove allowNested="true", or write <Taxonomy> instead; of a <Taxonomy> with '
-            "TAXONOMY_LEVEL remove leafsOnly",
+            "remove leafsOnly from the <Taxonomy>, or TAXONOMY_LEVEL",
         )
+    yield from _questions(spec, what)
     yield from _last_step(settings, studio_id, what)
     yield from _images(settings, studio, studio_id, spec)
+
+
+def _questions(spec: LabelSpec, what: str) -> Iterator[Finding]:
+    """Say what of the config makes labels or pre-labels get lost."""
+    if spec.likelihood == "categorical" and not spec.presence.required:
+        yield warning(
+            what,
+            f"the control {spec.control!r} may be submitted empty: the hotkey of a class that is "
+            "pre-labelled unchecks it, and «Submit» then stores nothing, without a word",
+            f'add required="true" to <{spec.spelling.tag} name="{spec.control}">',
+        )
+    if spec.spelling.singly:
+        yield warning(
+            what,
+            f'the control {spec.control!r} has allowNested="true": Label Studio drops its pre-labels '
+            "from an import, so each is sent by itself, a quarter of a second each",
+            "remove allowNested where no choice is inside another",
+        )
 
 
 def _last_step(settings: Settings, studio_id: int, what: str) -> Iterator[Finding]:
@@ -47,6 +66,7 @@ def _last_step(settings: Settings, studio_id: int, what: str) -> Iterator[Findin
         counts = pool.counts(session, project.id)
         reasons = embedding_queue.errors(session, project.id, limit=1)
         unlearnt = not_learnt(session, project.id).sentence
+        notes = label_notes(session, project)
     if project.error:
         ago = time.time() - project.error_at
         yield failed(what, f"{project.error} ({project.failures} times, last {ago:.0f} s ago)")
@@ -54,6 +74,8 @@ def _last_step(settings: Settings, studio_id: int, what: str) -> Iterator[Findin
         yield warning(what, project.order_note)
     if unlearnt:
         yield warning(what, unlearnt, f"`fishermask status {studio_id}` names more of them")
+    for note in notes:
+        yield warning(what, note)
     for reason in reasons.values():
         of = f"{counts.failed_images} of {counts.tasks}"
         yield warning(what, f"{of} images cannot be used, one of them so: {reason}")
