@@ -73,6 +73,16 @@ def unclaimed(session: Session, project_id: int) -> Project | None:
     return session.scalars(query.with_for_update(skip_locked=True)).first()
 
 
+def tended(session: Session, address: str) -> bool:
+    """Say whether a worker is at work on a project of this Label Studio's."""
+    query = select(Project.id).where(
+        Project.address == address,
+        Project.lease_owner.is_not(None),
+        Project.lease_until > time.time(),
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
 def renew(session: Session, lease: Lease) -> None:
     """Extend a lease; also proves, inside a transaction, that it still holds.
 

@@ -51,6 +51,29 @@ def register(session: Session, address: str, studio_id: int, created: int) -> Pr
     return session.scalars(select(Project).filter_by(**identity)).one()
 
 
+def elsewhere(session: Session, project: Project) -> Project | None:
+    """Return what has a project's id and creation time at another address; the newest of them."""
+    query = select(Project).where(
+        Project.studio_id == project.studio_id,
+        Project.created == project.created,
+        Project.address != project.address,
+    )
+    return session.scalars(query.order_by(Project.id.desc()).limit(1)).first()
+
+
+def move(session: Session, former_id: int, new_id: int) -> None:
+    """Let a project take the address of another row of it, which is new and goes."""
+    former, new = session.get_one(Project, former_id), session.get_one(Project, new_id)
+    address, token, offered = new.address, new.token, new.offered_token
+    forget(session, new_id)
+    former.address = address
+    former.token, former.offered_token = token or former.token, offered
+    former.pass_wanted, former.due_at, former.retry_at = True, 0.0, 0.0
+    former.error, former.failures = "", 0
+    former.fence += 1
+    former.lease_owner, former.lease_until = None, 0.0
+
+
 def count_event(
     session: Session,
     project_id: int,

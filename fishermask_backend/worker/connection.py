@@ -10,6 +10,7 @@ from fishermask_backend.studio import Studio, StudioProject
 from fishermask_backend.versions import PROJECT_HEADER
 from fishermask_backend.worker import publishing
 from fishermask_backend.worker.access import with_key
+from fishermask_backend.worker.moving import look_for_moved
 from fishermask_backend.worker.sync import pass_due
 from fishermask_backend.worker.work import Work
 
@@ -65,14 +66,18 @@ def discover(settings: Settings, store: Store) -> Iterator[int]:
     """Register the projects that have this backend but that we do not know.
 
     Yields the number of each project asked about, so that others have their turn between two
-    questions. A backend that lost its volume recovers by itself this way. Needs
-    `LABEL_STUDIO_API_KEY`, and `BACKEND_URL` to tell this backend from others like it.
+    questions. A backend whose Label Studio has moved finds its projects this way, and one that lost
+    its volume; the latter needs `BACKEND_URL`, to be told from others like it. Both need
+    `LABEL_STUDIO_API_KEY`.
     """
-    if not (settings.label_studio_api_key and settings.backend_url):
+    if not settings.label_studio_api_key:
         return
     address, own = settings.label_studio_url, settings.own_url
     try:
         with with_key(settings, settings.label_studio_api_key) as studio:
+            yield from look_for_moved(settings, store, studio)
+            if not settings.backend_url:
+                return
             for remote in studio.projects():
                 if remote.created is None:
                     continue

@@ -20,6 +20,7 @@ from fishermask_backend.settings import Settings
 from fishermask_backend.worker import embedding, publishing
 from fishermask_backend.worker.connection import keep_connected
 from fishermask_backend.worker.housekeeping import keep_cache_limit, remove_leftovers
+from fishermask_backend.worker.moving import AGAIN_SECONDS, Knocks, is_taken_over
 from fishermask_backend.worker.queueing import fill, keep_filled
 from fishermask_backend.worker.round import run_round
 from fishermask_backend.worker.schedule import next_look, resting, round_reason
@@ -38,6 +39,7 @@ class Memory:
 
     Attributes:
         tidied: Projects whose leftovers of an earlier worker are removed.
+        knocks: For projects that are here from another address.
         looked_at: When each project was last seen to be connected, by the monotonic clock.
         over_limit: Whether it was said that `CACHE_LIMIT` does not hold: once, until it holds again.
     """
@@ -45,6 +47,7 @@ class Memory:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.tidied: set[int] = set()
+        self.knocks = Knocks()
         self.looked_at: dict[int, float] = {}
         self.over_limit = False
 
@@ -65,6 +68,9 @@ def do_step(work: Work, memory: Memory) -> float:
         ProjectGone: It has been deleted.
         FisherMaskError: What has failed, and what a person can do.
     """
+    moved = is_taken_over(work, memory.knocks)
+    if moved is not False:
+        return time.time() + AGAIN_SECONDS
     if work.project_id not in memory.tidied:
         remove_leftovers(work)
         memory.tidied.add(work.project_id)

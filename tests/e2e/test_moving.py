@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from fishermask_backend.demo.server import LabelStudioServer
 from tests.e2e.backends import ROOT, Backend, Status
 from tests.e2e.people import Person
 from tests.e2e.projects import MakeProject, Project, as_json, digits
@@ -39,6 +40,41 @@ def test_backup_of_a_running_backend_goes_on_elsewhere(
     assert backend.trained(project) == as_json(project.answers())
     queue = backend.queue(project, after=served["version"])
     assert owner.open_next(project.id)["id"] == queue["task_ids"][0]
+
+
+def test_label_studio_at_another_address_goes_on(
+    start_backend: Callable[..., Backend],
+    make_project: MakeProject,
+    owner: Person,
+    label_studio: LabelStudioServer,
+):
+    backend = start_backend()
+    project = make_project(40)
+    project.connect(backend.url)
+    backend.queue(project)
+    project.label(5, owner)
+    backend.queue(project, after="fishermask-1")
+    before = backend.status(project)
+    backend.stop()
+    for process in (backend.web, backend.worker):
+        assert process.env is not None
+        process.env["LABEL_STUDIO_URL"] = label_studio.url.replace("127.0.0.1", "localhost")
+    backend.start()
+
+    def known(status: Status) -> bool:
+        return bool(status and status["rounds"] and status["embedded"] == 40)
+
+    status = backend.until(project, known, "known again", seconds=150)
+    assert [r["number"] for r in status["rounds"]] == [r["number"] for r in before["rounds"]]
+    assert status["queue"] == before["queue"]
+    assert len(backend.client.get("/projects").json()) == 1
+    project.label(5, owner)
+    backend.queue(project, after=before["queue"]["version"])
+    assert backend.rounds(project)[-1]["labels"] == 10
+
+    project.remove_backends()
+    backend.until(project, lambda s: not s["connected"], "told of its removal", seconds=150)
+    assert (project["sampling"], project["model_version"]) == ("Sequential sampling", "")
 
 
 def test_an_older_backup_publishes_under_versions_of_its_own(
