@@ -6,7 +6,6 @@ say what Label Studio answered. The key goes to `LABEL_STUDIO_URL` only: redirec
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,6 +13,7 @@ import httpx
 from label_studio_sdk import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
+from fishermask_backend.studio import filters
 from fishermask_backend.studio.http import http_client
 from fishermask_backend.studio.records import (
     Page,
@@ -26,21 +26,6 @@ from fishermask_backend.versions import is_ours
 
 PAGE = 500  # of 1,000 uploads Label Studio makes a query that SQLite finds too deep: a 500
 SAMPLING = "Uncertainty sampling"  # lowest prediction score first
-
-_ANNOTATED = {
-    "filters": {
-        "conjunction": "or",
-        "items": [
-            {
-                "filter": f"filter:tasks:{column}",
-                "operator": "greater",
-                "type": "Number",
-                "value": 0,
-            }
-            for column in ("total_annotations", "cancelled_annotations")
-        ],
-    }
-}
 
 
 class Studio:
@@ -147,12 +132,12 @@ class Studio:
 
     def tasks_page(self, studio_id: int, page: int, *, annotated: bool = False) -> Page:
         """Return a page of 500 tasks by id; of all tasks, or of annotated (or skipped) ones."""
-        query = _ANNOTATED if annotated else None
+        query = filters.annotated() if annotated else None
         return self._page(studio_id, query, page=page, with_annotations=annotated)
 
     def count_tasks(self, studio_id: int, *, annotated: bool = False) -> int:
         """Count a project's tasks, or its annotated (or skipped) ones."""
-        query = _ANNOTATED if annotated else None
+        query = filters.annotated() if annotated else None
         return self._page(studio_id, query, size=1).total
 
     def changed_tasks(self, studio_id: int, since: float, at_most: int = PAGE) -> Page:
@@ -160,14 +145,7 @@ class Studio:
 
         The newest change comes first. At most 500, which takes Label Studio three seconds.
         """
-        changed = {
-            "filter": "filter:tasks:updated_at",
-            "operator": "greater",
-            "type": "Datetime",
-            "value": datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        }
-        filters = {"conjunction": "and", "items": [changed]}
-        query = {"filters": filters, "ordering": ["-tasks:updated_at"]}
+        query = filters.changed_since(since)
         return self._page(studio_id, query, size=at_most, with_annotations=True)
 
     def newest_change(self, studio_id: int) -> float:
@@ -189,6 +167,15 @@ class Studio:
             else:
                 found.update(task.task_id for task in self._page(studio_id, query).tasks)
         return [task_id for task_id in ids if task_id in found]
+
+    def count_predicted(self, studio_id: int, ids: Sequence[int], version: str) -> int:
+        """Count those of the tasks that have a prediction of a version."""
+        count = 0
+        for start in range(0, len(ids), PAGE):
+            chosen = {"all": False, "included": list(ids[start : start + PAGE])}
+            query = {**filters.predicted(version), "selectedItems": chosen}
+            count += self._page(studio_id, query, size=1).total
+        return count
 
     def model_versions(self, studio_id: int) -> list[str]:
         """Return the versions of the project's predictions."""

@@ -16,6 +16,7 @@ class StudioProject:
     sampling: str
     model_version: str
     skip_queue: str
+    shows_predictions: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def read_project(project: Any) -> StudioProject:
         sampling=str(project.sampling or ""),
         model_version=project.model_version or "",
         skip_queue=str(project.skip_queue or "REQUEUE_FOR_OTHERS"),
+        shows_predictions=project.show_collab_predictions is not False,
     )
 
 
