@@ -88,7 +88,7 @@ def predict() -> Response:
         raise BadRequest(f"tasks={shown(tasks)}: a list of tasks is expected.")
     model = FisherMaskBackend(project_id=_text(body, "project", required=False) or None)
     results = model.predict(tasks)
-    version = results[0]["model_version"] if results else ""
+    version = next((r["model_version"] for r in results if isinstance(r, dict)), "")
     return jsonify({"results": results, "model_version": version})
 
 
