@@ -1,5 +1,6 @@
 """What is told about projects, from a real store."""
 
+import os
 import time
 
 import pytest
@@ -19,7 +20,6 @@ def change(store, project, **fields):
             setattr(row, name, value)
 
 
-def test_nothing_is_known_at_first(store):
 def change_tasks(store, project, **fields):
     with store.begin() as session:
         for row in pool.tasks_by_id(session, project.id, [1, 2, 3, 4]).values():
@@ -27,6 +27,7 @@ def change_tasks(store, project, **fields):
                 setattr(row, name, value)
 
 
+def test_nothing_is_known_at_first(store):
     assert projects_status() == []
     assert project_status(7) is None
 
@@ -90,7 +91,6 @@ def test_failures_say_when_the_next_try_is(store, project):
     assert told["order"] == "paused"
 
 
-def test_another_label_studio_s_projects_are_not_told(store, settings):
 def test_the_order_is_told_as_it_is(store, project):
     def told():
         return project_status(7)["order"]
@@ -120,8 +120,18 @@ def test_a_project_without_tasks_has_no_order(store, project):
     assert project_status(7)["order"] == "not set yet: no task is known"
 
 
+def test_another_label_studio_s_projects_are_not_told(store, settings):
     connected_project(store, "http://elsewhere:8080")
     assert projects_status() == []
     assert project_status(7) is None
     publish_round(store, connected_project(store, settings.label_studio_url), [1])
     assert [told["active_version"] for told in projects_status()] == ["fishermask-1"]
+
+
+def test_whether_a_worker_lives_is_told_with_each_project(store, project, settings):
+    assert project_status(7)["worker"].startswith("none has ever run")
+    alive = Lifeline(settings.model_dir)
+    assert project_status(7)["worker"].startswith("lives")
+    os.utime(settings.model_dir / "workers" / alive.name, (time.time() - 61,) * 2)
+    (short,) = projects_status()
+    assert short["worker"].startswith("last seen 61 s ago: start it")
