@@ -41,6 +41,9 @@ class PastError(TypedDict):
 
     at: float
     error: str
+    reading: NotRequired[
+        bool
+    ]  # before all of Label Studio was read; left out by versions before it
 
 
 class Base(DeclarativeBase):

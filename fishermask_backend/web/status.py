@@ -64,7 +64,7 @@ def project_status(studio_id: int) -> dict[str, Any] | None:
                 {"version": q.version, "state": q.state, "task_ids": q.task_ids}
                 for q in queues.history(session, project.id)
             ],
-            "errors": project.errors or [],
+            "errors": [{"at": e["at"], "error": e["error"]} for e in project.errors or []],
             "image_errors": embedding_queue.errors(session, project.id),
         }
 

@@ -89,6 +89,7 @@ def do_step(work: Work, memory: Memory) -> float:
         return next_look(work)
     read_at = work.project().pass_finished_at
     remote, spec = sync(work)
+    work.note_read()
     _keep_order(work, remote, memory)
     look = memory.look_due("queue", work.project_id, QUEUE_SECONDS)
     if resting(work):
