@@ -24,7 +24,7 @@ from fishermask_backend.worker.connection import keep_connected
 from fishermask_backend.worker.housekeeping import keep_cache_limit, remove_leftovers
 from fishermask_backend.worker.queueing import fill, keep_filled
 from fishermask_backend.worker.round import run_round
-from fishermask_backend.worker.schedule import next_look, resting, round_reason
+from fishermask_backend.worker.schedule import POOL_GREW, next_look, resting, round_reason
 from fishermask_backend.worker.scoring import score_new_tasks
 from fishermask_backend.worker.sync import sync
 from fishermask_backend.worker.topping_up import topping_up
@@ -138,7 +138,7 @@ def _make_round_if_due(work: Work, spec: LabelSpec, backbone: Backbone, inputs: 
     if work.project().train_asked_at:
         served_order.agree(work)
     with topping_up(work, spec):
-        made = run_round(work, spec, backbone, inputs)
+        made = run_round(work, spec, backbone, inputs, learn=reason != POOL_GREW)
     fill(work, spec, made)
     remove_leftovers(work)
     release_memory()

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import pytest
 
+from fishermask_backend.worker import embedding, schedule
 from tests.e2e.backends import Backend, Status, wait_for
+from tests.e2e.machine import Machine
 from tests.e2e.people import Person, result
 from tests.e2e.projects import MakeProject, Project, digits, label_config
 
@@ -182,3 +185,25 @@ def tab_by_score(project: Project, owner: Person) -> list[int]:
     query["query"] = json.dumps({"ordering": ["tasks:predictions_score"]})
     rows = owner.call("GET", "/api/tasks", params=query)["tasks"]
     return [r["id"] for r in rows if r["predictions_score"] is not None]
+
+
+def test_the_first_queue_is_renewed_as_the_pool_grows(
+    machine: Machine, make_project: MakeProject, owner: Person, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(schedule, "FIRST_QUEUE_SECONDS", 0.0)
+    monkeypatch.setattr(embedding, "IMAGES_A_BATCH", 12)
+    monkeypatch.setattr(embedding, "EMBEDDING_SECONDS", 0.1)  # a batch a step
+    growing = make_project(90)
+    growing.connect(machine.url)
+    machine.work(lambda: machine.queue(growing) is not None)
+    (task,) = growing.label(1, owner)
+    machine.work(lambda: machine.rounds(growing)[-1].pool_size == 90, seconds=180)
+    machine.work(lambda: machine.queue(growing).version == growing["model_version"])
+    made = machine.rounds(growing)
+    pools = [r.pool_size for r in made]
+    assert pools[0] < 45
+    assert all(later >= 1.2 * earlier for earlier, later in pairwise(pools))
+    assert {r.acquisition for r in made} == {"cold start"}
+    order = machine.queue(growing).task_ids
+    assert task not in order
+    assert growing.label(2, owner) == order[:2]
