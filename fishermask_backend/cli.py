@@ -85,13 +85,16 @@ def status(project: int | None) -> None:
 
     PROJECT is the id of one project in Label Studio, of which all is printed.
     """
-    from fishermask_backend.web.status import project_status, projects_status
+    from fishermask_backend.web.status import project_status, projects_status, worker_health
 
     found = projects_status() if project is None else project_status(project)
     if found is None:
         complain(f"project {project} is not connected.")
         raise SystemExit(1)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    worker = worker_health()
+    if not worker.lives:
+        complain(f"the worker: {worker.told}.")
 
 
 @main.command()

@@ -139,7 +139,9 @@ class Settings(BaseSettings):
         40, description="Tasks queued behind the batch, labelled while the next round computes."
     )
     quiet_seconds: Seconds = Field(
-        60, description="Pending labels start a round after this long without a new one."
+        60,
+        description="Pending labels start a round after this long without a new one; fewer than "
+        "TRAIN_EVERY longer in proportion, up to five times.",
     )
     reconcile_minutes: Annotated[float, Field(gt=0)] = Field(
         10, description="Minutes between comparisons of everything with Label Studio."

@@ -86,6 +86,7 @@ def test_the_demo_reads_its_own_options(tmp_path):
 def test_status_of_nothing(store):
     ended = fishermask("status")
     assert (ended.exit_code, json.loads(ended.stdout)) == (0, [])
+    assert ended.stderr.startswith("fishermask: the worker: none has ever run with MODEL_DIR=")
     ended = fishermask("status", 7)
     assert (ended.exit_code, ended.stdout) == (1, "")
     assert ended.stderr == "fishermask: project 7 is not connected.\n"

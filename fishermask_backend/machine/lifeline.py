@@ -19,6 +19,7 @@ from fishermask_backend.machine.locks import locked
 from fishermask_backend.state import WORKERS
 
 BEAT_SECONDS = 5.0
+SILENT_SECONDS = 60.0  # a worker that lives shows it every fifteen
 FORGOTTEN_SECONDS = 86_400.0  # silent for so long, a machine or container will not come back
 
 
@@ -38,6 +39,26 @@ def last_sign(model_dir: Path) -> Sign | None:
         with suppress(FileNotFoundError):  # forgotten just now
             signs.append(Sign(path.name, path.stat().st_mtime, int(path.read_bytes() or 0)))
     return max(signs, key=lambda sign: sign.seen_at, default=None)
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether a worker lives, and what a person is told of it."""
+
+    lives: bool
+    told: str
+
+
+def health(model_dir: Path) -> Health:
+    """Say whether a worker lives, by the newest sign of life, and what to do if none does."""
+    sign = last_sign(model_dir)
+    if sign is None:
+        how = f"none has ever run with MODEL_DIR={model_dir.resolve()}"
+        return Health(False, f"{how}: start `fishermask worker` with the web server's settings")
+    seen = f"last seen {max(0.0, time.time() - sign.seen_at):.0f} s ago"
+    if time.time() - sign.seen_at > SILENT_SECONDS:
+        return Health(False, f"{seen}: start it; if it was started, its log says why it ended")
+    return Health(True, f"lives, {seen}")
 
 
 class Lifeline:

@@ -16,6 +16,7 @@ LONGEST_WAIT = 300.0  # between two tries of what fails
 FARTHEST_SECONDS = 3600.0  # what is put off longer is from before a clock's jump
 KEPT_ERRORS = 5
 TOLD_SECONDS = 60.0  # after its last event people may still be at work in a project
+ENDED_BY_FORCE = "The worker was ended by force"
 COALESCE_SECONDS = 0.7  # labels that come faster share one look at Label Studio
 
 
@@ -124,7 +125,9 @@ def _end(session: Session, lease: Lease, **values: Any) -> None:
     )
 
 
-def fail(session: Session, lease: Lease, error: str, *, least_wait: float = 0.0) -> float:
+def fail(
+    session: Session, lease: Lease, error: str, *, least_wait: float = 0.0, reading: bool = False
+) -> float:
     """End a step that failed: remember why, and try again after a wait that doubles each time.
 
     Args:
@@ -132,6 +135,7 @@ def fail(session: Session, lease: Lease, error: str, *, least_wait: float = 0.0)
         lease: The step's.
         error: What a person is told.
         least_wait: Seconds that Label Studio asked to be left alone.
+        reading: Whether it failed before it had read what is new in Label Studio.
 
     Returns:
         Seconds until the next try.
@@ -139,7 +143,28 @@ def fail(session: Session, lease: Lease, error: str, *, least_wait: float = 0.0)
     project = session.get_one(Project, lease.project_id)
     if project.fence != lease.fence:
         return 0.0
-    return _back_off(project, error, least_wait)
+    return _back_off(project, error, least_wait, reading=reading)
+
+
+def has_read(session: Session, lease: Lease) -> None:
+    """Forget the error of a step that could not read Label Studio: this one has."""
+    project = session.get_one(Project, lease.project_id)
+    if project.error and project.errors and project.errors[-1].get("reading", False):
+        project.error = ""
+
+
+def try_again(session: Session, address: str) -> None:
+    """Make projects due whose last step failed: their cause may be gone with a former worker.
+
+    Not those whose worker was ended by force: that would begin the same round at once, for ever.
+    """
+    now = time.time()
+    session.execute(
+        update(Project)
+        .where(Project.address == address, Project.failures > 0)
+        .where(~Project.error.startswith(ENDED_BY_FORCE, autoescape=True))
+        .values(retry_at=0.0, due_at=case((Project.due_at > now, now), else_=Project.due_at))
+    )
 
 
 def take_over(session: Session, owners: Sequence[str]) -> list[tuple[int, str]]:
@@ -155,7 +180,7 @@ def take_over(session: Session, owners: Sequence[str]) -> list[tuple[int, str]]:
     for project in session.scalars(select(Project).where(Project.lease_owner.in_(owners))):
         stage = project.progress["stage"] if project.progress else "reading"
         error = (
-            f"The worker was ended by force while {stage}. If nobody did that, the machine ran short "
+            f"{ENDED_BY_FORCE} while {stage}. If nobody did that, the machine ran short "
             "of memory: a lower MEMORY_LIMIT makes a round use less."
         )
         _back_off(project, error, 0.0)
@@ -163,14 +188,14 @@ def take_over(session: Session, owners: Sequence[str]) -> list[tuple[int, str]]:
     return told
 
 
-def _back_off(project: Project, error: str, least_wait: float) -> float:
+def _back_off(project: Project, error: str, least_wait: float, *, reading: bool = False) -> float:
     wait = min(LONGEST_WAIT, 2.0 ** min(project.failures, 20))
     wait = max(wait, min(least_wait, FARTHEST_SECONDS))
     now = time.time()
     project.failures += 1
     project.error, project.error_at = error, now
     others = [past for past in project.errors or [] if past["error"] != error]
-    project.errors = [*others[1 - KEPT_ERRORS :], {"at": now, "error": error}]
+    project.errors = [*others[1 - KEPT_ERRORS :], {"at": now, "error": error, "reading": reading}]
     project.retry_at = project.due_at = now + wait
     project.lease_owner, project.lease_until, project.progress = None, 0.0, None
     return wait

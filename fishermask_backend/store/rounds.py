@@ -186,6 +186,21 @@ def ask_scores(session: Session, project_id: int, task_ids: Sequence[int]) -> No
         insert_missing(session, ScoreRequest, rows)
 
 
+def asked_before(
+    session: Session, project_id: int, task_ids: Sequence[int], moment: float
+) -> set[int]:
+    """Return those of the tasks whose scores are asked for since before a time."""
+    found: set[int] = set()
+    for batch in batches(task_ids):
+        query = select(ScoreRequest.task_id).where(
+            ScoreRequest.project_id == project_id,
+            ScoreRequest.task_id.in_(batch),
+            ScoreRequest.requested_at < moment,
+        )
+        found.update(session.scalars(query))
+    return found
+
+
 def drop_score_requests(session: Session, project_id: int) -> None:
     """Drop the requests: what could be scored has been."""
     session.execute(delete(ScoreRequest).where(ScoreRequest.project_id == project_id))

@@ -23,6 +23,7 @@ class FormerOrder(TypedDict):
     sampling: str
     model_version: str
     set: NotRequired[bool]  # ours has been set since; left out by versions before it
+    agreed: NotRequired[bool]  # somebody asked for training, whatever was set: ours may follow
 
 
 class Progress(TypedDict):
@@ -41,6 +42,9 @@ class PastError(TypedDict):
 
     at: float
     error: str
+    reading: NotRequired[
+        bool
+    ]  # before all of Label Studio was read; left out by versions before it
 
 
 class Base(DeclarativeBase):
@@ -81,6 +85,7 @@ class Project(Base):
     connected: Mapped[bool] = mapped_column(default=False)
     former: Mapped[FormerOrder | None]
     order_note: Mapped[str] = mapped_column(Text, default="")  # why the order isn't set, if so
+    order_remark: Mapped[str] = mapped_column(Text, default="")  # what to know of it if it is
 
     # Work. `events` counts what was told; a claim remembers the count it will have looked at.
     events: Mapped[int] = mapped_column(default=1)

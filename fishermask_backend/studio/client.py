@@ -194,6 +194,14 @@ class Studio:
                 found.update(task.task_id for task in self._page(studio_id, query).tasks)
         return [task_id for task_id in ids if task_id in found]
 
+    def count_predicted(self, studio_id: int, ids: Sequence[int], version: str) -> int:
+        """Count those of the tasks that have a prediction of a version."""
+        count = 0
+        for start in range(0, len(ids), PAGE):
+            query = listing.predicted(version, ids[start : start + PAGE])
+            count += self._page(studio_id, query, size=1).total
+        return count
+
     def model_versions(self, studio_id: int) -> list[str]:
         """Return the versions of the project's predictions."""
         with as_label_studio_error(f"read the model versions of project {studio_id}"):

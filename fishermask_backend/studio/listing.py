@@ -39,3 +39,14 @@ def changed_after(since: float) -> Query:
 def only(ids: Sequence[int]) -> Query:
     """Return the query of these tasks, as far as they exist."""
     return {"selectedItems": {"all": False, "included": list(ids)}}
+
+
+def predicted(version: str, ids: Sequence[int]) -> Query:
+    """Return the query of those of some tasks that have a prediction of a version."""
+    named = {
+        "filter": "filter:tasks:predictions_model_versions",
+        "operator": "contains",
+        "type": "List",
+        "value": [version],
+    }
+    return {"filters": {"conjunction": "and", "items": [named]}, **only(ids)}

@@ -32,6 +32,7 @@ class StudioProject:
     sampling: str
     model_version: str
     skip_queue: str
+    shows_predictions: bool = True
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ def read_project(answer: Any, studio_id: int) -> StudioProject:
         sampling=text(project.get("sampling")),
         model_version=text(project.get("model_version")),
         skip_queue=skip_queue if skip_queue in SKIP_QUEUES else SKIP_QUEUES[0],
+        shows_predictions=project.get("show_collab_predictions") is not False,
     )
 
 

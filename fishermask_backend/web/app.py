@@ -21,7 +21,12 @@ from fishermask_backend.web import access_log
 from fishermask_backend.web.incoming import LARGEST_ID, shown
 from fishermask_backend.web.metrics import exposition
 from fishermask_backend.web.model import START_TRAINING, FisherMaskBackend
-from fishermask_backend.web.status import project_status, projects_status
+from fishermask_backend.web.status import (
+    project_status,
+    projects_status,
+    readiness,
+    worker_health,
+)
 from fishermask_backend.web.url_prefix import UrlPrefix
 
 log = logging.getLogger(__name__)
@@ -44,6 +49,7 @@ def create_app() -> Flask:
     app.register_error_handler(Exception, _answer_error)
     for rule, view, method in (
         ("/health", health, "GET"),
+        ("/ready", ready, "GET"),
         ("/setup", setup, "POST"),
         ("/predict", predict, "POST"),
         ("/webhook", webhook, "POST"),
@@ -69,6 +75,15 @@ def health() -> Response:
     return jsonify({"status": "UP", "model_class": FisherMaskBackend.__name__})
 
 
+def ready() -> tuple[Response, int]:
+    """Say whether all that the work needs is there: database, worker; 503 if not, and why."""
+    try:
+        found = readiness()
+    except FisherMaskError as error:
+        found = {"ready": False, "database": str(error), "worker": worker_health().told}
+    return jsonify(found), 200 if found["ready"] else 503
+
+
 def setup() -> Response:
     """Connect, or re-read, a project."""
     body = _body()
@@ -88,7 +103,7 @@ def predict() -> Response:
         raise BadRequest(f"tasks={shown(tasks)}: a list of tasks is expected.")
     model = FisherMaskBackend(project_id=_text(body, "project", required=False) or None)
     results = model.predict(tasks)
-    version = results[0]["model_version"] if results else ""
+    version = next((r["model_version"] for r in results if isinstance(r, dict)), "")
     return jsonify({"results": results, "model_version": version})
 
 
@@ -137,7 +152,12 @@ def job_status() -> Response:
 def status() -> Response:
     """Say what this is and how its projects do."""
     return jsonify(
-        {"name": "FisherMask Backend", "version": __version__, "projects": projects_status()}
+        {
+            "name": "FisherMask Backend",
+            "version": __version__,
+            "worker": worker_health().told,
+            "projects": projects_status(),
+        }
     )
 
 

@@ -35,6 +35,7 @@ def look_up(store: Store, settings: Settings, project_id: int, ids: Sequence[int
     """Return what is known of tasks; the worker is asked for scores that a serving round lacks.
 
     At most half of the process's threads wait for it: Label Studio gives /health and events a second.
+    None waits for what was asked for before in vain: Label Studio asks whenever a page is opened.
 
     Args:
         store: The database.
@@ -45,11 +46,15 @@ def look_up(store: Store, settings: Settings, project_id: int, ids: Sequence[int
     found = _known(store, project_id, ids)
     if not found.missing:
         return found
+    in_vain: set[int] = set()
     with suppress(DatabaseUnavailable), store.begin() as session:
+        in_vain = rounds.asked_before(
+            session, project_id, found.missing, time.time() - settings.predict_wait
+        )
         rounds.ask_scores(session, project_id, found.missing)
         projects.wake(session, project_id)
     waiting = _waiting(settings.threads)
-    if not waiting.acquire(blocking=False):
+    if in_vain.issuperset(found.missing) or not waiting.acquire(blocking=False):
         return found
     try:
         end = time.monotonic() + settings.predict_wait

@@ -24,6 +24,8 @@ LabelStudioMLBase: Any = label_studio_ml().LabelStudioMLBase
 
 log = logging.getLogger(__name__)
 
+Predicted = dict[str, Any] | list[Any]  # of a task: a prediction, or an empty list for none
+
 ANNOTATION_EVENTS = frozenset(
     {
         "ANNOTATION_CREATED",
@@ -115,8 +117,8 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
 
     def predict(
         self, tasks: Sequence[Mapping[str, Any]], context: Any = None, **kwargs: Any
-    ) -> list[dict[str, Any]]:
-        """Return a pre-label and a score for each task, in order.
+    ) -> list[Predicted]:
+        """Return a pre-label and a score for each task, in order; what is not known is not answered.
 
         Args:
             tasks: Tasks as Label Studio serialises them: `id`, `project`, `data`.
@@ -124,16 +126,17 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             kwargs: Ignored.
 
         Returns:
-            `{"result", "score", "model_version"}` each; an empty result with score 1 for a task whose
-            image fails or that is not scored yet.
+            `{"result", "score", "model_version"}` each; an empty list, of which Label Studio stores
+            nothing and so asks again, for a task whose image fails, that is not scored yet, or of
+            which nothing is learnt yet.
         """
         ids = [task_id(task, index) for index, task in enumerate(tasks)]
         project = self._project_of(tasks)
         if project is None:
-            return [_unknown(NO_ROUND) for _ in ids]
+            return [[] for _ in ids]
         found = look_up(self.store, self.settings, project.id, ids)
         if found.serving is None:
-            return [_unknown(found.version) for _ in ids]
+            return [[] for _ in ids]
         spec = self.settings.read_config(project.label_config)
         return [
             self._prediction(spec, found.serving, found.scores.get(i), found.version) for i in ids
@@ -194,14 +197,11 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
 
     def _prediction(
         self, spec: LabelSpec, serving: Round, score: Score | None, version: str
-    ) -> dict[str, Any]:
-        if score is None:
-            return _unknown(version)
-        known = rounds.class_probabilities(serving, score) if self.settings.prelabels else {}
-        result = spec.prelabel(known, self.settings.prelabel_above)
+    ) -> Predicted:
+        known = rounds.class_probabilities(serving, score)
+        if score is None or (self.settings.prelabels and not known):
+            return []  # an empty prediction would stay: a task that has one is not asked about again
+        result = spec.prelabel(
+            known if self.settings.prelabels else {}, self.settings.prelabel_above
+        )
         return {"result": result, "score": round(score.score, 6), "model_version": version}
-
-
-def _unknown(version: str) -> dict[str, Any]:
-    """Return the prediction for a task that nothing is known of: empty, and last."""
-    return {"result": [], "score": 1.0, "model_version": version}

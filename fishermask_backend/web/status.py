@@ -6,12 +6,35 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from fishermask_backend.machine.lifeline import Health, health
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import embedding_queue, open_store, pool, projects, queues, rounds
 from fishermask_backend.store.not_learnt import not_learnt
 from fishermask_backend.store.notes import label_notes
+from fishermask_backend.store.pool import Counts
 from fishermask_backend.store.schema import Progress, Project, Round
 from fishermask_backend.web.agreement import Agreement, agreements, learning, recent
+
+
+def worker_health() -> Health:
+    """Say whether a worker lives, and what to do if none does."""
+    return health(load_settings().model_dir)
+
+
+def readiness() -> dict[str, Any]:
+    """Say whether all is there that the work needs, and what keeps projects from it.
+
+    Raises:
+        DatabaseUnavailable: The database does not work.
+    """
+    worker, found = worker_health(), projects_status()
+    return {
+        "ready": worker.lives,
+        "database": "works",
+        "worker": worker.told,
+        "projects": len(found),
+        "errors": {p["id"]: p["error"] for p in found if p["error"]},
+    }
 
 
 def projects_status() -> list[dict[str, Any]]:
@@ -43,7 +66,7 @@ def project_status(studio_id: int) -> dict[str, Any] | None:
                 {"version": q.version, "state": q.state, "task_ids": q.task_ids}
                 for q in queues.history(session, project.id)
             ],
-            "errors": project.errors or [],
+            "errors": [{"at": e["at"], "error": e["error"]} for e in project.errors or []],
             "image_errors": embedding_queue.errors(session, project.id),
             "not_learnt_annotations": _not_learnt(session, project),
         }
@@ -72,8 +95,9 @@ def _short(
         "seconds": latest.seconds if latest else {},
         "learning": learning(agreed),
         "accuracy": _rounded(recent(agreed)[0].share),
+        "worker": worker_health().told,
         "progress": _progress(project.progress),
-        "order": project.order_note or "set by FisherMask",
+        "order": _order(project, counts),
         "error": project.error,
         "failures": project.failures,
         "next_try": project.retry_at if project.failures else None,
@@ -83,6 +107,22 @@ def _short(
 def _not_learnt(session: Session, project: Project) -> dict[str, Any]:
     found = not_learnt(session, project.id)
     return {"reasons": found.reasons, "examples": found.examples}
+
+
+def _order(project: Project, counts: Counts) -> str:
+    """Say how Label Studio's order of tasks is, as the worker last saw it."""
+    if not project.connected:
+        return "not set: the backend is not connected to the project (any more)"
+    if project.order_note:
+        return project.order_note
+    if project.former is not None and project.former.get("set", True):
+        remark = f"; {project.order_remark}" if project.order_remark else ""
+        return f"set by FisherMask{remark}"
+    if counts.tasks == 0:
+        return "not set yet: no task is known"
+    if counts.embedded == 0 and counts.failed_images == counts.tasks:
+        return "not set yet: no image can be used, see `image_errors`"
+    return "not set yet: the first queue is on its way"
 
 
 def _progress(stored: Progress | None) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from fishermask_backend.settings import Settings
 from fishermask_backend.store import Store, projects
 from fishermask_backend.studio import Studio, StudioProject
 from fishermask_backend.versions import PROJECT_HEADER
-from fishermask_backend.worker import publishing
+from fishermask_backend.worker import served_order
 from fishermask_backend.worker.access import with_key
 from fishermask_backend.worker.moving import look_for_moved
 from fishermask_backend.worker.sync import pass_due
@@ -38,7 +38,7 @@ def keep_connected(work: Work, *, look: bool = False) -> bool:
     if connected != project.connected:
         log.info("%s: %s", work.name, "connected" if connected else "backend removed")
         if not connected:
-            publishing.give_back_order(work)
+            served_order.give_back(work)
         with work.begin() as session:
             mine = projects.get(session, project.id)
             mine.connected = connected

@@ -64,6 +64,7 @@ class Worker:
         remove_strays(self.settings)
         with self.store.begin() as session:
             embedding_queue.retry(session)
+            leases.try_again(session, self.settings.label_studio_url)
         pause = POLL_SECONDS
         while True:
             self.lifeline.beat(gpu_bytes())
@@ -97,13 +98,15 @@ class Worker:
             )
         if lease is None:
             return False
+        work = None
         try:
             with (
                 logging_fields(project=lease.studio_id),
                 self._heartbeat(lease),
                 open_studio(self.settings, self.store, lease) as studio,
             ):
-                due_at = self.step(Work(self.settings, self.store, studio, lease))
+                work = Work(self.settings, self.store, studio, lease)
+                due_at = self.step(work)
             with self.store.begin() as session:
                 leases.release(session, lease, due_at=due_at)
         except SystemExit:
@@ -116,14 +119,14 @@ class Worker:
             log.info("%s What was kept of it is removed.", error)
             forget_project(self.settings, self.store, lease.project_id)
         except LabelStudioError as error:
-            self._failed(lease, str(error), error.retry_after)
+            self._failed(lease, work, str(error), error.retry_after)
         except FisherMaskError as error:
-            self._failed(lease, str(error))
+            self._failed(lease, work, str(error))
         except Exception as error:  # a bug of ours must not stop the other projects
             told = shortage(error, self.settings)
             if not told:
                 log.exception("project %s", lease.studio_id)
-            self._failed(lease, told or f"Unexpected {type(error).__name__}: {error}")
+            self._failed(lease, work, told or f"Unexpected {type(error).__name__}: {error}")
         finally:
             if busy_first:
                 self._others_until = time.monotonic() + OTHERS_SECONDS
@@ -140,9 +143,10 @@ class Worker:
             log.warning("project %s: %s", studio_id, error)
         self.lifeline.forget(gone)
 
-    def _failed(self, lease: Lease, error: str, least_wait: float = 0.0) -> None:
+    def _failed(self, lease: Lease, work: Work | None, error: str, least_wait: float = 0.0) -> None:
+        reading = work is None or not work.has_read
         with self.store.begin() as session:
-            wait = leases.fail(session, lease, error, least_wait=least_wait)
+            wait = leases.fail(session, lease, error, least_wait=least_wait, reading=reading)
         log.error("project %s: %s Next try in %.0f s.", lease.studio_id, error, wait)
 
     def _heartbeat(self, lease: Lease) -> AbstractContextManager[None]:

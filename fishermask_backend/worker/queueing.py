@@ -4,13 +4,16 @@ A queue has `QUEUE_SIZE` tasks (`settings.queue_size`), or more where several pe
 outlast the time until the worker has looked at it again and added to it.
 """
 
+import logging
 import math
 
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.store import pool, projects, queues, rounds, serving
 from fishermask_backend.store.schema import Round
-from fishermask_backend.worker import publishing
+from fishermask_backend.worker import publishing, served_order
 from fishermask_backend.worker.work import Work
+
+log = logging.getLogger(__name__)
 
 # From a look at the queue until more tasks are in it, on a quiet machine and on a busy one.
 TOP_UP_SECONDS, LONGEST_TOP_UP_SECONDS = 20.0, 120.0
@@ -67,6 +70,28 @@ def running_low(work: Work) -> bool:
     return not left.issuperset(candidates(work, serving))
 
 
+def lost(work: Work) -> bool:
+    """Say whether tasks of the active queue have lost their place in Label Studio.
+
+    *Delete Predictions* in the Data Manager takes it from those selected, and tells nobody.
+    """
+    with work.store.read() as session:
+        queue = queues.active(session, work.project_id)
+        project = projects.get(session, work.project_id)
+        left = queues.left(session, project)
+    if queue is None or not left:
+        return False
+    held = work.studio.count_predicted(project.studio_id, sorted(left), queue.version)
+    if held == len(left):
+        return False
+    log.warning(
+        "%s: %s of the %s predictions of %s that are still to be labelled were deleted in Label "
+        "Studio; another queue follows.",
+        work.name, len(left) - held, len(left), queue.version,
+    )  # fmt: skip
+    return True
+
+
 def fill(work: Work, spec: LabelSpec, source: Round) -> None:
     """Make Label Studio serve the next queue of a round.
 
@@ -88,8 +113,13 @@ def top_up(work: Work, spec: LabelSpec) -> None:
         fill(work, spec, serving)
 
 
-def keep_filled(work: Work, spec: LabelSpec) -> None:
+def keep_filled(work: Work, spec: LabelSpec, *, look: bool = False) -> None:
     """Finish the newest round's publishing if it was cut off, or add to a queue that runs low.
+
+    Args:
+        work: The step's surroundings.
+        spec: What is learned.
+        look: Ask Label Studio whether it still has the queue, and publish another if not.
 
     Raises:
         LabelStudioError: See `publishing.publish`.
@@ -100,6 +130,6 @@ def keep_filled(work: Work, spec: LabelSpec) -> None:
     if latest is None:
         return
     if imported is not None and imported.round_id == latest.id:
-        publishing.activate(work, imported)
-    elif latest.state == "computed" or running_low(work):
+        served_order.activate(work, imported)
+    elif latest.state == "computed" or running_low(work) or (look and lost(work)):
         fill(work, spec, latest)

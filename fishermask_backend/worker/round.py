@@ -41,7 +41,9 @@ FIRST_QUEUE = "first queue"  # the stage of a cold start
 OWN_STAGES = {"read", "train", "save", FIRST_QUEUE, "cluster"}
 
 
-def run_round(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> Round:
+def run_round(
+    work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore, *, learn: bool = True
+) -> Round:
     """Compute a round over the images embedded so far, and store it.
 
     Args:
@@ -49,6 +51,7 @@ def run_round(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore)
         spec: What is learned.
         backbone: What the rows are, and the network over them.
         inputs: The rows.
+        learn: False renews the first queue over a larger pool; labels wait for the next round.
 
     Returns:
         The stored round.
@@ -57,7 +60,9 @@ def run_round(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore)
     watch.round = _next_number(work, project)
     images = _read_pool(work, project, inputs)
     watch.lap("read")
-    found = decide(work, spec, backbone, images, watch)
+    found = (
+        decide(work, spec, backbone, images, watch) if learn else _cold_start(work, images, watch)
+    )
     for note in found.order.notes:
         log.info("%s: round %s: %s", work.name, watch.round, note)
     weights, scorer = _save(work, spec, backbone, found, watch)
@@ -78,7 +83,7 @@ def run_round(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore)
         seconds=watch.seconds,
         notes=list(found.order.notes),
     )
-    return _store(work, new, found.scored(images.tasks), images.answers)
+    return _store(work, new, found.scored(images.tasks), images.answers if learn else None)
 
 
 def decide(
@@ -178,8 +183,17 @@ def _save(
     return weights, scorer
 
 
-def _store(work: Work, new: Round, scores: Sequence[Scored], answers: dict[int, str]) -> Round:
-    """Store a round a part at a time: the web process must not wait for a large pool's scores."""
+def _store(
+    work: Work, new: Round, scores: Sequence[Scored], answers: dict[int, str] | None
+) -> Round:
+    """Store a round a part at a time: the web process must not wait for a large pool's scores.
+
+    Args:
+        work: The step's surroundings.
+        new: The round.
+        scores: Its scores.
+        answers: What it has learnt from; None: it has not looked at any.
+    """
     with work.begin() as session:
         rounds.open_round(session, new)
     for start in range(0, len(scores), STORED_AT_ONCE):
@@ -190,7 +204,8 @@ def _store(work: Work, new: Round, scores: Sequence[Scored], answers: dict[int, 
         if before is not None:
             before.checked, before.agreed = validation.check(session, before)
         stored = rounds.finish_round(session, new.id)
-        pool.note_trained(session, work.project_id, answers)
+        if answers is not None:
+            pool.note_trained(session, work.project_id, answers)
         project = projects.get(session, work.project_id)
         if project.train_asked_at <= work.began:  # asked for meanwhile: one more round
             project.train_asked_at = 0.0

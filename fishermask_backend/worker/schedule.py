@@ -3,12 +3,17 @@
 import time
 
 from fishermask_backend.labeling import LabelSpec
+from fishermask_backend.settings import Settings
 from fishermask_backend.store import embedding_queue, pool, projects, rounds
+from fishermask_backend.store.schema import COLD_START
 from fishermask_backend.worker.work import Work
 
 FIRST_QUEUE_SECONDS = 40.0  # the first queue comes from what is embedded by then
 LOOK_AGAIN_SECONDS = 60.0  # between looks for changes that no event told of: two requests
 NOT_CONNECTED_SECONDS = 1.0  # between looks while Label Studio is still saving the connection
+MOST_PATIENCE = 5  # times QUIET_SECONDS that very few labels wait for more
+GROWTH, LAST_GROWTH = 2.0, 1.2  # of the pool since the first queue: while it grows, and at its end
+POOL_GREW = "the pool has grown since the first queue"
 IDLE_SECONDS = 3600.0  # without a label: then a project's rows may go for others'
 
 
@@ -55,9 +60,23 @@ def round_reason(work: Work, spec: LabelSpec, inputs_key: str) -> str:
         return f"{counts.pending} labels are new"
     quiet = now - project.last_event_at
     # Below 0 the clock was put back.
-    if counts.pending and not 0 <= quiet < settings.quiet_seconds:
+    if counts.pending and not 0 <= quiet < _patience(settings, counts.pending):
         return f"{counts.pending} labels are new and no more came"
+    grown = counts.embedded / max(1, latest.pool_size)
+    complete = project.plan is None and not embedding
+    if latest.acquisition == COLD_START and grown >= (LAST_GROWTH if complete else GROWTH):
+        return POOL_GREW
     return ""
+
+
+def _patience(settings: Settings, pending: int) -> float:
+    """Return how many seconds without a new one make a round of so few labels.
+
+    The fewer they are, the longer: people pause over an image, too, and a round of two labels would
+    throw away the order they are in.
+    """
+    share = settings.labels_per_round / max(1, pending)
+    return settings.quiet_seconds * min(MOST_PATIENCE, max(1.0, share))
 
 
 def next_look(work: Work) -> float:
@@ -79,5 +98,6 @@ def next_look(work: Work) -> float:
     if retry_at is not None and not resting(work):
         times.append(retry_at)
     if counts.pending:
-        times.append(max(project.last_event_at + work.settings.quiet_seconds, now + 1.0))
+        patience = _patience(work.settings, counts.pending)
+        times.append(max(project.last_event_at + patience, now + 1.0))
     return min(times)

@@ -17,13 +17,15 @@ from fishermask_backend.learning.inputs import RowStore
 from fishermask_backend.machine.allocator import release_memory
 from fishermask_backend.machine.device import choose_device
 from fishermask_backend.settings import Settings
-from fishermask_backend.worker import embedding, publishing
+from fishermask_backend.store import queues
+from fishermask_backend.studio import StudioProject
+from fishermask_backend.worker import embedding, publishing, served_order
 from fishermask_backend.worker.connection import keep_connected
 from fishermask_backend.worker.housekeeping import keep_cache_limit, remove_leftovers
 from fishermask_backend.worker.moving import AGAIN_SECONDS, Knocks, is_taken_over
 from fishermask_backend.worker.queueing import fill, keep_filled
 from fishermask_backend.worker.round import run_round
-from fishermask_backend.worker.schedule import next_look, resting, round_reason
+from fishermask_backend.worker.schedule import POOL_GREW, next_look, resting, round_reason
 from fishermask_backend.worker.scoring import score_new_tasks
 from fishermask_backend.worker.sync import sync
 from fishermask_backend.worker.topping_up import topping_up
@@ -32,6 +34,10 @@ from fishermask_backend.worker.work import Work
 log = logging.getLogger(__name__)
 
 CONNECTION_SECONDS = 60.0  # between looks whether a project still has this backend
+QUEUE_SECONDS = 15.0  # between looks whether Label Studio still has its queue
+
+
+SeenOrder = tuple[str, str, bool, str]  # sampling, version, whether it is shown; our queue
 
 
 class Memory:
@@ -40,7 +46,9 @@ class Memory:
     Attributes:
         tidied: Projects whose leftovers of an earlier worker are removed.
         knocks: For projects that are here from another address.
-        looked_at: When each project was last seen to be connected, by the monotonic clock.
+        looked_at: When it was last looked, by the monotonic clock: at what, of which project.
+        orders: The order in which each project was last seen to be served, and by which queue, unless
+            it had to be set.
         over_limit: Whether it was said that `CACHE_LIMIT` does not hold: once, until it holds again.
     """
 
@@ -48,8 +56,17 @@ class Memory:
         self._settings = settings
         self.tidied: set[int] = set()
         self.knocks = Knocks()
-        self.looked_at: dict[int, float] = {}
+        self.looked_at: dict[tuple[str, int], float] = {}
+        self.orders: dict[int, SeenOrder | None] = {}
         self.over_limit = False
+
+    def look_due(self, what: str, project_id: int, seconds: float) -> bool:
+        """Say whether so much time has passed since this last was true; then it starts again."""
+        now, key = time.monotonic(), (what, project_id)
+        due = now - self.looked_at.get(key, -math.inf) >= seconds
+        if due:
+            self.looked_at[key] = now
+        return due
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -77,28 +94,39 @@ def do_step(work: Work, memory: Memory) -> float:
     if not _connected(work, memory):
         return next_look(work)
     read_at = work.project().pass_finished_at
-    spec = sync(work)
+    remote, spec = sync(work)
+    work.note_read()
+    _keep_order(work, remote, memory)
+    look = memory.look_due("queue", work.project_id, QUEUE_SECONDS)
     if resting(work):
-        keep_filled(work, spec)
+        keep_filled(work, spec, look=look)
         more = False
     else:
         with closing(embedding.open_inputs(work, memory.backbone)) as inputs:
             _embed(work, spec, memory.backbone, inputs)
-            _make_round_if_due(work, spec, memory.backbone, inputs)
+            if not _make_round_if_due(work, spec, memory.backbone, inputs):
+                keep_filled(work, spec, look=look)
             more = score_new_tasks(work, spec, memory.backbone, inputs)
         _keep_cache_limit(work, memory)
     if work.project().pass_finished_at != read_at:
-        publishing.reassert(work)
         publishing.tidy(work)
     return time.time() if more else next_look(work)
 
 
 def _connected(work: Work, memory: Memory) -> bool:
-    now = time.monotonic()
-    look = now - memory.looked_at.get(work.project_id, -math.inf) > CONNECTION_SECONDS
-    if look:
-        memory.looked_at[work.project_id] = now
+    look = memory.look_due("connection", work.project_id, CONNECTION_SECONDS)
     return keep_connected(work, look=look)
+
+
+def _keep_order(work: Work, remote: StudioProject, memory: Memory) -> None:
+    """See whether the project is still served as we have set it; nothing to ask where it is."""
+    with work.store.read() as session:
+        queue = queues.active(session, work.project_id)
+    version = queue.version if queue else ""
+    seen = (remote.sampling, remote.model_version, remote.shows_predictions, version)
+    if memory.orders.get(work.project_id) != seen:
+        settled = served_order.keep(work, remote)
+        memory.orders[work.project_id] = seen if settled else None
 
 
 def _embed(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> None:
@@ -107,20 +135,20 @@ def _embed(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) ->
         embedding.embed(work, backbone, inputs, loader)
 
 
-def _make_round_if_due(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> None:
-    """Compute and publish a round where one is due; else see to the queue."""
+def _make_round_if_due(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> bool:
+    """Compute and publish a round where one is due; say whether it was."""
     reason = round_reason(work, spec, backbone.key)
     if not reason:
-        keep_filled(work, spec)
-        return
+        return False
     log.info("%s: a round begins: %s", work.name, reason)
     if work.project().train_asked_at:
-        publishing.resume(work)
+        served_order.agree(work)
     with topping_up(work, spec):
-        made = run_round(work, spec, backbone, inputs)
+        made = run_round(work, spec, backbone, inputs, learn=reason != POOL_GREW)
     fill(work, spec, made)
     remove_leftovers(work)
     release_memory()
+    return True
 
 
 def _keep_cache_limit(work: Work, memory: Memory) -> None:

@@ -32,11 +32,11 @@ FEW = 100  # changes since the last look, as a rule; before them there may be an
 LATE_SECONDS = 150.0  # after an event or a pass: at least two looks
 
 
-def sync(work: Work) -> LabelSpec:
+def sync(work: Work) -> tuple[StudioProject, LabelSpec]:
     """Read what is new in Label Studio, for at most about ten seconds.
 
     Returns:
-        What the project's labelling config asks to learn.
+        The project as it is now, and what its labelling config asks to learn.
 
     Raises:
         LabelStudioError: Label Studio could not be read.
@@ -51,7 +51,7 @@ def sync(work: Work) -> LabelSpec:
         _begin_pass(work, project)
     read_changes(work, spec)
     _read_pages(work, spec)
-    return spec
+    return remote, spec
 
 
 def pass_due(settings: Settings, project: Project) -> bool:

@@ -30,6 +30,7 @@ class Work:
     studio: Studio
     lease: Lease
     began: float = field(default_factory=time.time)
+    has_read: bool = False  # what is new in Label Studio
     silent: bool = False  # beside a round, whose progress is the one to show
     _progress_at: float = 0.0
 
@@ -58,6 +59,13 @@ class Work:
         with self.store.begin() as session:
             leases.renew(session, self.lease)
             yield session
+
+    def note_read(self) -> None:
+        """Note that what is new in Label Studio is read; an error of reading it is of the past."""
+        self.has_read = True
+        if self.project().error:
+            with self.begin() as session:
+                leases.has_read(session, self.lease)
 
     def project(self) -> Project:
         """Return the project as the database has it now."""

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from fishermask_backend.machine.lifeline import Lifeline, ended, remove_silent
+from fishermask_backend.machine.lifeline import Lifeline, ended, health, remove_silent
 
 WORKER = """
 import sys, time
@@ -62,3 +62,19 @@ def test_files_of_machines_that_are_gone_go_after_a_day(tmp_path):
     remove_silent(tmp_path)
     kept = {path.name for path in (tmp_path / "workers").iterdir()}
     assert kept == {mine.name, lately.name}
+
+
+def test_a_person_is_told_whether_a_worker_lives(tmp_path):
+    never = health(tmp_path)
+    assert not never.lives
+    assert never.told.startswith(f"none has ever run with MODEL_DIR={tmp_path}: start")
+    mine = Lifeline(tmp_path)
+    assert health(tmp_path).lives
+    assert health(tmp_path).told.startswith("lives, last seen ")
+    os.utime(tmp_path / "workers" / mine.name, (time.time() - 63,) * 2)
+    silent = health(tmp_path)
+    assert not silent.lives
+    assert silent.told.startswith("last seen 63 s ago: start it")
+    other = Lifeline(tmp_path)  # the newest sign counts
+    assert other.name != mine.name
+    assert health(tmp_path).lives

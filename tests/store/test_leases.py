@@ -178,3 +178,23 @@ def test_the_last_different_errors_are_kept_also_when_all_is_well_again(store, p
         row = projects.get(session, project_id)
     assert row.error == ""
     assert [past["error"] for past in row.errors] == [f"error {n}" for n in (3, 1, 4, 5, 6)]
+
+
+def test_a_new_worker_tries_again_what_failed_but_not_what_ended_the_last_one(store, project_id):
+    def told(error):
+        with store.begin() as session:
+            row = projects.get(session, project_id)
+            row.retry_at, row.due_at = 0.0, 0.0
+            lease = leases.claim(session, row.address, "worker")
+            leases.fail(session, lease, error, least_wait=100.0)
+            leases.try_again(session, "http://another:8080")
+            assert row.retry_at > time.time() + 90
+            leases.try_again(session, row.address)
+        with store.read() as session:
+            return projects.get(session, project_id)
+
+    row = told("Label Studio answered 401.")
+    assert row.retry_at == 0.0
+    assert row.due_at <= time.time()
+    assert row.error == "Label Studio answered 401."  # until it has gone well
+    assert told("The worker was ended by force while training.").retry_at > time.time() + 90

@@ -7,7 +7,9 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from sqlalchemy import text
 
+from fishermask_backend.machine.lifeline import Lifeline
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import database, leases, pool, projects
 from fishermask_backend.versions import PROJECT_HEADER
@@ -20,7 +22,7 @@ ROUTES = [
     ("POST", "/setup"), ("POST", "/predict"), ("POST", "/train"), ("GET", "/versions"),
     ("POST", "/validate"), ("POST", "/delete"), ("POST", "/duplicate_model"),
     ("POST", "/job_status"), ("GET", "/"), ("GET", "/projects"), ("GET", "/projects/7"),
-    ("GET", "/metrics"),
+    ("GET", "/metrics"), ("GET", "/ready"),
 ]  # fmt: skip
 
 
@@ -199,9 +201,38 @@ def test_locked_database_costs_what_must_be_written_only(store, served, monkeypa
         )
         asked = {"project": "7.1000", "tasks": [{"id": 2}, {"id": 4}]}  # 4 is not scored
         answer = client.post("/predict", json=asked)
-        assert [r["score"] for r in answer.json["results"]] == [0.0, 1.0]
+        assert [r and r["score"] for r in answer.json["results"]] == [0.0, []]
         assert client.get("/projects/7").status_code == 200
     assert client.post("/webhook", json=event).status_code == 201
+
+
+def test_ready_tells_what_is_missing(client, store, served, settings):
+    answer = client.get("/ready")
+    assert (answer.status_code, answer.json["ready"]) == (503, False)
+    assert "start `fishermask worker`" in answer.json["worker"]
+    assert client.get("/health").status_code == 200
+    alive = Lifeline(settings.model_dir)
+    with store.begin() as session:
+        projects.get(session, served.id).error = "Label Studio did not answer."
+    answer = client.get("/ready")
+    assert answer.status_code == 200
+    assert answer.json == {
+        "ready": True, "database": "works", "worker": answer.json["worker"], "projects": 1,
+        "errors": {"7": "Label Studio did not answer."},
+    }  # fmt: skip
+    assert client.get("/").json["worker"] == answer.json["worker"]
+    assert alive.name not in answer.text  # processes and hosts are nobody's business
+
+
+def test_ready_says_that_the_database_does_not_work(client, store, served, settings):
+    alive = Lifeline(settings.model_dir)
+    with store.begin() as session:
+        session.execute(text("ALTER TABLE projects RENAME TO lost"))
+    answer = client.get("/ready")
+    assert (answer.status_code, answer.json["ready"]) == (503, False)
+    assert "lost" not in answer.json["worker"]
+    assert answer.json["worker"].startswith("lives"), alive.name
+    assert "The database" in answer.json["database"]
 
 
 def test_unknown_paths_and_methods_are_json(client):

@@ -4,10 +4,13 @@ import threading
 import time
 
 import numpy as np
+import pytest
+from sqlalchemy import update
 
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import pool, rounds
 from fishermask_backend.store.rounds import Scored
+from fishermask_backend.store.schema import ScoreRequest
 from fishermask_backend.web import lookup
 from fishermask_backend.web.lookup import look_up
 from fishermask_backend.web.model import FisherMaskBackend
@@ -21,10 +24,20 @@ def asked(store, project):
         return rounds.requested(session, project.id)
 
 
-def test_predict_of_a_task_not_seen_asks_the_worker_and_answers_last(store, served):
+def test_predict_of_a_task_not_seen_asks_the_worker_and_answers_nothing(store, served):
     (answer,) = FisherMaskBackend("7.1000").predict(tasks(4))
-    assert answer == {"result": [], "score": 1.0, "model_version": "fishermask-1"}
+    assert answer == []
     assert asked(store, served)
+
+
+def test_nobody_waits_again_for_what_was_asked_for_in_vain(store, served, settings, monkeypatch):
+    patient = settings.model_copy(update={"predict_wait": 60.0})
+    monkeypatch.setattr(lookup.time, "sleep", lambda _: pytest.fail("waited"))
+    with store.begin() as session:
+        rounds.ask_scores(session, served.id, [4])
+        session.execute(update(ScoreRequest).values(requested_at=time.time() - 61))
+    found = look_up(store, patient, served.id, [2, 4])
+    assert (list(found.scores), found.missing) == ([2], [4])
 
 
 def test_predict_waits_for_the_worker(store, served, monkeypatch):
@@ -51,7 +64,7 @@ def test_predict_does_not_ask_for_images_that_failed(store, served):
         task = pool.tasks_by_id(session, served.id, [4])[4]
         task.row, task.image_error = None, "Task 4, image /4.png: gone."
     (answer,) = FisherMaskBackend("7.1000").predict(tasks(4))
-    assert (answer["result"], answer["score"]) == ([], 1.0)
+    assert answer == []
     assert not asked(store, served)
 
 

@@ -11,11 +11,13 @@ from sqlalchemy import func, select
 from fishermask_backend.errors import BadRequest, UnsupportedLabelConfig
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import leases, projects
-from fishermask_backend.store.schema import Base
+from fishermask_backend.store.rounds import Scored
+from fishermask_backend.store.schema import COLD_START, Base
 from fishermask_backend.web import model
 from fishermask_backend.web.incoming import parse_project
 from fishermask_backend.web.model import FisherMaskBackend
 from tests.conftest import CONFIG, tasks
+from tests.store.stored import publish, put
 
 BOTH_DATABASES = True
 
@@ -90,13 +92,20 @@ def test_predict_answers_each_task_in_order(served):
 
 
 def test_predict_before_the_first_round_or_look_is_empty(store, project):
-    empty = [{"result": [], "score": 1.0, "model_version": "fishermask-0"}] * 2
+    empty = [[], []]
     assert FisherMaskBackend("7.1000").predict(tasks(1, 2)) == empty
     with store.begin() as session:  # /setup came, the worker has not looked yet
         projects.get(session, project.id).label_config = ""
     assert FisherMaskBackend("7.1000").predict(tasks(1, 2)) == empty
     assert FisherMaskBackend("8.1000").predict(tasks(1, 2)) == empty
     assert FisherMaskBackend("7.1000").predict([]) == []
+
+
+def test_predict_answers_nothing_where_nothing_is_learnt(store, project):
+    """Not an empty prediction: Label Studio would store it and never ask again."""
+    scores = [Scored(i, i / 8, 1.0, None) for i in (1, 2)]
+    publish(store, put(store, project.id, 1, scores, acquisition=COLD_START), [1, 2])
+    assert FisherMaskBackend("7.1000").predict(tasks(1, 2)) == [[], []]
 
 
 def test_predict_without_pre_labels(served, monkeypatch):
@@ -205,9 +214,9 @@ def test_server_of_1_0_9(client_1x, store, served):
     assert client_1x.get("/health").json["status"] == "UP"
     setup = {"project": "7.1000", "schema": CONFIG, "hostname": "", "access_token": "t"}
     assert client_1x.post("/setup", json=setup).status_code == 200
-    body = {"tasks": tasks(2, 3), "project": "7.1000", "params": {"login": None, "context": {}}}
+    body = {"tasks": tasks(2, 3, 4), "project": "7.1000", "params": {"login": None, "context": {}}}
     answer = client_1x.post("/predict", json=body)
-    assert [a["score"] for a in answer.json["results"]] == [0.0, 0.75]
+    assert [a and a["score"] for a in answer.json["results"]] == [0.0, 0.75, []]
 
 
 def test_event_through_the_server_of_1_0_9(client_1x, store, served):
@@ -259,6 +268,6 @@ def test_conventions_of_2x(class_2x, store, served):
 def test_project_not_known_yet_under_2x(class_2x, store):
     backend = class_2x(project_id="7", label_config=CONFIG)
     assert backend.state["model_version"] == "fishermask-0"
-    assert backend.predict(tasks(1))[0]["score"] == 1.0
+    assert backend.predict(tasks(1)) == [[]]
     assert backend.fit("ANNOTATION_CREATED", {"project": {"id": 7}}, additional=1) == {}
     assert stored(store) is None

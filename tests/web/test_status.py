@@ -1,10 +1,12 @@
 """What is told about projects, from a real store."""
 
+import os
 import time
 
 import pytest
 
-from fishermask_backend.store import projects, rounds
+from fishermask_backend.machine.lifeline import Lifeline
+from fishermask_backend.store import pool, projects, rounds
 from fishermask_backend.web.status import project_status, projects_status
 from tests.conftest import connected_project, publish_round
 
@@ -16,6 +18,13 @@ def change(store, project, **fields):
         row = projects.get(session, project.id)
         for name, value in fields.items():
             setattr(row, name, value)
+
+
+def change_tasks(store, project, **fields):
+    with store.begin() as session:
+        for row in pool.tasks_by_id(session, project.id, [1, 2, 3, 4]).values():
+            for name, value in fields.items():
+                setattr(row, name, value)
 
 
 def test_nothing_is_known_at_first(store):
@@ -82,9 +91,47 @@ def test_failures_say_when_the_next_try_is(store, project):
     assert told["order"] == "paused"
 
 
+def test_the_order_is_told_as_it_is(store, project):
+    def told():
+        return project_status(7)["order"]
+
+    assert told() == "not set yet: the first queue is on its way"
+    change_tasks(store, project, row=None, image_error="gone")
+    assert told() == "not set yet: no image can be used, see `image_errors`"
+    change_tasks(store, project, row=0, image_error=None)
+    order = {"sampling": "Sequential sampling", "model_version": ""}
+    change(store, project, former={**order, "set": False})  # the first try was cut off
+    assert told() == "not set yet: the first queue is on its way"
+    change(store, project, former={**order, "set": True})
+    assert told() == "set by FisherMask"
+    change(store, project, former=order)  # as versions before `set` have stored it
+    assert told() == "set by FisherMask"
+    change(store, project, order_remark="«Use predictions» is off.")
+    assert told() == "set by FisherMask; «Use predictions» is off."
+    change(store, project, order_note="paused, because somebody set it otherwise.")
+    assert told() == "paused, because somebody set it otherwise."
+    change(store, project, connected=False)
+    assert told() == "not set: the backend is not connected to the project (any more)"
+
+
+def test_a_project_without_tasks_has_no_order(store, project):
+    with store.begin() as session:
+        pool.delete_tasks(session, project.id, [1, 2, 3, 4])
+    assert project_status(7)["order"] == "not set yet: no task is known"
+
+
 def test_another_label_studio_s_projects_are_not_told(store, settings):
     connected_project(store, "http://elsewhere:8080")
     assert projects_status() == []
     assert project_status(7) is None
     publish_round(store, connected_project(store, settings.label_studio_url), [1])
     assert [told["active_version"] for told in projects_status()] == ["fishermask-1"]
+
+
+def test_whether_a_worker_lives_is_told_with_each_project(store, project, settings):
+    assert project_status(7)["worker"].startswith("none has ever run")
+    alive = Lifeline(settings.model_dir)
+    assert project_status(7)["worker"].startswith("lives")
+    os.utime(settings.model_dir / "workers" / alive.name, (time.time() - 61,) * 2)
+    (short,) = projects_status()
+    assert short["worker"].startswith("last seen 61 s ago: start it")

@@ -269,3 +269,28 @@ def test_project_that_is_gone_leaves_nothing(store, worker, waiting):
             other
         ]
         assert pool.counts(session, gone).tasks == 0
+
+
+@pytest.mark.parametrize("was_read", [False, True])
+def test_an_error_of_reading_ends_when_all_is_read(store, worker, waiting, was_read):
+    during = []
+
+    def fail(work):
+        if was_read:
+            work.note_read()
+        raise LabelStudioError("It is away.")
+
+    def go_on(work):
+        work.note_read()
+        during.append(stored(store, work.project_id).error)
+        return time.time() + 60
+
+    for worker.step in (fail, go_on):
+        with store.begin() as session:
+            projects.wake(session, waiting[0])
+            projects.get(session, waiting[0]).retry_at = 0.0
+            projects.get(session, waiting[1]).due_at = 5e9
+        assert worker.work_once()
+    assert during == ["It is away." if was_read else ""]  # of publishing: it is not tried yet
+    assert stored(store, waiting[0]).error == ""
+    assert [past["error"] for past in stored(store, waiting[0]).errors] == ["It is away."]

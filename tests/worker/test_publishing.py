@@ -1,4 +1,4 @@
-"""When a project's order is ours to set, and what is imported."""
+"""What of a round is imported."""
 
 import numpy as np
 import pytest
@@ -8,80 +8,8 @@ from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import queues, rounds
 from fishermask_backend.store.rounds import Scored
-from fishermask_backend.studio import SAMPLING, StudioProject
-from fishermask_backend.worker.publishing import (
-    _import,
-    _predictions,
-    _remember_former,
-    _why_not,
-    resume,
-)
+from fishermask_backend.worker.publishing import _import, _predictions
 from tests.conftest import CONFIG, publish_round
-from tests.store.stored import change
-
-SEQUENTIAL = "Sequential sampling"
-TITLE = "FisherMask"
-
-
-def remote(sampling=SEQUENTIAL, model_version=""):
-    return StudioProject(7, 1000, "Animals", CONFIG, sampling, model_version, "REQUEUE_FOR_OTHERS")
-
-
-def former(**more):
-    return {"sampling": SEQUENTIAL, "model_version": "", **more}
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "why_not"),
-    [
-        # Not looked at yet: nothing is shown, or one of ours, or our own title.
-        (None, remote(), ""),
-        (None, remote(model_version="fishermask-3"), ""),
-        (None, remote(model_version=TITLE), ""),
-        (None, remote(model_version="sam-2"), "'sam-2' of another model"),
-        # The first try to set it was cut off.
-        (former(set=False), remote(model_version=TITLE), ""),
-        (former(set=False), remote(model_version="sam-2"), "'sam-2' of another model"),
-        # Set by us, and still so, or by somebody else since.
-        (former(set=True), remote(SAMPLING, "fishermask-3"), ""),
-        (former(set=True), remote(SEQUENTIAL, "fishermask-3"), "the order is paused"),
-        (former(set=True), remote(SAMPLING, "sam-2"), "the order is paused"),
-        (former(set=True), remote(SAMPLING, ""), "the order is paused"),
-        (former(set=False), remote(SAMPLING, "sam-2"), "the order is paused"),
-        (former(), remote(SEQUENTIAL, ""), "the order is paused"),  # of a version without `set`
-    ],
-)
-def test_whose_order_it_is(settings, before, now, why_not):
-    found = _why_not(settings, before, now, [TITLE])
-    assert why_not in found
-    assert bool(found) == bool(why_not)
-
-
-@pytest.mark.parametrize("before", [None, former(set=True)])
-def test_settings_that_decide_alone(settings, before):
-    paused = remote(SEQUENTIAL, "sam-2")
-    assert _why_not(settings.model_copy(update={"take_over": True}), before, paused, []) == ""
-    left_alone = settings.model_copy(update={"auto_order": False, "take_over": True})
-    assert "AUTO_ORDER=false" in _why_not(left_alone, before, remote(), [])
-
-
-@pytest.mark.parametrize(("shown", "kept"), [("sam-2", "sam-2"), ("fishermask-3", "")])
-def test_the_order_before_ours_is_remembered_once(work, shown, kept):
-    _remember_former(work, remote(SEQUENTIAL, shown))
-    assert work.project().former == {
-        "sampling": SEQUENTIAL, "model_version": kept, "set": False,
-    }  # fmt: skip
-    _remember_former(work, remote(SAMPLING, "fishermask-4"))
-    assert work.project().former["sampling"] == SEQUENTIAL
-
-
-def test_asking_for_training_takes_a_paused_order_back(work):
-    change(work, former=former(set=True))
-    resume(work)
-    assert work.project().former == former(set=True)
-    change(work, order_note="Somebody set sampling; the order is paused.")
-    resume(work)
-    assert work.project().former is None
 
 
 def predictions(work, made, **settings):

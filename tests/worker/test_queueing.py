@@ -142,3 +142,33 @@ def test_a_new_round_is_published_by_a_step_only(work, store, project):
     assert work.studio.asked == []
     keep_filled(work, SPEC)
     assert work.studio.asked == [[1, 2, 3]]
+
+
+class Counting(Shelf):
+    """Holds this many predictions of the queue."""
+
+    def __init__(self, held):
+        super().__init__()
+        self.held = held
+
+    def count_predicted(self, _studio_id, ids, version):
+        assert (ids, version) == ([1, 2], "fishermask-1")
+        return self.held
+
+
+@pytest.mark.parametrize(("held", "published"), [(2, []), (1, [[1, 2, 3]]), (0, [[1, 2, 3]])])
+def test_a_queue_that_label_studio_has_no_more_is_published_again(
+    work, store, project, held, published
+):
+    publish_round(store, project, [1, 2], [rounds.Scored(3, 0.75, 0.1, None)])
+    work.studio = Counting(held)
+    keep_filled(work, SPEC)
+    assert work.studio.asked == []  # not looked
+    keep_filled(work, SPEC, look=True)
+    assert work.studio.asked == published
+
+
+def test_what_is_labelled_needs_no_place_in_the_queue(work, store, project):
+    publish_round(store, project, [1, 2])
+    label(work, 1, 2, 3, 4)
+    keep_filled(work, SPEC, look=True)  # Label Studio, which is not there, would be asked

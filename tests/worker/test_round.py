@@ -48,6 +48,14 @@ def test_without_two_different_answers_it_is_the_cold_start(work, inputs, backbo
     assert all(score.probabilities is None for score in scores.values())
 
 
+def test_a_renewed_first_queue_leaves_labels_to_the_next_round(work, inputs, backbone):
+    label(work, {1: ["cat"], 2: ["dog"]})
+    made = run_round(work, SPEC, backbone, inputs, learn=False)
+    assert (made.acquisition, made.label_count, made.weights) == ("cold start", 2, None)
+    with work.store.read() as session:
+        assert pool.counts(session, work.project_id).pending == 2
+
+
 def test_round_learns_and_orders(work, inputs, backbone):
     answers = {i: ["cat" if i % 2 else "dog"] for i in range(1, 11)}
     label(work, answers)

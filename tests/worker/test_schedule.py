@@ -8,7 +8,8 @@ import pytest
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import embedding_queue, pool, rounds
-from fishermask_backend.worker.schedule import next_look, round_reason
+from fishermask_backend.store.schema import COLD_START, Round
+from fishermask_backend.worker.schedule import POOL_GREW, _patience, next_look, round_reason
 from tests.conftest import CONFIG, publish_round
 from tests.store.stored import change, label
 
@@ -70,11 +71,40 @@ def test_labels_make_a_round(work, store, project):
 def test_few_labels_make_a_round_after_a_quiet_time(work, store, project):
     publish_round(store, project, [2, 1, 3])
     label(work, 2)
-    change(work, last_event_at=time.time() - 59)
+    change(work, last_event_at=time.time() - 119)  # one of two: twice as long as QUIET_SECONDS
     assert reason(work) == ""
     assert 0 < next_look(work) - time.time() <= 1.1
-    change(work, last_event_at=time.time() - 61)
+    change(work, last_event_at=time.time() - 121)
     assert "no more came" in reason(work)
+
+
+@pytest.mark.parametrize(
+    ("pending", "seconds"), [(2, 300), (4, 300), (5, 240), (10, 120), (19, 63)]
+)
+def test_fewer_labels_wait_longer_for_more(settings, pending, seconds):
+    """People pause over an image, too."""
+    usual = settings.model_copy(update={"batch_size": 20})
+    assert _patience(usual, pending) == pytest.approx(seconds, abs=1)
+
+
+def test_the_first_queue_is_renewed_as_the_pool_grows(work, store, project):
+    made = publish_round(store, project, [2], acquisition=COLD_START, pool_size=2)
+    assert reason(work) == POOL_GREW  # 4 are embedded
+    change(work, [4], row=None)  # 3, and one more comes
+    assert reason(work) == ""
+    change(work, [4], image_tries=embedding_queue.IMAGE_TRIES)  # it never will
+    assert reason(work) == POOL_GREW
+    label(work, 1)
+    change(work, last_event_at=time.time())
+    assert reason(work) == POOL_GREW  # few labels do not keep it from that
+    with store.begin() as session:
+        session.get_one(Round, made.id).pool_size = 3
+    assert reason(work) == ""
+
+
+def test_a_round_that_has_learnt_is_not_renewed_for_more_images(work, store, project):
+    publish_round(store, project, [2], pool_size=1)
+    assert reason(work) == ""
 
 
 def test_train_every_is_apart_from_the_batch(work, store, project, monkeypatch):

@@ -7,10 +7,17 @@ import pytest
 from fishermask_backend.errors import LabelStudioError
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import projects
-from fishermask_backend.studio import Studio
+from fishermask_backend.studio import SAMPLING, Studio, StudioProject
 from fishermask_backend.worker import step
 from fishermask_backend.worker.loop import Worker
-from fishermask_backend.worker.step import Memory, _connected, _keep_cache_limit, do_step
+from fishermask_backend.worker.step import (
+    Memory,
+    _connected,
+    _keep_cache_limit,
+    _keep_order,
+    do_step,
+)
+from tests.conftest import CONFIG
 from tests.images.image_server import serving
 from tests.store.stored import change
 from tests.studio.answers import BACKEND, Answers
@@ -104,3 +111,20 @@ def test_a_cache_limit_that_cannot_hold_is_said_once_until_it_holds_again(work, 
     assert said(20) == []
     assert said(5) == []
     assert len(said(15)) == 1
+
+
+def test_a_project_s_order_is_looked_at_when_it_changes(work, monkeypatch):
+    kept, settled = [], True
+    monkeypatch.setattr(step.served_order, "keep", lambda _, now: kept.append(now) or settled)
+    memory = Memory(work.settings)
+    about = (7, 1000, "Animals", CONFIG, SAMPLING)
+    shown, hidden = (
+        StudioProject(*about, version, "REQUEUE_FOR_OTHERS") for version in ("fishermask-1", "")
+    )
+    for now in (shown, shown, hidden, hidden):
+        _keep_order(work, now, memory)
+    assert kept == [shown, hidden]
+    settled = False  # it was set: what is read now has come since
+    for now in (shown, hidden, hidden):
+        _keep_order(work, now, memory)
+    assert kept == [shown, hidden, shown, hidden, hidden]

@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -18,7 +17,6 @@ from fishermask_backend.store import Store
 from fishermask_backend.worker.shortages import StateUnusable
 
 FREE_BYTES = 2**30
-SILENT_SECONDS = 60.0  # a worker shows that it lives every fifteen
 
 
 def check_machine(settings: Settings) -> Iterator[Finding]:
@@ -71,17 +69,9 @@ def _backbone(settings: Settings, device: torch.device) -> Finding:
 def check_processes(settings: Settings) -> Iterator[Finding]:
     """Look whether web server and worker run."""
     yield _web(settings)
-    sign = lifeline.last_sign(settings.model_dir)
-    if sign is None:
-        how = f"none has ever run with MODEL_DIR={settings.model_dir.resolve()}"
-        yield failed("worker", how, "start `fishermask worker` with the web server's settings")
-        return
-    age = max(0.0, time.time() - sign.seen_at)
-    how = f"{sign.name} was last seen {age:.0f} s ago"
-    if age > SILENT_SECONDS:
-        yield failed("worker", how, "start it; if it was started, its log says why it ended")
-    else:
-        yield ok("worker", how)
+    worker = lifeline.health(settings.model_dir)
+    how, _, fix = worker.told.partition(": ")
+    yield ok("worker", how) if worker.lives else failed("worker", how, fix)
 
 
 def _web(settings: Settings) -> Finding:

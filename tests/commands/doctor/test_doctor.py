@@ -152,7 +152,7 @@ def test_worker(with_settings):
     silent = time.time() - 600
     os.utime(settings.model_dir / "workers" / alive.name, (silent, silent))
     assert line().level == "FAILED"
-    assert "was last seen 60" in line().how
+    assert "last seen 60" in line().how
 
 
 def test_web_server(store, with_settings):
