@@ -15,6 +15,7 @@ from label_studio_sdk import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
 from fishermask_backend.studio.http import http_client
+from fishermask_backend.studio.page_sizes import PAGE, PageSizes
 from fishermask_backend.studio.records import (
     Page,
     StudioProject,
@@ -24,7 +25,6 @@ from fishermask_backend.studio.records import (
 from fishermask_backend.studio.refusals import as_label_studio_error
 from fishermask_backend.versions import is_ours
 
-PAGE = 500  # of 1,000 uploads Label Studio makes a query that SQLite finds too deep: a 500
 SAMPLING = "Uncertainty sampling"  # lowest prediction score first
 
 _ANNOTATED = {
@@ -71,6 +71,7 @@ class Studio:
     ) -> None:
         self._address, self._extra = address, dict(headers or {})
         self._http = http_client(timeout, self._extra)
+        self._sizes = PageSizes()
         with as_label_studio_error("log in"):
             # Retries are the worker's: here they would keep other projects waiting.
             self._api = LabelStudio(
@@ -155,7 +156,25 @@ class Studio:
     def tasks_page(self, studio_id: int, page: int, *, annotated: bool = False) -> Page:
         """Return a page of 500 tasks by id; of all tasks, or of annotated (or skipped) ones."""
         query = _ANNOTATED if annotated else None
-        return self._page(studio_id, query, page=page, with_annotations=annotated)
+        size = self._sizes.at_once(studio_id)
+        first = PAGE // size * (page - 1) + 1
+        found = self._page(studio_id, query, page=first, size=size, with_annotations=annotated)
+        tasks, total = found.tasks, found.total
+        for part in range(first + 1, first + PAGE // size):
+            if size * (part - 1) >= total:
+                break
+            more = self._page(studio_id, query, page=part, size=size, with_annotations=annotated)
+            tasks, total = tasks + more.tasks, more.total
+        return Page(tasks, total)
+
+    def task_data(self, studio_id: int, task_id: int) -> dict[str, Any]:
+        """Return what a task holds, long texts whole; empty if it is gone.
+
+        Asked as a list of one: opening a task would make Label Studio ask its backends about it.
+        """
+        query = {"selectedItems": {"all": False, "included": [task_id]}}
+        found = self._page(studio_id, query, size=1, whole=True).tasks
+        return found[0].data if found else {}
 
     def count_tasks(self, studio_id: int, *, annotated: bool = False) -> int:
         """Count a project's tasks, or its annotated (or skipped) ones."""
@@ -175,7 +194,8 @@ class Studio:
         }
         filters = {"conjunction": "and", "items": [changed]}
         query = {"filters": filters, "ordering": ["-tasks:updated_at"]}
-        return self._page(studio_id, query, size=at_most, with_annotations=True)
+        size = min(at_most, self._sizes.at_once(studio_id))
+        return self._page(studio_id, query, size=size, with_annotations=True)
 
     def newest_change(self, studio_id: int) -> float:
         """Return when a task last changed (Label Studio's clock); 0 without tasks."""
@@ -188,8 +208,9 @@ class Studio:
         They are counted, and read only if some are gone: reading 500 takes Label Studio two seconds.
         """
         found: set[int] = set()
-        for start in range(0, len(ids), PAGE):
-            chunk = list(ids[start : start + PAGE])
+        size = self._sizes.at_once(studio_id)
+        for start in range(0, len(ids), size):
+            chunk = list(ids[start : start + size])
             query = {"selectedItems": {"all": False, "included": chunk}}
             if self._page(studio_id, query, size=1).total == len(chunk):
                 found.update(chunk)
@@ -243,6 +264,7 @@ class Studio:
         page: int = 1,
         size: int = PAGE,
         with_annotations: bool = False,
+        whole: bool = False,
     ) -> Page:
         with as_label_studio_error(f"list the tasks of project {studio_id}"):
             answer = self._api.tasks.list(
@@ -253,4 +275,6 @@ class Studio:
                 query=json.dumps(query) if query else None,
             )
             total = answer.response.total if answer.response else 0
-            return Page([read_task(t) for t in answer.items or []], int(total or 0))
+            tasks = answer.items or []
+            self._sizes.learn(studio_id, (t.data or {} for t in tasks))
+            return Page([read_task(t, whole=whole) for t in tasks], int(total or 0))

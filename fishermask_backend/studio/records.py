@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from fishermask_backend.images.kept import kept
+
 
 @dataclass(frozen=True)
 class StudioProject:
@@ -50,8 +52,8 @@ def read_project(project: Any) -> StudioProject:
     )
 
 
-def read_task(task: Any) -> StudioTask:
-    """Read a task of the SDK's, of whichever of its kinds."""
+def read_task(task: Any, *, whole: bool = False) -> StudioTask:
+    """Read a task of the SDK's, of whichever of its kinds; long texts in it `kept`, unless `whole`."""
     annotations = tuple(
         {
             "annotation_id": a["id"],
@@ -66,9 +68,10 @@ def read_task(task: Any) -> StudioTask:
     )
     counts = [getattr(task, f"{kind}_annotations", None) for kind in ("total", "cancelled")]
     untouched = counts == [0, 0]  # told to be none; where nothing is told, nothing is known
-    return StudioTask(
-        task.id, dict(task.data or {}), _time(task.updated_at), annotations, untouched
-    )
+    data = dict(task.data or {})
+    if not whole:
+        data = {name: kept(v) if isinstance(v, str) else v for name, v in data.items()}
+    return StudioTask(task.id, data, _time(task.updated_at), annotations, untouched)
 
 
 def _time(when: datetime | str) -> float:

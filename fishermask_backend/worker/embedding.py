@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images import ImageLoader
+from fishermask_backend.images.kept import is_digest
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.inputs import InputsUnusable, RowStore
 from fishermask_backend.settings import Settings
@@ -80,7 +81,7 @@ def embed(work: Work, backbone: Backbone, inputs: RowStore, loader: ImageLoader)
             if not tasks:
                 return
             work.progress("embedding images", counts.embedded, counts.tasks)
-            loaded = fetchers.map(lambda task: _load(loader, task, end), tasks)
+            loaded = fetchers.map(lambda task: _load(work, loader, task, end), tasks)
             pairs = zip(tasks, loaded, strict=True)
             outcomes = [(task, found) for task, found in pairs if found is not None]
             _keep(work, backbone, inputs, outcomes)
@@ -97,12 +98,32 @@ def embed(work: Work, backbone: Backbone, inputs: RowStore, loader: ImageLoader)
         fetchers.shutdown(wait=False, cancel_futures=True)  # a stop does not wait for downloads
 
 
-def _load(loader: ImageLoader, task: Task, end: float) -> Outcome | None:
+def whole_address(studio: Studio, project: int, task: int, key: str, address: str) -> str:
+    """Return a task's image address, asked of Label Studio again where only its digest was kept.
+
+    Args:
+        studio: Opened.
+        project: The project's id in Label Studio.
+        task: The task's.
+        key: The field of its data that names the image.
+        address: As it is kept.
+    """
+    if not is_digest(address):
+        return address
+    return str(studio.task_data(project, task).get(key) or "")
+
+
+def _load(work: Work, loader: ImageLoader, task: Task, end: float) -> Outcome | None:
     """Load a task's image; None if its turn comes after the end, by the monotonic clock."""
     if time.monotonic() > end:
         return None
+    address = task.image
+    if is_digest(address):
+        project = work.project()
+        ids = (project.studio_id, task.task_id)
+        address = whole_address(work.studio, *ids, project.data_key, address)
     try:
-        return loader.load(task.image, task_id=task.task_id)
+        return loader.load(address, task_id=task.task_id)
     except ImageUnavailable as error:
         return error
 

@@ -14,6 +14,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from fishermask_backend.errors import LabelStudioError, ProjectGone
+from fishermask_backend.images.kept import kept
 from fishermask_backend.labeling import LabelSpec, parse_label_config
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import pool, projects
@@ -201,7 +202,7 @@ def _put(
     tasks: Sequence[StudioTask],
     with_annotations: bool,
 ) -> None:
-    images = [(task.task_id, str(task.data.get(spec.data_key) or "")) for task in tasks]
+    images = [(task.task_id, kept(str(task.data.get(spec.data_key) or ""))) for task in tasks]
     pool.put_tasks(session, project, images, random.Random())
     session.flush()
     if with_annotations:
