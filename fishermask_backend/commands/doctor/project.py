@@ -10,7 +10,7 @@ from fishermask_backend.labeling import LabelSpec, parse_label_config
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import embedding_queue, open_store, pool, projects
 from fishermask_backend.studio import Studio
-from fishermask_backend.worker.embedding import open_loader
+from fishermask_backend.worker.embedding import open_loader, whole_address
 
 IMAGES = 3  # of a page, evenly spaced
 
@@ -62,6 +62,7 @@ def _images(
         for task in tasks[:: -(-len(tasks) // IMAGES)]:
             address = str(task.data.get(spec.data_key) or "")
             try:
+                address = whole_address(studio, studio_id, task.task_id, spec.data_key, address)
                 loader.load(address, task_id=task.task_id)
             except FisherMaskError as error:
                 yield failed("image", str(error))
