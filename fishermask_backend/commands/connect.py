@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx
 
 from fishermask_backend.commands.doctor import check_project, examine_connection, open_with_key
+from fishermask_backend.commands.doctor.connection import NO_UNDERSCORE, has_underscore
 from fishermask_backend.commands.doctor.findings import Finding, failed, ok
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.settings import Settings
@@ -62,4 +63,5 @@ def _add(settings: Settings, studio: Studio, studio_id: int, url: str) -> Findin
         answer = api.post("ml", json=body)
     if answer.is_success:
         return ok("connect", f"{url} was added to project {studio_id}")
-    return failed("connect", f"{url} was refused: {reason(answer.status_code, answer.json())}")
+    how = f"{url} was refused: {reason(answer.status_code, answer.json())}"
+    return failed("connect", how, NO_UNDERSCORE if has_underscore(url) else "")

@@ -15,6 +15,7 @@ from fishermask_backend.images.decoding import decode
 from fishermask_backend.images.download import Downloader, FetchFailed
 from fishermask_backend.images.urls import (
     CLOUD,
+    LONGEST_URL,
     LabelStudioFiles,
     host_and_port,
     own_path,
@@ -23,7 +24,6 @@ from fishermask_backend.images.urls import (
     without_secrets,
 )
 
-_LONGEST_URL = 8000
 _SPACE = re.compile(r"[\t\n\f\r ]+")
 _LOOPBACK = ("localhost", "127.0.0.1", "0.0.0.0", "::1")
 
@@ -118,8 +118,8 @@ class ImageLoader:
     def _bytes(self, url: str, task_id: int) -> bytes:
         if url[:5].lower() == "data:":
             return self._inline(url)
-        if len(url) > _LONGEST_URL:
-            raise ImageUnavailable(f"the address has more than {_LONGEST_URL} characters")
+        if len(url) > LONGEST_URL:
+            raise ImageUnavailable(f"the address has more than {LONGEST_URL} characters")
         if url.startswith(CLOUD):
             return self._downloader.fetch(self._files.resolving(url, task_id))
         urls = [self._address(url)]

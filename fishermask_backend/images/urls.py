@@ -8,6 +8,7 @@ import httpx
 
 from fishermask_backend.errors import ImageUnavailable
 
+LONGEST_URL = 8000
 CLOUD = ("s3://", "gs://", "azure-blob://")
 
 _OWN_FILES = re.compile(r"/(data|storage-data|static|(tasks|projects)/\d+/(resolve|presign))/")

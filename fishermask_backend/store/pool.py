@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from fishermask_backend.images.kept import same_image
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.store.batches import batches
 from fishermask_backend.store.schema import (
@@ -55,7 +56,7 @@ def put_tasks(
     tasks: Sequence[tuple[int, str]],
     rng: random.Random,
 ) -> None:
-    """Insert or refresh tasks: (id, image address). A changed address forgets the old image."""
+    """Insert or refresh tasks: (id, image address as `kept`). Another image forgets the old one."""
     known = tasks_by_id(session, project.id, [task_id for task_id, _ in tasks])
     new, changed = [], []
     for task_id, image in dict(tasks).items():
@@ -72,9 +73,10 @@ def put_tasks(
             )
             continue
         task.seen_pass = project.pass_number
-        if task.image != image:
+        before, task.image = task.image, image
+        if not same_image(before, image):
             changed.append(task_id)
-            task.image, task.row, task.trained = image, None, None
+            task.row, task.trained = None, None
             task.image_error, task.image_tries, task.image_retry_at = None, 0, 0.0
     _forget_scores(session, project.id, changed)
     if new:

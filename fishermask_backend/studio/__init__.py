@@ -1,7 +1,8 @@
 """Label Studio over its API."""
 
-from fishermask_backend.studio.client import PAGE, SAMPLING, Studio
+from fishermask_backend.studio.client import SAMPLING, Studio
 from fishermask_backend.studio.http import http_client, unanswered
+from fishermask_backend.studio.page_sizes import PAGE
 from fishermask_backend.studio.records import Page, StudioProject, StudioTask
 
 __all__ = [

@@ -8,15 +8,11 @@ for granted what an answer holds. Errors say what Label Studio answered. The key
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
-
-import httpx
-from label_studio_sdk import LabelStudio
+from typing import Any
 
 from fishermask_backend.studio import listing
-from fishermask_backend.studio.calls import send
-from fishermask_backend.studio.http import http_client
+from fishermask_backend.studio.calls import Calls
+from fishermask_backend.studio.page_sizes import PAGE, PageSizes
 from fishermask_backend.studio.records import (
     Page,
     StudioProject,
@@ -35,24 +31,12 @@ from fishermask_backend.versions import is_ours
 
 log = logging.getLogger(__name__)
 
-PAGE = 500  # of 1,000 uploads Label Studio makes a query that SQLite finds too deep: a 500
 ODDITIES_LOGGED = 5  # of a page
 SAMPLING = "Uncertainty sampling"  # lowest prediction score first
 
 
-class Studio:
+class Studio(Calls):
     """Label Studio's API under one key.
-
-    Args:
-        address: `LABEL_STUDIO_URL`.
-        key: Personal access token or legacy token.
-        timeout: Seconds a call may take.
-        headers: What a proxy in front of Label Studio asks for; goes wherever the key goes.
-
-    Proxies come from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY.
-
-    Raises:
-        CertificatesUnusable: The environment names a company's authority that cannot be read.
 
     Every method raises `LabelStudioError`; `project` and `own_backends` raise `ProjectGone` where
     Label Studio has no such project (any more).
@@ -66,47 +50,13 @@ class Studio:
         timeout: float = 60.0,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._address, self._extra = address, dict(headers or {})
-        self._http = http_client(timeout, self._extra)
-        with as_label_studio_error("log in"):
-            # Retries are the worker's: here they would keep other projects waiting.
-            self._api = LabelStudio(
-                base_url=address, api_key=key, httpx_client=self._http, max_retries=0
-            )
-        self._raw = self._api._client_wrapper  # what the SDK's own calls use
-        # Without the slash a personal token would be sent to the host, not below the address's path.
-        self._raw._tokens_client._base_url = f"{address}/"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
-
-    def authorization(self) -> dict[str, str]:
-        """Return the headers that open Label Studio's own files; refreshed when they expire."""
-        with as_label_studio_error("refresh the access token"):
-            return {**self._extra, "Authorization": self._raw.get_headers()["Authorization"]}
-
-    def api(self) -> httpx.Client:
-        """Return a client for calls that the SDK has not, under the same key; to be closed."""
-        client = http_client(60, self.authorization())
-        client.base_url = httpx.URL(f"{self._address}/api/")
-        return client
+        super().__init__(address, key, timeout=timeout, headers=headers)
+        self._sizes = PageSizes()
 
     def user(self) -> str:
         """Return the e-mail address of the key's user."""
         with as_label_studio_error("ask whose key it is"):
-            return text(an_object(self._send("GET", "api/current-user/whoami")).get("email"))
+            return text(an_object(self.send("GET", "api/current-user/whoami")).get("email"))
 
     def projects(self) -> list[StudioProject]:
         """Return every project the key can read."""
@@ -115,7 +65,7 @@ class Studio:
             more, page = True, 0
             while more:
                 page += 1
-                answer = self._send("GET", "api/projects/", params={"page": page})
+                answer = self.send("GET", "api/projects/", params={"page": page})
                 projects, more = read_projects(answer)
                 found += projects
             return found
@@ -123,7 +73,7 @@ class Studio:
     def project(self, studio_id: int) -> StudioProject:
         """Return one project."""
         with as_label_studio_error(f"read project {studio_id}", project=studio_id):
-            return read_project(self._send("GET", f"api/projects/{studio_id}/"), studio_id)
+            return read_project(self.send("GET", f"api/projects/{studio_id}/"), studio_id)
 
     def own_backends(self, studio_id: int) -> dict[str, str]:
         """Return the addresses at which a project has this backend, with their titles.
@@ -133,7 +83,7 @@ class Studio:
         with as_label_studio_error(
             f"list the ML backends of project {studio_id}", project=studio_id
         ):
-            answer = self._send("GET", "api/ml/", params={"project": studio_id})
+            answer = self.send("GET", "api/ml/", params={"project": studio_id})
             backends = [read_backend(backend) for backend in objects(answer)]
         return {b.url: b.title for b in backends if is_ours(b.model_version)}
 
@@ -150,16 +100,32 @@ class Studio:
             headers: What each event carries instead.
         """
         with as_label_studio_error(f"shorten the events of project {studio_id}"):
-            answer = self._send("GET", "api/webhooks/", params={"project": studio_id})
+            answer = self.send("GET", "api/webhooks/", params={"project": studio_id})
             for hook in read_webhooks(answer):
                 if hook.url == url and hook.send_payload:
                     body = {"send_payload": False, "headers": {**hook.headers, **headers}}
-                    self._send("PATCH", f"api/webhooks/{hook.hook_id}/", body)
+                    self.send("PATCH", f"api/webhooks/{hook.hook_id}/", body)
 
     def tasks_page(self, studio_id: int, page: int, *, annotated: bool = False) -> Page:
         """Return a page of 500 tasks by id; of all tasks, or of annotated (or skipped) ones."""
         query = listing.ANNOTATED if annotated else None
-        return self._page(studio_id, query, page=page, with_annotations=annotated)
+        size = self._sizes.at_once(studio_id)
+        first = PAGE // size * (page - 1) + 1
+        found = self._page(studio_id, query, page=first, size=size, with_annotations=annotated)
+        for part in range(first + 1, first + PAGE // size):
+            if size * (part - 1) >= found.total:
+                break
+            more = self._page(studio_id, query, page=part, size=size, with_annotations=annotated)
+            found = Page(found.tasks + more.tasks, more.total, found.oddities + more.oddities)
+        return found
+
+    def task_data(self, studio_id: int, task_id: int) -> Mapping[str, Any]:
+        """Return what a task holds, long texts whole; empty if it is gone.
+
+        Asked as a list of one: opening a task would make Label Studio ask its backends about it.
+        """
+        found = self._page(studio_id, listing.only([task_id]), size=1, whole=True).tasks
+        return found[0].data if found else {}
 
     def count_tasks(self, studio_id: int, *, annotated: bool = False) -> int:
         """Count a project's tasks, or its annotated (or skipped) ones."""
@@ -171,8 +137,9 @@ class Studio:
 
         The newest change comes first. At most 500, which takes Label Studio three seconds.
         """
+        size = min(at_most, self._sizes.at_once(studio_id))
         query = listing.changed_after(since)
-        return self._page(studio_id, query, size=at_most, with_annotations=True)
+        return self._page(studio_id, query, size=size, with_annotations=True)
 
     def newest_change(self, studio_id: int) -> float:
         """Return when a task last changed (Label Studio's clock); 0 without tasks."""
@@ -185,8 +152,9 @@ class Studio:
         They are counted, and read only if some are gone: reading 500 takes Label Studio two seconds.
         """
         found: set[int] = set()
-        for start in range(0, len(ids), PAGE):
-            chunk = list(ids[start : start + PAGE])
+        size = self._sizes.at_once(studio_id)
+        for start in range(0, len(ids), size):
+            chunk = list(ids[start : start + size])
             query = listing.only(chunk)
             if self._page(studio_id, query, size=1).total == len(chunk):
                 found.update(chunk)
@@ -205,7 +173,7 @@ class Studio:
     def model_versions(self, studio_id: int) -> list[str]:
         """Return the versions of the project's predictions."""
         with as_label_studio_error(f"read the model versions of project {studio_id}"):
-            answer = self._send("GET", f"api/projects/{studio_id}/model-versions/")
+            answer = self.send("GET", f"api/projects/{studio_id}/model-versions/")
         return list(answer) if isinstance(answer, dict) else []
 
     def import_predictions(self, studio_id: int, predictions: Sequence[dict[str, Any]]) -> int:
@@ -218,18 +186,18 @@ class Studio:
             f"import {len(predictions)} predictions into project {studio_id}"
         ):
             path = f"api/projects/{studio_id}/import/predictions"
-            created = an_object(self._send("POST", path, predictions)).get("created")
+            created = an_object(self.send("POST", path, predictions)).get("created")
         return created if is_id(created) else 0
 
     def add_prediction(self, studio_id: int, prediction: dict[str, Any]) -> None:
         """Store one prediction that an import would drop (`Control.singly`); never retried here."""
         with as_label_studio_error(f"store a prediction in project {studio_id}"):
-            self._send("POST", "api/predictions/", {**prediction, "project": studio_id})
+            self.send("POST", "api/predictions/", {**prediction, "project": studio_id})
 
     def delete_version(self, studio_id: int, version: str) -> None:
         """Delete the predictions of one version."""
         with as_label_studio_error(f"delete the predictions {version!r} of project {studio_id}"):
-            self._send(
+            self.send(
                 "DELETE", f"api/projects/{studio_id}/model-versions/", {"model_version": version}
             )
 
@@ -237,13 +205,8 @@ class Studio:
         """Set what decides a project's next task, and return the project as it then is."""
         with as_label_studio_error(f"set sampling and model version of project {studio_id}"):
             body = {"sampling": sampling, "model_version": model_version}
-            self._send("PATCH", f"api/projects/{studio_id}/", body)
+            self.send("PATCH", f"api/projects/{studio_id}/", body)
         return self.project(studio_id)
-
-    def _send(
-        self, method: str, path: str, body: Any = None, *, params: dict[str, Any] | None = None
-    ) -> Any:
-        return send(self._raw.httpx_client, method, path, body, params)
 
     def _page(
         self,
@@ -253,6 +216,7 @@ class Studio:
         page: int = 1,
         size: int = PAGE,
         with_annotations: bool = False,
+        whole: bool = False,
     ) -> Page:
         with as_label_studio_error(f"list the tasks of project {studio_id}"):
             params = {
@@ -262,7 +226,9 @@ class Studio:
                 "fields": "all" if with_annotations else "task_only",
                 "query": json.dumps(query) if query else None,
             }
-            found = read_page(self._send("GET", "api/tasks/", params=params))
+            answer = self.send("GET", "api/tasks/", params=params)
+            found = read_page(answer, whole=whole)
+            self._sizes.learn(studio_id, answer)
         for oddity in found.oddities[:ODDITIES_LOGGED]:
             log.warning("project %s: %s", studio_id, oddity)
         return found

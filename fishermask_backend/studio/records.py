@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 from fishermask_backend.controls.control import shown
+from fishermask_backend.images.kept import kept
 
 LARGEST_ID = 2**31 - 1  # that a database column holds; Label Studio's own are as wide
 SKIP_QUEUES = ("REQUEUE_FOR_OTHERS", "REQUEUE_FOR_ME", "IGNORE_SKIPPED")  # the first is the default
@@ -151,8 +152,8 @@ def read_webhooks(answer: Any) -> list[Webhook]:
     ]
 
 
-def read_page(answer: Any) -> Page:
-    """Read a page of tasks.
+def read_page(answer: Any, *, whole: bool = False) -> Page:
+    """Read a page of tasks; long texts in them `kept`, unless `whole`.
 
     Raises:
         OddAnswer: It is none, or does not say how many there are.
@@ -167,18 +168,20 @@ def read_page(answer: Any) -> Page:
     oddities: list[str] = []
     for task in tasks:
         if isinstance(task, dict) and is_id(task.get("id")):
-            found.append(read_task(task, oddities))
+            found.append(read_task(task, oddities, whole=whole))
         else:
             oddities.append(f"a task is {shown(task)} without an id")
     return Page(found, total, tuple(oddities))
 
 
-def read_task(task: Mapping[str, Any], oddities: list[str]) -> StudioTask:
+def read_task(task: Mapping[str, Any], oddities: list[str], *, whole: bool = False) -> StudioTask:
     """Read a task that has an id; what of it could not be read joins the oddities."""
     task_id, data = task["id"], task.get("data")
     if not isinstance(data, dict):
         oddities.append(f"task {task_id}: data is {shown(data)}, not an object")
         data = {}
+    if not whole:
+        data = {name: kept(v) if isinstance(v, str) else v for name, v in data.items()}
     annotations: list[dict[str, Any]] = []
     given = task.get("annotations") or []
     for annotation in given if isinstance(given, list) else [given]:
@@ -187,10 +190,8 @@ def read_task(task: Mapping[str, Any], oddities: list[str]) -> StudioTask:
         else:
             oddities.append(f"task {task_id}: an annotation is {shown(annotation)} without an id")
     # Told to be none; where nothing is told, nothing is known.
-    untouched = all(
-        is_id(n) and n == 0
-        for n in (task.get("total_annotations"), task.get("cancelled_annotations"))
-    )
+    counts = [task.get("total_annotations"), task.get("cancelled_annotations")]
+    untouched = all(is_id(n) and n == 0 for n in counts)
     updated_at = moment(task.get("updated_at")) or 0.0
     return StudioTask(task_id, data, updated_at, tuple(annotations), untouched)
 

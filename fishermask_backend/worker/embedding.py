@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from fishermask_backend.controls import image
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images import ImageLoader
+from fishermask_backend.images.kept import is_digest
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.inputs import InputsUnusable, RowStore
 from fishermask_backend.settings import Settings
 from fishermask_backend.state import INPUTS
 from fishermask_backend.store import embedding_queue, pool, projects, rounds
-from fishermask_backend.store.schema import Task
+from fishermask_backend.store.schema import Project, Task
 from fishermask_backend.studio import Studio
 from fishermask_backend.worker.work import Work
 
@@ -69,7 +70,7 @@ def embed(work: Work, backbone: Backbone, inputs: RowStore, loader: ImageLoader)
     then is waited for, `IMAGE_TIMEOUT` at most: that is all a host that hardly answers costs others.
     """
     began, done, failed = time.monotonic(), 0, 0
-    key = work.project().data_key
+    project = work.project()
     end = began + EMBEDDING_SECONDS
     threads = work.settings.fetch_concurrency
     fetchers = ThreadPoolExecutor(threads, thread_name_prefix="fetch")
@@ -82,7 +83,9 @@ def embed(work: Work, backbone: Backbone, inputs: RowStore, loader: ImageLoader)
             if not tasks:
                 return
             work.progress("embedding images", counts.embedded, counts.tasks)
-            loaded = fetchers.map(lambda task: _load(loader, task, key, end), tasks)
+            loaded = fetchers.map(
+                lambda task: _load(work.studio, loader, project, task, end), tasks
+            )
             pairs = zip(tasks, loaded, strict=True)
             outcomes = [(task, found) for task, found in pairs if found is not None]
             _keep(work, backbone, inputs, outcomes)
@@ -114,12 +117,31 @@ def load_image(loader: ImageLoader, task_id: int, address: str, data_key: str) -
     return loader.load(address, task_id=task_id)
 
 
-def _load(loader: ImageLoader, task: Task, data_key: str, end: float) -> Outcome | None:
+def whole_address(studio: Studio, project: int, task: int, key: str, address: str) -> str:
+    """Return a task's image address, asked of Label Studio again where only its digest was kept.
+
+    Args:
+        studio: Opened.
+        project: The project's id in Label Studio.
+        task: The task's.
+        key: The field of its data that names the image.
+        address: As it is kept.
+    """
+    if not is_digest(address):
+        return address
+    return image.address(studio.task_data(project, task), key)
+
+
+def _load(
+    studio: Studio, loader: ImageLoader, project: Project, task: Task, end: float
+) -> Outcome | None:
     """Load a task's image; None if its turn comes after the end, by the monotonic clock."""
     if time.monotonic() > end:
         return None
+    ids = (project.studio_id, task.task_id)
     try:
-        return load_image(loader, task.task_id, task.image, data_key)
+        address = whole_address(studio, *ids, project.data_key, task.image)
+        return load_image(loader, task.task_id, address, project.data_key)
     except ImageUnavailable as error:
         return error
 

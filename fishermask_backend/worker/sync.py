@@ -14,6 +14,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from fishermask_backend.errors import LabelStudioError, ProjectGone
+from fishermask_backend.images.kept import kept
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import pool, projects
@@ -215,7 +216,7 @@ def _put(
     tasks: Sequence[StudioTask],
     with_annotations: bool,
 ) -> None:
-    images = [(task.task_id, text(spec.address(task.data))) for task in tasks]
+    images = [(task.task_id, kept(text(spec.address(task.data)))) for task in tasks]
     pool.put_tasks(session, project, images, random.Random())
     session.flush()
     if with_annotations:

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from fishermask_backend.demo.server import LabelStudioServer
+from fishermask_backend.errors import LabelStudioError
 from fishermask_backend.settings import Settings, load_settings
 from fishermask_backend.store import open_store
+from fishermask_backend.studio import Studio
 from tests.command_line import fishermask
+from tests.company import Proxy
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person
 from tests.e2e.projects import MakeProject, Project, label_config
@@ -103,6 +106,29 @@ def test_names_that_label_studio_does_not_take(doctor: Doctor, backend: Backend,
     assert (code, levels(lines, "address guard")) == (1, ["FAILED", "warning"])
     assert "name that Label Studio's machine knows" in lines["address guard"][0]["fix"]
     assert "name with a dot" in lines["address guard"][1]["fix"]
+
+
+def test_names_with_an_underscore(
+    doctor: Doctor,
+    backend: Backend,
+    project: Project,
+    proxy: Proxy,
+    label_studio: LabelStudioServer,
+):
+    named = ("--project", project.id, "--url", "http://fisher_mask.example:9090")
+    code, lines = doctor(backend, *named)
+    assert (code, levels(lines, "address guard")) == (1, ["FAILED", "warning"])
+    assert all("without an underscore" in line["fix"] for line in lines["address guard"])
+    proxy.target = label_studio.url.removeprefix("http://")
+    here = {"LABEL_STUDIO_URL": "http://label_studio:8080", "HTTP_PROXY": proxy.url, "NO_PROXY": ""}
+    code, lines = doctor(backend, *named, **here)
+    assert (code, levels(lines, "Label Studio")) == (1, ["FAILED"])
+    assert "one with an underscore is not" in lines["Label Studio"][0]["fix"]
+    with (
+        pytest.raises(LabelStudioError, match="one with an underscore is not"),
+        Studio(load_settings().label_studio_url, label_studio.token) as studio,
+    ):
+        studio.project(project.id)
 
 
 def test_webhook(doctor: Doctor, backend: Backend, connected: Project, owner: Person):

@@ -1,8 +1,14 @@
 """Images, wherever Label Studio lets them lie; none of it with credentials of the backend's."""
 
+import base64
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from fishermask_backend.demo.server import LabelStudioServer
+from fishermask_backend.store import Store, pool, projects
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person
 from tests.e2e.projects import MakeProject, Project, digits
@@ -51,6 +57,36 @@ def test_web_addresses(project: Project, backend: Backend, owner: Person, image_
     project.add(*(f"{image_host.url}/{name}" for name, _ in IMAGES))
     check_order(project, backend, owner)
     assert set(image_host.keys_seen()) == {None}  # the API key is not for other servers
+
+
+def picture(kind: str, size: int = 256) -> bytes:
+    """Noise, in a file that is large for its pixels."""
+    file = io.BytesIO()
+    levels = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    Image.fromarray(levels).save(file, kind)
+    return file.getvalue()
+
+
+def test_images_that_stand_in_their_tasks(project: Project, backend: Backend, owner: Person):
+    whole = base64.b64encode(picture("PNG")).decode()
+    lines = "\n".join(whole[i : i + 76] for i in range(0, len(whole), 76))
+    heads = [f"data:image/png;name={i};base64," for i in range(10)]
+    project.add(*(head + whole for head in heads))
+    project.add(f"data:image/png;base64,{lines}\n", f"data:image/png;base64,{whole.rstrip('=')}")
+    check_order(project, backend, owner)
+    store = Store(backend.database)
+    with store.read() as session:
+        found = projects.find(session, backend.address, project.id)
+        assert found is not None
+        kept = [task.image for task in pool.embedded(session, found.id)]
+    store.close()
+    assert max(map(len, kept)) < 200  # bytes that every look at the project would load
+
+
+def test_jpegs_that_are_cut_short(project: Project, backend: Backend, owner: Person):
+    body = picture("JPEG")
+    project.upload((f"cut-{i}.jpg", body[: len(body) * (i + 2) // 16]) for i in range(12))
+    check_order(project, backend, owner)
 
 
 def test_bad_images_harm_nothing_else(project: Project, backend: Backend, owner: Person):

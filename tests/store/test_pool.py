@@ -2,6 +2,7 @@ import json
 import random
 from datetime import UTC, datetime
 
+from fishermask_backend.images.kept import kept
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.store import pool, projects, rounds
 from tests.conftest import CONFIG
@@ -11,6 +12,7 @@ from .stored import put as put_round
 BOTH_DATABASES = True
 
 SPEC = parse_label_config(CONFIG)
+HUGE = "data:image/png;base64," + "A" * 9000
 
 
 def annotation(annotation_id, task_id, name=None, annotator=1, **more):
@@ -92,6 +94,20 @@ def test_a_new_address_forgets_the_old_image(store, new_project):
         )
     found = task(store, new_project, 1)
     assert (found.image, found.row) == ("/new.png", None)
+
+
+def test_an_image_under_another_name_of_label_studio_stays(store, new_project):
+    path = "/data/upload/3/1a2b3c4d-a.png"
+    for before, now in ((path, f"https://new.example/ls{path}"), (HUGE, kept(HUGE))):
+        with store.begin() as session:
+            found = projects.get(session, new_project.id)
+            pool.put_tasks(session, found, [(1, before)], random.Random())
+        embed(store, new_project, 1)
+        with store.begin() as session:
+            found = projects.get(session, new_project.id)
+            pool.put_tasks(session, found, [(1, now)], random.Random())
+        seen = task(store, new_project, 1)
+        assert (seen.image, seen.row) == (now, 0)
 
 
 def test_tasks_not_met_by_a_pass_are_gone(store, new_project):

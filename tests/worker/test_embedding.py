@@ -1,5 +1,6 @@
 """Images become rows, in slices of time, whatever their hosts do."""
 
+import base64
 import random
 import threading
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from fishermask_backend.images import ImageLoader
+from fishermask_backend.images.kept import kept
 from fishermask_backend.learning.backbones import load_backbone
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import pool, projects
@@ -18,6 +20,7 @@ BACKBONE = load_backbone(
     "small_cnn", train="all", image_size=16, weights="", device=torch.device("cpu")
 )
 TASKS, THREADS = 40, 2
+HUGE = "data:image/png;base64," + base64.b64encode(png()).decode() + "\n" * 9000
 
 
 @pytest.fixture
@@ -67,6 +70,37 @@ def test_a_host_that_does_not_answer_costs_its_own_images_one_slice(slice_of, ho
     assert len(tried) == THREADS  # they had begun when the slice ended; the others wait
     assert all("1" in task.image_error for task in tried)
     assert len(set(host.paths())) == THREADS
+
+
+class Asked:
+    """Label Studio, with images that stand in their tasks."""
+
+    def __init__(self):
+        self.tasks = []
+
+    def task_data(self, studio_id, task_id):
+        self.tasks.append((studio_id, task_id))
+        return {"image": HUGE}
+
+
+def test_an_address_kept_by_its_digest_is_asked_for_again(store, project):
+    work = workspace(store, project.id)
+    work.studio = studio = Asked()
+    with store.begin() as session:
+        row = projects.get(session, project.id)
+        row.data_key = "image"
+        pool.delete_tasks(session, project.id, [1, 2, 3, 4])
+        pool.put_tasks(session, row, [(1, kept(HUGE)), (2, "/2.png")], random.Random(0))
+    loader = ImageLoader(
+        label_studio_url="http://127.0.0.1:9", authorization=dict, image_size=16, timeout=1.0
+    )
+    with embedding.open_inputs(work, BACKBONE) as inputs:
+        embedding.embed(work, BACKBONE, inputs, loader)
+    loader.close()
+    with store.read() as session:
+        tasks = pool.tasks_by_id(session, project.id, [1, 2])
+    assert [tasks[i].row for i in (1, 2)] == [0, None]
+    assert studio.tasks == [(7, 1)]
 
 
 def test_what_came_is_kept(slice_of):

@@ -72,7 +72,7 @@ def _guards(api: httpx.Client, studio_id: int, url: str) -> Iterator[Finding]:
         fix = f"set ML_BLOCK_LOCAL_IP=false {RESTART}"
         if "resolve hostname" in refused:
             fix = "connect under a name that Label Studio's machine knows, or an address"
-        if _has_underscore(url):
+        if has_underscore(url):
             fix = NO_UNDERSCORE
         yield failed("address guard", f"Label Studio will not call {url}: {refused}", fix)
     else:
@@ -83,7 +83,7 @@ def _guards(api: httpx.Client, studio_id: int, url: str) -> Iterator[Finding]:
         fix = f"set SSRF_PROTECTION_ENABLED=false {RESTART}; then connect again"
         if not _has_dot(url):
             fix = "connect under a name with a dot, or an address: others get no events"
-        if _has_underscore(url):
+        if has_underscore(url):
             fix = NO_UNDERSCORE
         yield warning("address guard", f"Label Studio will send no events to {url}: {refused}", fix)
     else:
@@ -108,7 +108,7 @@ def _webhook(url: str, hooks: list[dict[str, Any]]) -> Finding:
             fix = (
                 "connect under a name with a dot, or an address: Label Studio makes none for others"
             )
-        if _has_underscore(url):
+        if has_underscore(url):
             fix = NO_UNDERSCORE
         return warning("webhook", f"there is none to {url}: {later}", fix)
     if not any(hook["is_active"] and hook["send_for_all_actions"] for hook in mine):
@@ -117,7 +117,8 @@ def _webhook(url: str, hooks: list[dict[str, Any]]) -> Finding:
     return ok("webhook", f"events are sent to {url}")
 
 
-def _has_underscore(url: str) -> bool:
+def has_underscore(url: str) -> bool:
+    """Say whether an address has a host's name that Django takes for none."""
     return "_" in (urlsplit(url).hostname or "")
 
 

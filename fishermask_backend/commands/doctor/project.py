@@ -12,7 +12,7 @@ from fishermask_backend.store import embedding_queue, open_store, pool, projects
 from fishermask_backend.store.not_learnt import not_learnt
 from fishermask_backend.store.notes import label_notes
 from fishermask_backend.studio import Studio
-from fishermask_backend.worker.embedding import load_image, open_loader
+from fishermask_backend.worker.embedding import load_image, open_loader, whole_address
 
 IMAGES = 3  # of a page, evenly spaced
 
@@ -95,7 +95,10 @@ def _images(
     with closing(open_loader(settings, studio)) as loader:
         for task in tasks[:: -(-len(tasks) // IMAGES)]:
             try:
-                load_image(loader, task.task_id, spec.address(task.data), spec.data_key)
+                address = whole_address(
+                    studio, studio_id, task.task_id, spec.data_key, spec.address(task.data)
+                )
+                load_image(loader, task.task_id, address, spec.data_key)
             except FisherMaskError as error:
                 yield failed("image", str(error))
             else:
