@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fishermask_backend.controls import Control, config, image
+from fishermask_backend.controls import Control, Leveled, config, image
 from fishermask_backend.controls.reading import Reading, read_result
 
 # As in fisher/likelihood.py, which is not asked: the web process, which reads configs and writes
@@ -43,6 +43,12 @@ class LabelSpec:
     def likelihood(self) -> Likelihood:
         """`bernoulli` if an image may have any number of the classes, else `categorical`."""
         return "bernoulli" if self.spelling.several else "categorical"
+
+    @property
+    def learnt(self) -> str:
+        """The control's name, and of which level of it the classes are."""
+        level = self.spelling.level if isinstance(self.spelling, Leveled) else 0
+        return f"{self.control}, level {level}" if level else self.control
 
     @property
     def prelabelled(self) -> bool:

@@ -49,6 +49,7 @@ class Base(DeclarativeBase):
         FormerOrder: JSON,
         Progress: JSON,
         dict[str, float]: JSON,
+        dict[str, Any]: JSON,
         list[PlannedPage]: JSON,
         list[PastError]: JSON,
         list[int]: JSON,
@@ -71,6 +72,7 @@ class Project(Base):
     label_config: Mapped[str] = mapped_column(Text, default="")
     control: Mapped[str] = mapped_column(Text, default="")  # what is learned from the config,
     data_key: Mapped[str] = mapped_column(Text, default="")  # and from which field of a task
+    params: Mapped[dict[str, Any] | None]  # settings of its own (`project_settings`), checked
     skip_queue: Mapped[str] = mapped_column(String(40), default="REQUEUE_FOR_OTHERS")
     token: Mapped[str | None] = mapped_column(Text)  # encrypted; has read the project
     offered_token: Mapped[str | None] = mapped_column(Text)  # encrypted; from /setup, not tried yet

@@ -68,13 +68,13 @@ def _read_project(work: Work, project: Project) -> StudioProject:
 def _take_config(work: Work, remote: StudioProject, spec: LabelSpec) -> None:
     with work.begin() as session:
         project = projects.get(session, work.project_id)
-        before = (project.label_config, project.control)
+        before, learnt = (project.label_config, project.control), spec.learnt
         project.title, project.skip_queue = remote.title, remote.skip_queue
-        project.label_config, project.control = remote.label_config, spec.control
-        if before != (remote.label_config, spec.control):
+        project.label_config, project.control = remote.label_config, learnt
+        if before != (remote.label_config, learnt):
             log.info(
                 "%s «%s»: learning control %r, classes %s (%s)",
-                work.name, remote.title, spec.control, list(spec.classes), spec.likelihood,
+                work.name, remote.title, learnt, list(spec.classes), spec.likelihood,
             )  # fmt: skip
             pool.resolve_all(session, project, spec)
         if project.data_key != spec.data_key:  # the images are in another field of the tasks
