@@ -11,7 +11,7 @@ from datetime import datetime
 from math import inf
 from typing import Any, Literal
 
-from fishermask_backend.controls import Control, config, image
+from fishermask_backend.controls import Control, Leveled, config, image
 from fishermask_backend.controls.presence import ANYHOW, Presence, presence
 from fishermask_backend.controls.reading import Asking, Reading, read_result
 
@@ -47,6 +47,12 @@ class LabelSpec:
     def likelihood(self) -> Likelihood:
         """`bernoulli` if an image may have any number of the classes, else `categorical`."""
         return "bernoulli" if self.spelling.several else "categorical"
+
+    @property
+    def learnt(self) -> str:
+        """The control's name, and of which level of it the classes are."""
+        level = self.spelling.level if isinstance(self.spelling, Leveled) else 0
+        return f"{self.control}, level {level}" if level else self.control
 
     @property
     def prelabelled(self) -> bool:

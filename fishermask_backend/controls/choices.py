@@ -53,6 +53,11 @@ class Choices:
         check_names(element, found.classes)
         return found._enough()
 
+    @property
+    def level(self) -> int:
+        """The level whose choices are the classes; 0: the leaves."""
+        return self.tree.level if self.tree is not None else 0
+
     def at_level(self, level: int) -> Self:
         """Return it with the choices of a level as classes, where they are nested.
 

@@ -74,7 +74,12 @@ class Control(Protocol):
 
 @runtime_checkable
 class Leveled(Protocol):
-    """A control whose choices lie inside others."""
+    """A control whose choices may lie inside others."""
+
+    @property
+    def level(self) -> int:
+        """The level whose choices are the classes; 0: the leaves."""
+        ...
 
     def at_level(self, level: int) -> Control:
         """Return it with the choices of a level as classes, 1 for the first; 0: the leaves.

@@ -40,6 +40,11 @@ class Taxonomy:
         check_names(element, list(chain.from_iterable(tree.leaves)))
         return cls(tree, is_set(element, "leafsOnly")).at_level(0)
 
+    @property
+    def level(self) -> int:
+        """The level whose choices are the classes; 0: the leaves."""
+        return self.tree.level
+
     def at_level(self, level: int) -> Self:
         """Return it with the choices of a level as classes, 1 for the first; 0: the leaves.
 

@@ -94,7 +94,9 @@ def _run(folder: Path, settings: Settings) -> None:
     importable = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
     env = {
         "PYTHONPATH": os.pathsep.join(path for path in importable if path),
-        "MASK_INNER": str(settings.mask_inner),  # a strategy may have its own
+        "MASK_INNER": str(settings.mask_inner),  # a strategy may have its own,
+        "BATCH_SIZE": str(settings.batch_size),  # and a project
+        "QUEUE_MARGIN": str(settings.queue_margin),
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // count)),
         "GLOO_SOCKET_IFNAME": "lo",  # on one machine nothing needs to be reachable from outside
         "NCCL_SOCKET_IFNAME": "lo",

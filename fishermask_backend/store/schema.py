@@ -55,6 +55,7 @@ class Base(DeclarativeBase):
         Progress: JSON,
         dict[str, float]: JSON,
         dict[str, dict[str, float]]: JSON,
+        dict[str, Any]: JSON,
         list[PlannedPage]: JSON,
         list[PastError]: JSON,
         list[int]: JSON,
@@ -79,6 +80,7 @@ class Project(Base):
     data_key: Mapped[str] = mapped_column(Text, default="")  # and from which field of a task
     asked_since: Mapped[dict[str, dict[str, float]] | None]  # a control: a class: when it came
     ground_truth: Mapped[GroundTruth] = mapped_column(String(10), default="hand")  # as GROUND_TRUTH
+    params: Mapped[dict[str, Any] | None]  # settings of its own (`project_settings`), checked
     skip_queue: Mapped[str] = mapped_column(String(40), default="REQUEUE_FOR_OTHERS")
     token: Mapped[str | None] = mapped_column(Text)  # encrypted; has read the project
     offered_token: Mapped[str | None] = mapped_column(Text)  # encrypted; from /setup, not tried yet

@@ -91,6 +91,7 @@ def setup() -> Response:
         project_id=_text(body, "project"),
         label_config=_text(body, "schema"),
         access_token=_text(body, "access_token", required=False),
+        **{name: body[name] for name in ("extra_params",) if name in body},
     )
     return jsonify({"model_version": model.setup()})
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fishermask_backend.labeling import LabelSpec
+from fishermask_backend.project_settings import read_params, settings_of
 from fishermask_backend.settings import Settings, load_settings
 from fishermask_backend.store import Store, open_store, projects, queues, rounds
 from fishermask_backend.store.schema import Project, Round, Score
@@ -52,7 +53,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             none: the project is then known by the tasks and events themselves.
         label_config: The project's labelling config.
         train_output: 1.0.9's result of `fit`; not used, the state is in the database.
-        kwargs: 1.0.9's `hostname`, `access_token` and init arguments.
+        kwargs: 1.0.9's `hostname`, `access_token` and init arguments; `extra_params` of /setup.
     """
 
     # 1.0.9 hands only these events to `fit`.
@@ -68,6 +69,8 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         self.settings: Settings = load_settings()
         self.store: Store = open_store()
         self.access_token = str(kwargs.get("access_token") or "")
+        # Who does not send them changes nothing.
+        self.params = read_params(kwargs["extra_params"]) if "extra_params" in kwargs else None
         self.schema = label_config or ""
         if _IS_2X:
             super().__init__(project_id=project_id, label_config=label_config)
@@ -85,23 +88,30 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
 
         Raises:
             UnsupportedLabelConfig: There is nothing to learn in its config.
-            BadRequest: `project_id` is not Label Studio's.
+            BadRequest: `project_id` is not Label Studio's, or the extra params are no settings.
         """
         if not self.project_id:
             return NO_ROUND
         studio_id, created = parse_project(self.project_id)
-        if self.schema:
-            self.check_config()
         with self.store.read() as session:
             project = projects.find(session, self.settings.label_studio_url, studio_id, created)
             version = NO_ROUND
             if project is not None:
                 version = queues.answered_version(session, project.id)
+        kept = None if project is None else project.params
+        self.settings = settings_of(self.settings, kept if self.params is None else self.params)
+        if self.schema:
+            self.check_config()
         if project is not None:
             created = project.created
         if created is None:  # 2.x's own server does not pass it on
             log.info("project %s is not known yet: the worker will find it", studio_id)
-        elif project is None or not project.connected or self._offers_token(project):
+        elif (
+            project is None
+            or not project.connected
+            or self._offers_token(project)
+            or self._changes(project)
+        ):
             self._register(studio_id, created)
         if _IS_2X:
             self.set("model_version", version)  # what its /setup answers
@@ -134,6 +144,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         project = self._project_of(tasks)
         if project is None:
             return [[] for _ in ids]
+        self.settings = settings_of(self.settings, project.params)
         found = look_up(self.store, self.settings, project.id, ids)
         if found.serving is None:
             return [[] for _ in ids]
@@ -170,6 +181,9 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             )
         return {}
 
+    def _changes(self, project: Project) -> bool:
+        return self.params is not None and self.params != (project.params or {})
+
     def _offers_token(self, project: Project) -> bool:
         if self.settings.label_studio_api_key or not TOKEN.fullmatch(self.access_token):
             return False
@@ -181,6 +195,9 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         with self.store.begin() as session:
             address = self.settings.label_studio_url
             project = projects.register(session, address, studio_id, created)
+            if self._changes(project):
+                project.params = self.params
+                log.info("project %s: its own settings are %s", studio_id, self.params)
             if self._offers_token(project):
                 project.offered_token = TokenBox.of(self.settings).seal(self.access_token)
             projects.count_event(session, project.id)

@@ -81,6 +81,7 @@ def _short(
         "id": project.studio_id,
         "title": project.title,
         "connected": project.connected,
+        "settings": project.params or {},
         "active_version": queues.answered_version(session, project.id),
         "tasks": counts.tasks,
         "embedded": counts.embedded,

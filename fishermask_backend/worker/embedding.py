@@ -111,8 +111,7 @@ def load_image(loader: ImageLoader, task_id: int, address: str, data_key: str) -
     if not address:
         raise ImageUnavailable(
             f"Task {task_id}: its data hold no single image address at {image.shown(data_key)!r}, "
-            "where the labelling config's <Image> looks for it; correct the config, or import the task "
-            "with it."
+            "where the labelling config's <Image> looks; correct the config, or the task."
         )
     return loader.load(address, task_id=task_id)
 

@@ -8,14 +8,15 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from fishermask_backend.errors import FisherMaskError, LabelStudioError, LeaseLost, ProjectGone
 from fishermask_backend.logs import logging_fields
 from fishermask_backend.machine.device import gpu_bytes
 from fishermask_backend.machine.lifeline import Lifeline, ended
+from fishermask_backend.project_settings import settings_of
 from fishermask_backend.settings import Settings
-from fishermask_backend.store import DatabaseUnavailable, Store, embedding_queue, leases
+from fishermask_backend.store import DatabaseUnavailable, Store, embedding_queue, leases, projects
 from fishermask_backend.store.leases import LEASE_SECONDS, Lease
 from fishermask_backend.worker.access import open_studio
 from fishermask_backend.worker.connection import discover
@@ -105,7 +106,8 @@ class Worker:
                 self._heartbeat(lease),
                 open_studio(self.settings, self.store, lease) as studio,
             ):
-                work = Work(self.settings, self.store, studio, lease)
+                settings = settings_of(self.settings, self._params(lease))
+                work = Work(settings, self.store, studio, lease)
                 due_at = self.step(work)
             with self.store.begin() as session:
                 leases.release(session, lease, due_at=due_at)
@@ -131,6 +133,10 @@ class Worker:
             if busy_first:
                 self._others_until = time.monotonic() + OTHERS_SECONDS
         return True
+
+    def _params(self, lease: Lease) -> dict[str, Any] | None:
+        with self.store.read() as session:
+            return projects.get(session, lease.project_id).params
 
     def _take_over(self) -> None:
         """Free at once what workers of this machine held when they were killed."""

@@ -71,15 +71,16 @@ def _read_project(work: Work, project: Project) -> StudioProject:
 def _take_config(work: Work, remote: StudioProject, spec: LabelSpec) -> None:
     with work.begin() as session:
         project = projects.get(session, work.project_id)
+        learnt, ground_truth = spec.learnt, work.settings.ground_truth
         before = (project.label_config, project.control, project.ground_truth)
         _note_questions(project, remote)
         project.title, project.skip_queue = remote.title, remote.skip_queue
-        project.label_config, project.control = remote.label_config, spec.control
-        project.ground_truth = work.settings.ground_truth
-        if before != (remote.label_config, spec.control, project.ground_truth):
+        project.label_config, project.control = remote.label_config, learnt
+        project.ground_truth = ground_truth
+        if before != (remote.label_config, learnt, ground_truth):
             log.info(
                 "%s «%s»: learning control %r, classes %s (%s)",
-                work.name, remote.title, spec.control, list(spec.classes), spec.likelihood,
+                work.name, remote.title, learnt, list(spec.classes), spec.likelihood,
             )  # fmt: skip
             pool.resolve_all(session, project, spec)
         if project.data_key != spec.data_key:  # the images are in another field of the tasks

@@ -56,7 +56,8 @@ def problem(settings, monkeypatch):
 )
 def test_processes_find_what_one_finds(problem, processes, options):
     trained, settings = problem(FISHER_PROCESSES=str(processes), **options)
-    settings = settings.model_copy(update={"mask_inner": 700})  # as a strategy may ask for
+    # As a strategy and a project may ask for.
+    settings = settings.model_copy(update={"mask_inner": 700, "batch_size": 5, "queue_margin": 4})
     alone = acquire(trained, settings)
     shared = acquire_in_processes(trained, settings)
     assert torch.equal(shared.mask, alone.mask)

@@ -64,6 +64,57 @@ def test_label_studio_s_calls(client, store, served):
     assert client.post("/delete", json={}).status_code == 200
 
 
+TWO = CONFIG.replace(
+    "</View>",
+    '<Choices name="species" toName="image"><Choice value="tit"/><Choice value="owl"/></Choices>'
+    "</View>",
+)
+
+
+def test_a_project_has_settings_of_its_own(client, store, served):
+    def connect(schema=TWO, **more):
+        body = {"project": "7.1000", "schema": schema, "hostname": "", "access_token": "0"}
+        return client.post("/setup", json=body | more)
+
+    def stored():
+        with store.read() as session:
+            row = projects.get(session, served.id)
+            return row.params, row.events
+
+    before = stored()[1]
+    own = {"control_name": "species", "batch_size": 30}
+    assert connect(extra_params=json.dumps(own)).status_code == 200
+    assert stored() == (own, before + 1)  # a worker looks what that changes
+    assert client.get("/projects/7").json["settings"] == own
+    assert connect(extra_params=own).status_code == 200
+    assert connect().status_code == 200  # who does not send them changes nothing
+    assert stored() == (own, before + 1)
+
+    refused = connect(extra_params={"batch_size": 0})
+    assert (refused.status_code, "batch_size=0" in refused.status) == (400, True)
+    assert connect(CONFIG, extra_params=own).status_code == 422  # has no such control
+    assert stored() == (own, before + 1)
+
+    assert connect(extra_params=None).status_code == 200
+    assert stored() == ({}, before + 2)
+
+
+def test_settings_of_its_own_hold_for_a_project_s_pre_labels(client, store, served):
+    asked = {"tasks": [{"id": 2, "project": 7, "data": {}}], "project": "7.1000"}
+    assert client.post("/predict", json=asked).json["results"][0]["result"]
+    with store.begin() as session:
+        projects.get(session, served.id).params = {"prelabels": False}
+    assert client.post("/predict", json=asked).json["results"][0]["result"] == []
+
+
+def test_a_new_project_has_them_from_the_start(client, store):
+    body = {"project": "8.1000", "schema": CONFIG, "extra_params": {"strategy": "margin"}}
+    assert client.post("/setup", json=body).status_code == 200
+    with store.read() as session:
+        row = projects.find(session, load_settings().label_studio_url, 8)
+        assert row.params == {"strategy": "margin"}
+
+
 def test_event_without_its_project_is_understood_by_its_header(client, store, served):
     event = {"action": "START_TRAINING"}
     refused = client.post("/webhook", json=event, headers={PROJECT_HEADER: "seven"})

@@ -114,6 +114,6 @@ def test_a_task_without_an_address_is_told_where_it_was_looked_for(slice_of, hos
     good, without = slice_of(["good", ""], data_key=key)
     assert (good.image_error, good.row) == (None, 0)
     assert without.image_error.startswith(
-        f"Task 2: its data hold no single image address at '{value}', where the labelling config's"
+        f"Task 2: its data hold no single image address at '{value}', where the labelling config's "
     )
     assert host.paths() == ["/good-1.png"]

@@ -59,6 +59,28 @@ def test_label_studio_that_does_not_answer_is_waited_for(store, worker, waiting)
     assert row.lease_owner is None
 
 
+def test_a_step_has_the_settings_of_its_project(store, worker, waiting):
+    seen = []
+
+    def step(work):
+        seen.append((work.settings.batch_size, work.settings.strategy))
+        return time.time() + 1000
+
+    worker.step = step
+    with store.begin() as session:
+        projects.get(session, waiting[0]).params = {"batch_size": 3, "strategy": "margin"}
+    while worker.work_once():
+        pass
+    assert seen == [(3, "margin"), (20, "fishermask")]
+
+
+def test_settings_of_another_version_are_told(store, worker, waiting):
+    with store.begin() as session:
+        projects.get(session, waiting[0]).params = {"of_another_version": 3}
+    worker.work_once()
+    assert "'of_another_version' is no setting of a project" in stored(store, waiting[0]).error
+
+
 def test_waits_double_and_a_good_step_ends_them(store, worker, waiting):
     def fail(work):
         raise LabelStudioError("Label Studio did not answer.")

@@ -8,13 +8,14 @@ import pytest
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.store import pool, projects
 from fishermask_backend.store.schema import Project
-from fishermask_backend.studio import PAGE, Page, StudioTask
+from fishermask_backend.studio import PAGE, Page, StudioProject, StudioTask
 from fishermask_backend.worker.sync import (
     LATE_SECONDS,
     OVERLAP_SECONDS,
     _drop_step,
     _overlap,
     _put,
+    _take_config,
     _whole,
     pass_due,
 )
@@ -22,6 +23,11 @@ from tests.conftest import CONFIG
 from tests.store.stored import annotation
 
 SPEC = parse_label_config(CONFIG)
+TREE = (
+    '<View><Image name="image" value="$image"/><Taxonomy name="label" toName="image">'
+    '<Choice value="bird"><Choice value="owl"/><Choice value="tit"/></Choice><Choice value="cat"/>'
+    "</Taxonomy></View>"
+)
 
 
 def task(task_id, updated_at=0.0, annotations=(), *, untouched=False):
@@ -91,6 +97,30 @@ def test_a_plan_is_the_same_after_it_was_stored(work):
     kinds = [kind for kind, _ in work.project().plan]
     assert kinds == ["annotated", "tasks"]
     assert json.loads(json.dumps(work.project().plan)) == [["annotated", 1], ["tasks", 2]]
+
+
+def test_labels_are_read_again_for_another_level(work):
+    def learn(level):
+        spec = parse_label_config(TREE, level=level)
+        remote = StudioProject(7, 1000, "Animals", TREE, "", "", "")
+        _take_config(work, remote, spec)
+        return spec
+
+    owl = {"from_name": "label", "type": "taxonomy", "value": {"taxonomy": [["bird", "owl"]]}}
+    row = {
+        "annotation_id": 1, "task_id": 1, "result": [owl], "skipped": False, "ground_truth": False,
+        "annotator": 1, "updated_at": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
+    spec = learn(0)
+    with work.begin() as session:
+        own = projects.get(session, work.project_id)
+        _put(session, own, spec, [task(1, annotations=[row])], True)
+    answers = []
+    for level in (0, 1, 0):
+        learn(level)
+        with work.store.read() as session:
+            answers.append(pool.tasks_by_id(session, work.project_id, [1])[1].answer)
+    assert answers == ['["bird / owl"]', '["bird"]', '["bird / owl"]']
 
 
 def test_an_annotation_that_was_withdrawn_unseen_is_missed_by_the_page_of_all_tasks(work):

@@ -3,10 +3,12 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 from fishermask_backend.commands.doctor.findings import Finding, failed, ok, warning
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.labeling import LabelSpec
+from fishermask_backend.project_settings import settings_of
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import embedding_queue, open_store, pool, projects
 from fishermask_backend.store.not_learnt import not_learnt
@@ -22,6 +24,7 @@ def check_project(settings: Settings, studio: Studio, studio_id: int) -> Iterato
     what = f"project {studio_id}"
     try:
         remote = studio.project(studio_id)
+        settings = settings_of(settings, _params(settings, studio_id))
         spec = settings.read_config(remote.label_config)
     except FisherMaskError as error:
         yield failed(what, str(error))
@@ -56,6 +59,12 @@ def _questions(spec: LabelSpec, what: str) -> Iterator[Finding]:
             "from an import, so each is sent by itself, a quarter of a second each",
             "remove allowNested where no choice is inside another",
         )
+
+
+def _params(settings: Settings, studio_id: int) -> dict[str, Any] | None:
+    with open_store().read() as session:
+        project = projects.find(session, settings.label_studio_url, studio_id)
+        return None if project is None else project.params
 
 
 def _last_step(settings: Settings, studio_id: int, what: str) -> Iterator[Finding]:

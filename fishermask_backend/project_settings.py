@@ -1,0 +1,87 @@
+"""Settings of one project alone: the *extra params* of its ML backend in Label Studio.
+
+`{"control_name": "species", "batch_size": 30}`; other settings are the whole backend's.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from fishermask_backend.errors import BadRequest
+from fishermask_backend.settings import Settings
+
+NAMES = (
+    "control_name",
+    "taxonomy_level",
+    "batch_size",
+    "train_every",
+    "queue_margin",
+    "quiet_seconds",
+    "prelabels",
+    "strategy",
+)
+
+_Params: type[BaseModel] = create_model(
+    "_Params",
+    __config__=ConfigDict(extra="forbid"),
+    **{name: (field.annotation, field) for name, field in Settings.model_fields.items()
+       if name in NAMES},
+)  # type: ignore[call-overload]  # fmt: skip
+
+
+def read_params(given: object) -> dict[str, Any]:
+    """Check extra params as Label Studio sends them: a JSON object or its text, or nothing.
+
+    Raises:
+        BadRequest: Names what is no setting of a project, or has a value that cannot be meant.
+    """
+    if given is None or given == "":
+        return {}
+    try:
+        params = json.loads(given) if isinstance(given, str) else given
+    except (ValueError, RecursionError):
+        params = given
+    if not isinstance(params, Mapping):
+        raise BadRequest(
+            f"Extra params {_short(given)}: a JSON object is expected, like "
+            '{"control_name": "species", "batch_size": 30}.'
+        )
+    try:
+        read = _Params.model_validate({str(name).lower(): value for name, value in params.items()})
+    except ValidationError as error:
+        raise BadRequest(" ".join(_sentence(problem) for problem in error.errors())) from None
+    own = read.model_dump(exclude_unset=True)
+    try:
+        "".join(value for value in own.values() if isinstance(value, str)).encode()
+    except UnicodeEncodeError:  # JSON can spell it, nothing can store it
+        raise BadRequest(f"Extra params {_short(given)}: half a character is in them.") from None
+    return own
+
+
+def settings_of(settings: Settings, params: Mapping[str, Any] | None) -> Settings:
+    """Return the settings as a project has them.
+
+    Raises:
+        BadRequest: Its params are those of another version.
+    """
+    own = read_params(params) if params else {}
+    return settings.model_copy(update=own) if own else settings
+
+
+def _sentence(problem: Any) -> str:
+    name = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return (
+            f"Extra params: {_short(name)} is no setting of a project, as are {', '.join(NAMES)}."
+        )
+    return f"Extra params: {name}={_short(problem['input'])}: {problem['msg']}."
+
+
+def _short(value: object) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists in lists
+        return f"(a {type(value).__name__} too large to show)"
+    return text if len(text) <= 80 else f"{text[:80]}…"

@@ -1,0 +1,76 @@
+"""Settings of one project: what extra params may say."""
+
+import pytest
+from hypothesis import given
+
+from fishermask_backend.errors import BadRequest
+from fishermask_backend.project_settings import NAMES, read_params, settings_of
+from fishermask_backend.settings import Settings
+
+from .controls.json_values import ANY, UNHURRIED
+
+
+def test_all_are_settings():
+    assert set(NAMES) <= Settings.model_fields.keys()
+
+
+@pytest.mark.parametrize(
+    ("given_", "params"),
+    [
+        (None, {}),
+        ("", {}),
+        ({}, {}),
+        ("{}", {}),
+        ({"control_name": "species"}, {"control_name": "species"}),
+        (
+            '{"BATCH_SIZE": "30", "prelabels": false, "taxonomy_level": 2}',
+            {"batch_size": 30, "prelabels": False, "taxonomy_level": 2},
+        ),
+        (
+            {"train_every": 7, "queue_margin": 0, "quiet_seconds": 1.5, "strategy": "margin"},
+            {"train_every": 7, "queue_margin": 0, "quiet_seconds": 1.5, "strategy": "margin"},
+        ),
+    ],
+)
+def test_params_are_checked_like_settings(given_, params):
+    assert read_params(given_) == params
+    assert read_params(read_params(given_)) == params
+
+
+@pytest.mark.parametrize(
+    ("given_", "says"),
+    [
+        ("species", "Extra params 'species': a JSON object is expected, like {\"control_name\""),
+        ("[1]", r"Extra params '\[1\]': a JSON object"),
+        (7, "Extra params 7: a JSON object"),
+        ({"batchsize": 3}, "'batchsize' is no setting of a project, as are control_name, "),
+        ({"model_dir": "/"}, "'model_dir' is no setting of a project"),
+        ({"batch_size": 0}, "batch_size=0: Input should be greater than or equal to 1"),
+        ({"batch_size": 501}, "batch_size=501: Input should be less than or equal to 500"),
+        ({"strategy": "best"}, "strategy='best': Input should be 'fishermask', 'bait'"),
+        ({"prelabels": "maybe"}, "prelabels='maybe': Input should be a valid boolean"),
+        ({"control_name": ["a"]}, r"control_name=\['a'\]: Input should be a valid string"),
+        ({"control_name": "\ud800"}, "'.ud800'}: half a character is in them"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_a_sentence(given_, says):
+    with pytest.raises(BadRequest, match=says):
+        read_params(given_)
+
+
+@given(ANY)
+@UNHURRIED
+def test_any_json_is_taken_or_refused(value):
+    try:
+        assert isinstance(read_params(value), dict)
+    except BadRequest as error:
+        assert len(str(error)) < 5000
+
+
+def test_other_settings_are_the_backend_s(settings):
+    own = settings_of(settings, {"batch_size": 3})
+    assert (own.batch_size, own.labels_per_round, own.queue_size) == (3, 3, 43)
+    assert own.model_copy(update={"batch_size": settings.batch_size}) == settings
+    assert settings_of(settings, None) is settings_of(settings, {}) is settings
+    with pytest.raises(BadRequest):
+        settings_of(settings, {"of_another_version": 1})
