@@ -26,13 +26,13 @@ def _empty(session: Session, project: Project) -> list[str]:
     count = session.scalar(
         select(func.count()).where(
             Annotation.project_id == project.id,
-            Annotation.not_learnt == nothing_chosen(project.control),
+            Annotation.not_learnt == nothing_chosen(project.control_name),
         )
     )
     if not count:
         return []
     return [
-        f"{count} annotations were submitted with nothing chosen in {project.control!r}, so their "
+        f"{count} annotations were submitted with nothing chosen in {project.control_name!r}, so their "
         "tasks are done without a label. Delete these annotations in Label Studio, and the tasks come "
         'back into the queue; required="true" on the control refuses such submissions.'
     ]
@@ -62,7 +62,7 @@ def _asked_later(session: Session, project: Project) -> list[str]:
     )
     if not count:
         return []
-    since = (project.asked_since or {}).get(project.control, {})
+    since = (project.asked_since or {}).get(project.control_name, {})
     later = [name for name, at in since.items() if at > 0 and name != CONTROL_ITSELF]
     shown = ", ".join(map(repr, later[:5])) + (", …" if len(later) > 5 else "")
     return [

@@ -1,5 +1,6 @@
 """The tables. Times are seconds since 1970 (UTC)."""
 
+import re
 from typing import Any, ClassVar, Literal, NotRequired, TypedDict
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
@@ -116,6 +117,11 @@ class Project(Base):
     error_at: Mapped[float] = mapped_column(default=0.0)
     errors: Mapped[list[PastError] | None]  # the last different ones, oldest first
     registered_at: Mapped[float] = mapped_column(default=0.0)
+
+    @property
+    def control_name(self) -> str:
+        """The control's name alone: `control` may say the level of its classes, too."""
+        return re.sub(r", level \d+$", "", self.control)
 
 
 class Task(Base):

@@ -44,11 +44,17 @@ def test_what_cannot_be_learnt_says_why(inside, more, says):
         choices(inside, more)
 
 
-def test_nested_choices_are_paths_that_label_studio_shows_no_pre_label_of():
+def test_nested_choices_are_paths_sent_one_prediction_at_a_time():
     tree = '<Choice value="a"><Choice value="b"/><Choice value="c"/></Choice><Choice value="d"/>'
     one, several = choices(tree, 'allowNested="true"'), choices(tree, _NESTED_MULTIPLE)
     assert one.classes == several.classes == ("a / b", "a / c", "d")
-    assert one.write(["d"]) is several.write(["d"]) is None
+    assert one.write(["d"]) == {"choices": [["d"]]}
+    assert several.write(["a / b", "d"]) == {"choices": [["a", "b"], ["d"]]}
+    assert (
+        one.singly
+        and several.singly
+        and not choices('<Choice value="a"/><Choice value="b"/>').singly
+    )
     chosen = {"choices": [["a"], ["a", "b"], ["a", "c"]]}  # as a click on «a» does
     assert several.read(chosen) == ["a / b", "a / c"]
     with pytest.raises(Unreadable, match="2 classes are named, where one is learnt"):

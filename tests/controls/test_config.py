@@ -40,7 +40,8 @@ def test_label_studio_takes_every_pre_label(config, level):
             assert spec.answer([region]) == {name}
             shown += 1
     nested = isinstance(spec.spelling, Choices) and spec.spelling.tree is not None
-    assert spec.prelabelled == (not nested)
+    assert spec.prelabelled
+    assert spec.spelling.singly == nested
     assert shown == 0 if nested else shown >= 1
 
 
