@@ -98,6 +98,7 @@ class Pick:
 
     classes: tuple[str, ...]
     several: bool = False
+    singly: ClassVar[bool] = False
 
     @classmethod
     def of(cls, element):

@@ -45,7 +45,7 @@ def page(
         opened.fill("input[name=email]", label_studio.user)
         opened.fill("input[name=password]", label_studio.password)
         opened.click("button[type=submit]")
-        opened.wait_for_url("**/projects*")
+        opened.wait_for_url(lambda address: "login" not in address, wait_until="commit")
         yield opened
         browser.close()
 
