@@ -157,7 +157,9 @@ def export(project: int, output: Path | None) -> None:
     settings = load_settings()
     folder = output or Path(f"fishermask-project-{project}")
     missing = export(settings, Store(settings.database), project, folder)
-    click.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+    written = sorted(path.name for path in folder.iterdir())
+    without = "" if "classifier.json" in written else "; without a classifier"
+    click.echo(f"{folder}: {', '.join(written)}{without}")
     for sentence in missing:
         complain(sentence)
     if missing:

@@ -7,7 +7,7 @@ from fishermask_backend.commands.doctor.connection import examine_connection
 from fishermask_backend.commands.doctor.findings import Finding, failed, ok
 from fishermask_backend.commands.doctor.machine import check_machine, check_processes
 from fishermask_backend.commands.doctor.project import check_project
-from fishermask_backend.commands.doctor.server import check_server, open_with_key
+from fishermask_backend.commands.doctor.server import check_key, check_server, open_with_key
 from fishermask_backend.settings import BadSettings, Settings, load_settings
 from fishermask_backend.web.status import projects_status
 
@@ -49,6 +49,8 @@ def _examine(settings: Settings, project: int | None, url: str) -> Iterator[Find
     if not usable:
         return
     known = [p["id"] for p in projects_status() if p["connected"]] if project is None else [project]
+    if project is None and settings.label_studio_api_key:
+        yield from check_key(settings)
     if not known:
         yield failed(
             "projects", "none is connected", "connect one, or name one with --project and --url"

@@ -59,9 +59,10 @@ def _check(api: httpx.Client, studio_id: int, url: str) -> Iterator[Finding]:
 def _state(backend: dict[str, Any]) -> Finding:
     if backend["state"] == "CO":
         return ok("connection", f"Label Studio calls {backend['url']} and is answered")
+    why = backend["error_message"]
     return failed(
         "connection",
-        f"Label Studio calls {backend['url']} in vain: {backend['error_message']}",
+        f"Label Studio calls {backend['url']} in vain" + (f": {why}" if why else ""),
         "is the web server running, and is that its address as seen from Label Studio?",
     )
 

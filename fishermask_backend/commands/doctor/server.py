@@ -14,6 +14,7 @@ from fishermask_backend.studio.refusals import HOST_NAME, PROXY, host_refused
 from fishermask_backend.worker.access import stored_keys, with_key
 
 TESTED = "1.23."
+PROJECTS_NAMED = 10
 NO_KEY = (
     "copy a token from Account & Settings, Personal Access Token, into LABEL_STUDIO_API_KEY, and "
     "restart"
@@ -76,6 +77,23 @@ def open_with_key(settings: Settings, studio_id: int) -> tuple[Studio | None, Fi
             continue
         return studio, ok("key", f"{name} ({kind}) is {user}'s")
     return None, failed("key", error, NO_KEY)
+
+
+def check_key(settings: Settings) -> Iterator[Finding]:
+    """Look whether LABEL_STUDIO_API_KEY opens Label Studio, and which projects it sees."""
+    what = "LABEL_STUDIO_API_KEY"
+    try:
+        with Studio(settings.label_studio_url, settings.label_studio_api_key) as studio:
+            user, seen = studio.user(), studio.projects()
+    except FisherMaskError as refusal:
+        yield failed(what, str(refusal), NO_KEY)
+        return
+    if not seen:
+        yield warning(what, f"is {user}'s, who sees no project", "give them one")
+        return
+    named = ", ".join(f"{p.studio_id} «{p.title}»" for p in seen[:PROJECTS_NAMED])
+    more = f" and {len(seen) - PROJECTS_NAMED} more" if len(seen) > PROJECTS_NAMED else ""
+    yield ok(what, f"is {user}'s, who sees the projects {named}{more}")
 
 
 def _from_setup(settings: Settings, studio_id: int) -> list[str]:

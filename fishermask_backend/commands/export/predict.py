@@ -1,49 +1,121 @@
-"""Classifies images with the exported classifier: `python predict.py image.jpg ...`.
+"""Classifies images with the exported classifier: `python predict.py [--csv FILE] IMAGE_OR_FOLDER ...`.
 
 Needs fishermask-backend, of the version that `classifier.json` names: it builds the network and
 decodes images as in training. No Label Studio, database or settings are needed.
 """
 
+import argparse
+import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.images.decoding import decode
-from fishermask_backend.learning.backbones import load_backbone
+from fishermask_backend.learning.backbones import Backbone, load_backbone
 from fishermask_backend.learning.classifier import load_classifier, probabilities
 
 HERE = Path(__file__).parent
+AT_ONCE = 64  # images in memory
+SUFFIXES = frozenset(
+    {".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+)
 
 
-def predict(images: Sequence[Path]) -> list[dict[str, float]]:
-    """Return each image's probabilities: class to probability.
+class Classifier:
+    """The exported classifier.
+
+    Attributes:
+        classes: In the order in which their probabilities come.
 
     Raises:
-        FisherMaskError: An image cannot be decoded, or the classifier not be built.
+        FisherMaskError: It cannot be built.
     """
-    about = json.loads((HERE / "classifier.json").read_text(encoding="utf-8"))
-    weights = about["backbone_weights"]
-    backbone = load_backbone(
-        about["backbone"],
-        train=about["train"],
-        image_size=about["image_size"],
-        weights=weights if weights in ("", "none") else HERE / weights,
-        device=torch.device("cpu"),
-    )
-    model = load_classifier(HERE / "classifier.safetensors", backbone)
-    pixels = [decode(i.read_bytes(), about["image_size"], max_pixels=1e8) for i in images]
-    rows = torch.from_numpy(backbone.rows(np.stack(pixels)))
-    found = probabilities(model, rows, about["likelihood"])
-    return [dict(zip(about["classes"], map(float, row), strict=True)) for row in found]
+
+    def __init__(self) -> None:
+        about = json.loads((HERE / "classifier.json").read_text(encoding="utf-8"))
+        weights = about["backbone_weights"]
+        self.classes: list[str] = about["classes"]
+        self._size, self._likelihood = about["image_size"], about["likelihood"]
+        self._backbone: Backbone = load_backbone(
+            about["backbone"],
+            train=about["train"],
+            image_size=self._size,
+            weights=weights if weights in ("", "none") else HERE / weights,
+            device=torch.device("cpu"),
+        )
+        self._model = load_classifier(HERE / "classifier.safetensors", self._backbone)
+
+    def pixels(self, image: Path) -> Any:
+        """Return an image as the network takes it.
+
+        Raises:
+            OSError, FisherMaskError: It cannot be read, or not be decoded.
+        """
+        return decode(image.read_bytes(), self._size, max_pixels=1e8)
+
+    def predict(self, pixels: Sequence[Any]) -> list[dict[str, float]]:
+        """Return each image's probabilities: class to probability."""
+        rows = torch.from_numpy(self._backbone.rows(np.stack(pixels)))
+        found = probabilities(self._model, rows, self._likelihood)
+        return [dict(zip(self.classes, map(float, row), strict=True)) for row in found]
+
+
+def predict(
+    classifier: Classifier, images: Sequence[Path]
+) -> Iterator[tuple[Path, dict[str, float] | str]]:
+    """Yield each image with its probabilities, or with why it has none."""
+    for start in range(0, len(images), AT_ONCE):
+        paths = images[start : start + AT_ONCE]
+        read: dict[Path, Any] = {}
+        failed: dict[Path, str] = {}
+        for path in paths:
+            try:
+                read[path] = classifier.pixels(path)
+            except (OSError, FisherMaskError) as error:
+                failed[path] = str(error)
+        found = (
+            dict(zip(read, classifier.predict(list(read.values())), strict=True)) if read else {}
+        )
+        yield from ((path, found[path] if path in found else failed[path]) for path in paths)
+
+
+def named(paths: Sequence[Path]) -> list[Path]:
+    """Return these files, and those images that lie in these folders, however deep."""
+    images: list[Path] = []
+    for path in paths:
+        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+        images += inside if path.is_dir() else [path]
+    return list(dict.fromkeys(images))
+
+
+def main() -> int:
+    """Print a JSON object a line, or write a table; the number of images that could not be read."""
+    parser = argparse.ArgumentParser(description="Classify images with the exported classifier.")
+    parser.add_argument("paths", nargs="+", type=Path, metavar="IMAGE_OR_FOLDER")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write a table instead of JSON")
+    asked = parser.parse_args()
+    classifier, failed, rows = Classifier(), 0, []
+    for path, found in predict(classifier, named(asked.paths)):
+        if isinstance(found, str):
+            failed += 1
+            print(f"{path}: {found}", file=sys.stderr)
+        elif asked.csv:
+            rows.append([path, max(found, key=lambda name: found[name]), *found.values()])
+        else:
+            about = {"image": str(path), "probabilities": found}
+            print(json.dumps(about, ensure_ascii=False), flush=True)
+    if asked.csv:
+        with asked.csv.open("w", newline="", encoding="utf-8") as file:
+            header = ["image", "most probable", *(f"probability:{c}" for c in classifier.classes)]
+            csv.writer(file).writerows([header, *rows])
+    return failed
 
 
 if __name__ == "__main__":
-    paths = [Path(argument) for argument in sys.argv[1:]]
-    if not paths:
-        raise SystemExit("usage: python predict.py IMAGE ...")
-    for path, classes in zip(paths, predict(paths), strict=True):
-        print(json.dumps({"image": str(path), "probabilities": classes}, ensure_ascii=False))
+    raise SystemExit(1 if main() else 0)

@@ -12,15 +12,18 @@ import torch
 from werkzeug.serving import make_server
 
 from fishermask_backend.commands.doctor import examine
+from fishermask_backend.commands.doctor.connection import _state
 from fishermask_backend.commands.doctor.findings import failed, ok
 from fishermask_backend.commands.doctor.machine import check_machine, check_processes
-from fishermask_backend.commands.doctor.server import check_server, open_with_key
+from fishermask_backend.commands.doctor.server import check_key, check_server, open_with_key
 from fishermask_backend.machine.lifeline import Lifeline
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import Store, projects
 from fishermask_backend.store.tokens import TokenBox
 from fishermask_backend.web.app import create_app
 from tests.command_line import fishermask
+from tests.images.image_server import serving
+from tests.studio.answers import Answers
 
 
 @pytest.fixture
@@ -215,3 +218,23 @@ def test_command(with_settings):
     assert ended.exit_code == 1
     last = json.loads(ended.stdout.splitlines()[-1])
     assert (last["level"], last["what"]) == ("FAILED", "Label Studio")
+
+
+def test_what_the_key_sees(with_settings):
+    with serving(Answers("k" * 40)) as studio:
+        studio.put("/api/current-user/whoami", {"id": 1, "email": "me@example.com"})
+        right = with_settings(LABEL_STUDIO_URL=studio.url, LABEL_STUDIO_API_KEY="k" * 40)
+        (line,) = check_key(right)
+        assert (line.level, line.what) == ("ok", "LABEL_STUDIO_API_KEY")
+        assert line.how == "is me@example.com's, who sees the projects 7 «Animals»"
+        studio.put("/api/projects/", {"count": 0, "results": []})
+        (line,) = check_key(right)
+        assert (line.level, "sees no project" in line.how) == ("warning", True)
+        (line,) = check_key(with_settings(LABEL_STUDIO_API_KEY="0" * 40))
+        assert (line.level, "401" in line.how) == ("FAILED", True)
+
+
+@pytest.mark.parametrize(("message", "said"), [(None, "in vain"), ("refused", "in vain: refused")])
+def test_a_backend_that_does_not_answer(message, said):
+    backend = {"url": "http://backend:9090", "state": "DI", "error_message": message}
+    assert _state(backend).how == f"Label Studio calls http://backend:9090 {said}"

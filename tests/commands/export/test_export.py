@@ -67,6 +67,46 @@ def test_scores_are_what_predict_answers(exported):
     assert float(table[0]["gain"]) == scores["scores"][0]["gain"]
 
 
+def example(exported, *arguments):
+    """Run `predict.py` where none of our settings are."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("MODEL_DIR", "BACKBONE")}
+    return subprocess.run(
+        [sys.executable, exported / "predict.py", *arguments],
+        env=environment | {"PYTHONPATH": str(ROOT)},
+        cwd=exported.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_example_goes_on_after_what_is_no_image(exported, tmp_path):
+    folder = tmp_path / "images" / "deeper"
+    folder.mkdir(parents=True)
+    for path in (tmp_path / "images" / "a.png", folder / "b.JPG"):
+        Image.new("RGB", (20, 30), "red").save(path)
+    (folder / "c.png").write_text("no image")
+    (folder / "notes.txt").write_text("not meant")
+    ran = example(exported, tmp_path / "gone.png", tmp_path / "images")
+    assert ran.returncode == 1
+    assert [Path(json.loads(row)["image"]).name for row in ran.stdout.splitlines()] == [
+        "a.png", "b.JPG",
+    ]  # fmt: skip
+    assert [row.partition(": ")[0] for row in ran.stderr.splitlines()] == [
+        str(tmp_path / "gone.png"), str(folder / "c.png"),
+    ]  # fmt: skip
+    assert "Traceback" not in ran.stderr
+    table = tmp_path / "found.csv"
+    ran = example(exported, "--csv", table, tmp_path / "images" / "a.png")
+    assert (ran.returncode, ran.stdout) == (0, "")
+    (row,) = lines(table)
+    cat, dog = float(row["probability:cat"]), float(row["probability:dog"])
+    assert row["most probable"] == ("cat" if cat > dog else "dog")
+    assert cat + dog == pytest.approx(1, abs=1e-5)
+    ran = example(exported, "--help")
+    assert (ran.returncode, "IMAGE_OR_FOLDER" in ran.stdout) == (0, True)
+
+
 def test_the_example_predicts_what_the_round_predicted(exported, tmp_path):
     with RowStore(
         FIRST / "projects/1/inputs-small_cnn-16.rows", (3, 16, 16), np.uint8, committed=20
@@ -75,15 +115,8 @@ def test_the_example_predicts_what_the_round_predicted(exported, tmp_path):
     images = [tmp_path / f"{i}.png" for i in (1, 9, 10)]
     for path, row in zip(images, rows, strict=True):
         Image.fromarray(np.moveaxis(row, 0, -1)).save(path)
-    environment = {k: v for k, v in os.environ.items() if k not in ("MODEL_DIR", "BACKBONE")}
-    ran = subprocess.run(
-        [sys.executable, exported / "predict.py", *images],
-        env=environment | {"PYTHONPATH": str(ROOT)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    ran = example(exported, *images)
+    assert (ran.returncode, ran.stderr) == (0, "")
     answers = [json.loads(line) for line in ran.stdout.splitlines()]
     scores = json.loads((exported / "scores.json").read_text())["scores"]
     known = {s["task_id"]: s["probabilities"] for s in scores}
@@ -132,6 +165,7 @@ def test_classifier_that_cannot_be_loaded_is_named(first_release, tmp_path, monk
     ended = fishermask("export", "--project", 7, "--output", tmp_path / "out")
     assert ended.exit_code == 1
     assert named in ended.stderr
+    assert "; without a classifier" in ended.stdout
     assert not (tmp_path / "out" / "classifier.safetensors").exists()
 
 
