@@ -209,8 +209,8 @@ class Settings(BaseSettings):
     )
     factors: Literal["float32", "bfloat16", "disk"] = Field(
         "float32",
-        description="The pool's factors: `float32` in memory; `bfloat16`, half the size; `disk`, so "
-        "too, in a file in MODEL_DIR.",
+        description="Factors that must be formed (whole networks, sketches; a head's need no room): "
+        "`float32` in memory; `bfloat16`, half the size; `disk`, so too, in a file in MODEL_DIR.",
     )
 
     # Images

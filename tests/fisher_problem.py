@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from fishermask_backend.labeling import parse_label_config
-from fishermask_backend.learning.backbones import Backbone, load_backbone
+from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.classifier import fit_classifier, probabilities
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.trained import Trained
@@ -22,13 +22,21 @@ ENVIRONMENT = {
     "QUEUE_MARGIN": "3",
     "DEVICE": "cpu",
 }
+HEAD = {"BACKBONE": "efficientnet_lite0", "TRAIN": "head", "IMAGE_SIZE": "32"}
 
 
 def small_problem(settings: Settings, size: int) -> tuple[Trained, Backbone]:
-    """Random images, one in five labelled, for settings that have ENVIRONMENT in them."""
-    backbone = load_backbone(settings.backbone, train="all", image_size=16, weights="", device=CPU)
+    """Random rows, one in five labelled, for settings that have ENVIRONMENT in them, or HEAD too.
+
+    A round forms the factors of ENVIRONMENT's network, whose mask reaches into its convolutions; those
+    of HEAD's have a structure.
+    """
+    backbone = Backbone.of(settings, CPU)
     generator = torch.Generator().manual_seed(0)
-    rows = torch.randint(256, (size, *backbone.row_shape), generator=generator).to(torch.uint8)
+    if backbone.frozen:
+        rows = torch.randn((size, *backbone.row_shape), generator=generator)
+    else:
+        rows = torch.randint(256, (size, *backbone.row_shape), generator=generator).to(torch.uint8)
     labelled = torch.arange(size) % 5 == 0
     few = labelled & (torch.arange(size) < 50)
     model = fit_classifier(

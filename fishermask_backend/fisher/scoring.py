@@ -165,8 +165,11 @@ def score_new(scorer: PoolScorer, factors: Tensor | Factors) -> Tensor:
     new = as_factors(factors)
     images = torch.arange(len(new))
     if new.structured and len(new) * new.shape[1] > d:  # then A⁻¹ I_U A⁻¹ costs less than it saves
-        P, Q = new.blocks(images, scorer.inverse), new.blocks(images, scorer.weighed)
-        return marginal_gains(P * scorer.scale**2, Q * scorer.scale**2)
+        P, Q = (
+            new.blocks(images, S.to(new.device)).to(S) * scorer.scale**2
+            for S in (scorer.inverse, scorer.weighed)
+        )
+        return marginal_gains(P, Q)
     X = new.rows(images).to(scorer.inverse) * scorer.scale
     Y = (X.flatten(0, 1) @ scorer.inverse).view_as(X)
     Z = (Y.flatten(0, 1) @ scorer.pool_fisher).view_as(X)

@@ -15,6 +15,7 @@ from fishermask_backend.fisher.likelihood import (
     factor_vectors,
     label_model,
 )
+from fishermask_backend.fisher.operators import PASS_BYTES
 from fishermask_backend.fisher.recording import differentiable, trained_parameters
 
 IMAGES = 1024  # passed through the network at a time
@@ -76,7 +77,9 @@ def head_factors(
     groups, entries = _grouped(head, mask.to(device), trained_parameters(model))
     N, dtype = len(images), head.last.weight.dtype
     inputs = torch.empty((groups.shared + len(entries[0]), N), dtype=dtype, device=device)
-    vectors: list[Tensor] = []
+    C = head.last.out_features
+    R = min(top_classes or C, C)
+    seeds = torch.empty((N, R, C), dtype=torch.float64, device=device)
     with differentiable(model), torch.no_grad():
         if head.prefix(images[:1].to(device)).ndim != 2:
             return None
@@ -84,17 +87,15 @@ def head_factors(
         def compute(start: int, stop: int) -> None:
             logits, numbers = _forward(head, images[start:stop].to(device), entries)
             inputs[:, start:stop] = numbers
-            vectors.append(
-                factor_vectors(
-                    logits.double(),
-                    label_model(likelihood),
-                    weighting=weighting,
-                    top_classes=top_classes,
-                )
+            seeds[start:stop] = factor_vectors(
+                logits.double(),
+                label_model(likelihood),
+                weighting=weighting,
+                top_classes=top_classes,
             )
 
-        for_each_chunk(N, IMAGES, compute)
-    made = HeadFactors(torch.cat(vectors), inputs, groups)
+        for_each_chunk(N, max(1, min(IMAGES, PASS_BYTES // (8 * R * C))), compute)
+    made = HeadFactors(seeds, inputs, groups)
     few = torch.unique(torch.linspace(0, N - 1, min(CHECKED, N)).long())
     rows = masked_factors(
         model,

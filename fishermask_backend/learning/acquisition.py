@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from fishermask_backend.fisher import (
+    Factors,
     Selection,
     Shards,
     fisher_diagonal,
@@ -60,9 +61,10 @@ def acquire(
     diagonal = pool_diagonal(trained, shards)
     mask, about_mask = choose_mask(trained, diagonal, settings)
     lap("mask")
-    chosen, about_memory = within_memory(trained, len(mask), settings, shards)
+    chosen, about_memory = within_memory(trained, mask, settings, shards)
     own = chosen[shards.part(len(chosen))]
     factors = pool_factors(trained, own, mask, settings)
+    formed = shards.largest(float(isinstance(factors, Tensor) and len(own) > 0), diagonal) > 0
     selection = select_batch(
         factors,
         trained.labelled[own].to(factors.device),
@@ -77,7 +79,9 @@ def acquire(
     selection = selection._replace(indices=selection.indices.cpu(), remaining=remaining.cpu())
     lap("select")
     about_pool = _about_the_pool(int((~trained.labelled[chosen]).sum()), settings)
-    return Acquisition(mask.cpu(), chosen, selection, about_mask + about_memory + about_pool)
+    about_factors = _about_formed_factors(settings) if formed else []
+    notes = about_mask + about_memory + about_pool + about_factors
+    return Acquisition(mask.cpu(), chosen, selection, notes)
 
 
 def pool_diagonal(trained: Trained, shards: Shards) -> Tensor:
@@ -125,26 +129,34 @@ def choose_mask(trained: Trained, diagonal: Tensor, settings: Settings) -> tuple
     return mask, [*notes, f"MAX_DIM={settings.max_dim}: {done}"]
 
 
-def pool_factors(trained: Trained, own: Tensor, mask: Tensor, settings: Settings) -> Tensor:
-    """Return V (n, C, d) of the pool's images `own` (n,), stored as FACTORS says.
+def pool_factors(
+    trained: Trained, own: Tensor, mask: Tensor, settings: Settings
+) -> Tensor | Factors:
+    """Return the factors of the pool's images `own` (n,), by the head's structure where it has one.
 
-    The rows stay where they are: a GPU sees a chunk of them at a time.
+    Others are formed, V (n, C, d), and stored as FACTORS says. The rows stay where they are: a GPU
+    sees a chunk of them at a time.
 
     Raises:
         OSError: FACTORS=disk, and MODEL_DIR has no room for them.
     """
+    found = trained.recipe.structured(trained.model, trained.rows[own], mask)
+    if found is not None:
+        return found
     shape = (len(own), *trained.recipe.shape(trained.num_classes, len(mask)))
     out = STORAGES[settings.factors].empty(shape, device=trained.device, folder=settings.model_dir)
     return trained.recipe.factors(trained.model, trained.rows[own], mask, out)
 
 
 def _about_the_pool(unlabelled: int, settings: Settings) -> list[str]:
-    notes = []
-    if 0 < settings.pool_limit < unlabelled:
-        notes.append(
-            f"POOL_LIMIT={settings.pool_limit}: the queue is picked from so many of {unlabelled} "
-            "unlabelled images, drawn at random. The rest is ordered by marginal gain."
-        )
-    if rounding := STORAGES[settings.factors].rounding:
-        notes.append(f"FACTORS={settings.factors}: factors are {rounding}.")
-    return notes
+    if not 0 < settings.pool_limit < unlabelled:
+        return []
+    return [
+        f"POOL_LIMIT={settings.pool_limit}: the queue is picked from so many of {unlabelled} "
+        "unlabelled images, drawn at random. The rest is ordered by marginal gain."
+    ]
+
+
+def _about_formed_factors(settings: Settings) -> list[str]:
+    rounding = STORAGES[settings.factors].rounding
+    return [f"FACTORS={settings.factors}: factors are {rounding}."] if rounding else []

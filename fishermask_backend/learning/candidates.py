@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fishermask_backend.fisher import Shards
+from fishermask_backend.fisher import Shards, selection_bytes
 from fishermask_backend.learning.storage import STORAGES
 from fishermask_backend.learning.trained import Trained
 from fishermask_backend.machine.device import free_gpu_bytes
@@ -33,16 +33,22 @@ class Memory(NamedTuple):
 
 
 def within_memory(
-    trained: Trained, mask_size: int, settings: Settings, shards: Shards
+    trained: Trained, mask: Tensor, settings: Settings, shards: Shards
 ) -> tuple[Tensor, list[str]]:
     """Return the images (M,) that the selection looks at, and what memory left out, as sentences.
 
     All that fit, drawn at random; of labelled ones none is left out, nor fewer than a queue others.
+
+    Args:
+        trained: The network and its pool.
+        mask: (d,) the parameters that factors are over.
+        settings: The limit of memory, FACTORS, the queue's size and the seed.
+        shards: The processes that share the work.
     """
     labelled = trained.labelled
     wanted = torch.nonzero(labelled | trained.servable).flatten()
     least = int(labelled.sum()) + settings.queue_size
-    memories = _memories(trained, mask_size, settings, shards)
+    memories, formed = _memories(trained, mask, settings, shards)
     room, tightest = min(((m.size - m.fixed) // m.each, m) for m in memories)
     room = max(least, room)
     if len(wanted) <= room:
@@ -50,7 +56,7 @@ def within_memory(
     generator = torch.Generator().manual_seed(settings.seed)
     order = torch.rand(len(wanted), generator=generator) - labelled[wanted].double()
     kept = wanted[torch.argsort(order)[:room]].sort().values
-    roomier = STORAGES[settings.factors].roomier
+    roomier = STORAGES[settings.factors].roomier if formed else None
     holds_more = f" FACTORS={roomier} holds more." if roomier else ""
     note = (
         f"Candidates are a random {room} of {len(wanted)} images: more would need "
@@ -60,41 +66,56 @@ def within_memory(
     return kept, [note]
 
 
-def _memories(trained: Trained, mask_size: int, settings: Settings, shards: Shards) -> list[Memory]:
-    """Return what bounds the pool: this machine's memory, and a GPU's where that has the factors."""
-    shape = trained.recipe.shape(trained.num_classes, mask_size)
+def _memories(
+    trained: Trained, mask: Tensor, settings: Settings, shards: Shards
+) -> tuple[list[Memory], bool]:
+    """Return what bounds the pool, and whether its factors are formed.
 
-    def memory(name: str, size: int, row: int, entry: int, processes: int) -> Memory:
-        fixed, one = (bytes_needed(n, *shape, row, factor_bytes=entry) for n in (0, 1))
-        return Memory(name, size, processes * fixed, max(1, one - fixed))
+    This machine's memory has the rows, and the factors unless a GPU has them; with the factors lies
+    what the selection keeps beside them.
+    """
+    R, d = trained.recipe.shape(trained.num_classes, len(mask))
+    head = trained.recipe.structured(trained.model, trained.rows[:1], mask)
+    entry, row = STORAGES[settings.factors].memory, trained.rows[:1].nbytes
+    factors = R * d * entry if head is None else head.image_bytes
 
-    row, entry = trained.rows[0].nbytes, STORAGES[settings.factors].memory
-    allowed = settings.memory_allowed
-    if trained.device.type != "cuda" or not entry:
-        return [memory("MEMORY_LIMIT", allowed, row, entry, shards.size)]
+    def memory(name: str, size: int, **each: int) -> Memory:
+        fixed, one = (bytes_needed(images, **each) for images in (0, 1))
+        return Memory(name, size, shards.size * fixed, max(1, one - fixed))
+
+    allowed, formed = settings.memory_allowed, head is None
+    if trained.device.type != "cuda" or (formed and not entry):
+        needs = {"row_bytes": row, "factor_bytes": factors, "classes": R, "mask_size": d}
+        return [memory("MEMORY_LIMIT", allowed, **needs)], formed
     like = torch.zeros((), device=trained.device)
     least = -int(shards.largest(-float(free_gpu_bytes(trained.device)), like)) * shards.size
+    on_gpu = {"factor_bytes": factors, "classes": R, "mask_size": d}
     return [
-        memory("MEMORY_LIMIT", allowed, row, 0, shards.size),
-        memory("what is free on the GPU", least, 0, entry, shards.size),
-    ]
+        memory("MEMORY_LIMIT", allowed, row_bytes=row),
+        memory("what is free on the GPU", least, **on_gpu),
+    ], formed
 
 
 def bytes_needed(
-    images: int, num_classes: int, mask_size: int, row_bytes: int, *, factor_bytes: int = 4
+    images: int,
+    *,
+    row_bytes: int = 0,
+    factor_bytes: int = 0,
+    classes: int = 0,
+    mask_size: int = 0,
 ) -> int:
-    """Estimate the bytes that a round needs at its peak.
+    """Estimate the bytes that a round needs at its peak, or the part of it that one memory holds.
 
-    N·(2·row + b·C·d + 40·C²) + 56·d² + 1 GiB: the rows of the pool and of the candidates; the
-    factors V (N, C, d); the two C×C matrices that the selection keeps of each image, the three
-    that its gain takes, and seven d×d ones; the libraries and chunks in work.
+    N·(2·row + factors + 16·R²) + 56·d² + 1 GiB: the rows of the pool and of the candidates; the
+    factors; what `selection_bytes` says; the libraries and chunks in work.
 
     Args:
         images: N, candidates and labelled.
-        num_classes: C.
-        mask_size: d, the last layer included.
         row_bytes: Bytes of one row.
-        factor_bytes: b, bytes of an entry of V: 4 in float32, 0 where V lies on the disk.
+        factor_bytes: Bytes of memory that one image's factors take: b·R·d where they are formed, b = 4
+            in float32 and 0 on the disk; else `Factors.image_bytes`.
+        classes: R, those of an image that count.
+        mask_size: d, the last layer included.
     """
-    factors = factor_bytes * num_classes * mask_size + 40 * num_classes**2
-    return images * (2 * row_bytes + factors) + 56 * mask_size**2 + 2**30
+    each = 2 * row_bytes + factor_bytes
+    return images * each + selection_bytes(images, classes, mask_size) + 2**30

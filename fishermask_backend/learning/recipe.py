@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from torch import Tensor, nn
 
-from fishermask_backend.fisher import masked_factors
+from fishermask_backend.fisher import Factors, HeadFactors, head_factors, masked_factors
 from fishermask_backend.fisher.likelihood import Weighting
 from fishermask_backend.labeling import LabelSpec, Likelihood
 from fishermask_backend.learning.tensors import TensorsUnusable
@@ -81,3 +81,28 @@ class FactorRecipe:
             seed=self.seed,
             out=out,
         )
+
+    def structured(self, model: nn.Module, rows: Tensor, mask: Tensor) -> HeadFactors | None:
+        """Return what `factors` returns without forming it, by the structure of the network's head.
+
+        The rows may lie elsewhere than the network.
+
+        Returns:
+            The factors on the network's device; None where the mask reaches beyond a head, and where
+            columns are sketched.
+        """
+        if self.sketch_dim and len(mask) > self.sketch_dim:
+            return None
+        return head_factors(
+            model,
+            rows,
+            mask,
+            weighting=self.weighting,
+            likelihood=self.likelihood,
+            top_classes=self.top_classes,
+        )
+
+    def either(self, model: nn.Module, rows: Tensor, mask: Tensor) -> Tensor | Factors:
+        """Return `structured` factors where there are such, else formed ones."""
+        found = self.structured(model, rows, mask)
+        return self.factors(model, rows, mask) if found is None else found

@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from fishermask_backend.fisher import Shards, fisher_diagonal, fisher_mask, masked_factors
+from fishermask_backend.fisher import (
+    HeadFactors,
+    Shards,
+    fisher_diagonal,
+    fisher_mask,
+    masked_factors,
+)
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.learning.acquisition import (
     acquire,
@@ -12,6 +18,8 @@ from fishermask_backend.learning.acquisition import (
     pool_factors,
 )
 from fishermask_backend.learning.classifier import probabilities
+from tests.fisher_problem import ENVIRONMENT as WHOLE_NETWORK
+from tests.fisher_problem import small_problem
 from tests.trained_head import ENVIRONMENT, POOL, features, head, trained
 
 CLASSES = 5
@@ -50,7 +58,8 @@ def test_exact_by_default(model, rows, made):
     assert notes == []
     assert torch.equal(mask, fisher_mask(fisher_diagonal(model, rows), model, inner=10))
     factors = pool_factors(given, EVERY, mask, settings)
-    assert torch.equal(factors, masked_factors(model, rows, mask))
+    formed = masked_factors(model, rows, mask)
+    assert torch.allclose(factors.rows(EVERY).float(), formed, atol=1e-6)
     assert factors.shape == (POOL, *given.recipe.shape(CLASSES, len(mask)))
 
 
@@ -90,14 +99,34 @@ def test_what_was_approximated_is_told_once(configured, model, caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize("factors", ["bfloat16", "disk"])
-@pytest.mark.parametrize(
-    "more", [{}, {"TOP_CLASSES": "2", "MAX_DIM": "9", "MAX_DIM_RULE": "sketch"}]
-)
-def test_factors_of_half_the_size(model, rows, made, factors, more):
-    given, settings, mask, _ = made(FACTORS=factors, **more)
+def check_half_the_size(given, settings, mask):
     found = pool_factors(given, EVERY, mask, settings)
     assert found.dtype == torch.bfloat16
-    exact = given.recipe.factors(model, rows, mask)
+    exact = given.recipe.factors(given.model, given.rows, mask)
     assert torch.allclose(found.float(), exact, rtol=2**-8, atol=1e-6)
     assert not list(settings.model_dir.glob("*.tmp"))
+
+
+@pytest.mark.parametrize("factors", ["bfloat16", "disk"])
+def test_sketched_factors_of_half_the_size(made, factors):
+    sketched = {"TOP_CLASSES": "2", "MAX_DIM": "9", "MAX_DIM_RULE": "sketch"}
+    given, settings, mask, _ = made(FACTORS=factors, **sketched)
+    check_half_the_size(given, settings, mask)
+
+
+@pytest.mark.parametrize("factors", ["bfloat16", "disk"])
+def test_a_whole_network_s_factors_of_half_the_size(configured, factors):
+    settings = configured(**WHOLE_NETWORK, MASK_INNER="20", FACTORS=factors)
+    given, _ = small_problem(settings, POOL)
+    check_half_the_size(
+        given, settings, choose_mask(given, pool_diagonal(given, Shards()), settings)[0]
+    )
+
+
+@pytest.mark.parametrize("factors", ["float32", "bfloat16", "disk"])
+def test_a_head_s_factors_are_never_stored(model, rows, made, factors):
+    given, settings, mask, _ = made(FACTORS=factors)
+    found = pool_factors(given, EVERY, mask, settings)
+    assert isinstance(found, HeadFactors)
+    assert torch.allclose(found.rows(EVERY).float(), masked_factors(model, rows, mask), atol=1e-6)
+    assert acquire(given, settings).notes == []  # nothing is rounded

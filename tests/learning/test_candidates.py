@@ -4,33 +4,45 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
-from fishermask_backend.fisher import Shards
+from fishermask_backend.fisher import Shards, find_head
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.learning.candidates import bytes_needed, within_memory
 from fishermask_backend.learning.trained import Trained
 from tests.conftest import CONFIG
+from tests.fisher_problem import ENVIRONMENT as WHOLE_NETWORK
+from tests.fisher_problem import small_problem
 from tests.trained_head import ENVIRONMENT, LABELLED, POOL, trained
 
 SPEC = parse_label_config(CONFIG)
-TIMES = 20_000  # the pool is repeated so often
+TIMES = 20_000  # the head's pool is repeated so often
+MASK = torch.arange(50, 68)  # of the head: its last layer, and four entries of the one before
+FIRST = torch.arange(24)  # of a whole network: its first layer
 
 
-def many(settings) -> Trained:
-    few = trained(settings, SPEC)
-    labelled = LABELLED.repeat(TIMES)
-    labelled[POOL:] = False
-    rows, probs = few.rows.repeat(TIMES, 1), few.probs.repeat(TIMES, 1)
+def repeated(few: Trained, times: int) -> Trained:
+    """A pool many times over, in which only the first are labelled."""
+    labelled = few.labelled.repeat(times)
+    labelled[len(few.rows) :] = False
+    rows = few.rows.repeat(times, *[1] * (few.rows.ndim - 1))
+    probs = few.probs.repeat(times, 1)
     return Trained(few.model, few.backbone, rows, probs, labelled, ~labelled, few.recipe)
 
 
+def of_a_head(settings) -> Trained:
+    return repeated(trained(settings, SPEC), TIMES)
+
+
 def test_factors_on_disk_need_no_memory(configured):
-    mask_size, images = 24, 30 * 2**20  # bytes beyond what is taken without any image
-    limit = str(2**30 + 56 * mask_size**2 + images)
+    images = 4 * 2**20  # bytes beyond what is taken without any image
+    limit = str(2**30 + 56 * len(FIRST) ** 2 + images)
 
     def looked_at(factors):
-        settings = configured(**ENVIRONMENT, MEMORY_LIMIT=limit, FACTORS=factors)
-        return within_memory(many(settings), mask_size, settings, Shards())
+        settings = configured(**WHOLE_NETWORK, MEMORY_LIMIT=limit, FACTORS=factors)
+        given = repeated(small_problem(settings, POOL)[0], 100)
+        assert find_head(given.model, FIRST) is None
+        return within_memory(given, FIRST, settings, Shards())
 
     assert len(looked_at("float32")[0]) < len(looked_at("bfloat16")[0]) < len(looked_at("disk")[0])
     assert "FACTORS=bfloat16 holds more" in looked_at("float32")[1][0]
@@ -38,33 +50,94 @@ def test_factors_on_disk_need_no_memory(configured):
     assert looked_at("disk")[1][0].endswith("marginal gain.")
 
 
+def test_a_head_s_factors_take_the_same_whatever_is_asked_for(configured):
+    limit = str(2**30 + 56 * len(MASK) ** 2 + 30 * 2**20)
+
+    def looked_at(factors):
+        settings = configured(**ENVIRONMENT, MEMORY_LIMIT=limit, FACTORS=factors)
+        return within_memory(of_a_head(settings), MASK, settings, Shards())
+
+    chosen, (note,) = looked_at("float32")
+    head = find_head(of_a_head(configured(**ENVIRONMENT)).model, MASK)
+    assert len(chosen) == 30 * 2**20 // (2 * 32 + head.image_bytes(2) + 16 * 2**2)
+    assert note.endswith("marginal gain.")  # no FACTORS holds more
+    for factors in ("bfloat16", "disk"):
+        same, notes = looked_at(factors)
+        assert torch.equal(same, chosen)
+        assert notes == [note]
+
+
+def test_sketched_columns_are_formed(configured):
+    sketch = {"MAX_DIM": "10", "MAX_DIM_RULE": "sketch"}
+    settings = configured(**ENVIRONMENT, **sketch, MEMORY_LIMIT=str(2**30 + 10 * 2**20))
+    chosen, (note,) = within_memory(of_a_head(settings), MASK, settings, Shards())
+    needed = bytes_needed(
+        len(chosen), row_bytes=32, factor_bytes=4 * 2 * 10, classes=2, mask_size=10
+    )
+    assert abs(needed - settings.memory_limit) < 300
+    assert "FACTORS=bfloat16 holds more" in note
+
+
 def test_labelled_images_and_a_queue_are_looked_at_in_any_case(configured):
     settings = configured(**ENVIRONMENT, MEMORY_LIMIT="1")
-    given = many(settings)
-    chosen, (note,) = within_memory(given, 24, settings, Shards())
+    given = of_a_head(settings)
+    chosen, (note,) = within_memory(given, MASK, settings, Shards())
     assert int(given.labelled[chosen].sum()) == int(LABELLED.sum())
     assert len(chosen) == int(LABELLED.sum()) + settings.queue_size
     assert f"random {len(chosen)} of {POOL * TIMES} images" in note
 
 
+# Each makes factors, lets a batch be picked, and says what that took beside what was estimated.
 # Not getrusage: its peak is inherited from the process that started this one.
 MEASURE = """
 import re, torch
 from pathlib import Path
+from torch import nn
 from fishermask_backend.fisher import select_batch
+from fishermask_backend.learning.candidates import bytes_needed
+from fishermask_backend.learning.recipe import FactorRecipe
 
-factors = torch.zeros({N}, {C}, {d}).normal_()
-labelled = torch.arange({N}) < 20
+torch.manual_seed(0)
+{made}
+labelled = torch.arange(len(factors)) < 20
 select_batch(factors, labelled, 2, ridge=0.1)
+_, C, d = factors.shape
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
-print(int(peak[1]) * 1024)
+needed = bytes_needed(len(factors), row_bytes=row, factor_bytes=each, classes=C, mask_size=d)
+print(int(peak[1]) * 1024, needed)
+"""
+HEAD = """
+N, F, H, C, inner = {sizes}
+rows = torch.randn(100, F).repeat(N // 100, 1)
+model = nn.Sequential(nn.Linear(F, H), nn.ReLU(), nn.Linear(H, C)).eval()
+last = H * (F + 1)
+mask = torch.arange(last - inner, last + C * (H + 1))
+own = rows[torch.arange(N)]
+factors = FactorRecipe("categorical", "expected").structured(model, own, mask)
+del own
+row, each = 4 * F, factors.image_bytes
+"""
+FORMED = """
+N, C, d = {sizes}
+factors = torch.randn(100, C, d).repeat(N // 100, 1, 1)
+row, each = 0, 4 * C * d
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize(("N", "C", "d"), [(10_000, 10, 1000), (50, 3, 3000)])
-def test_a_selection_stays_within_the_estimate(N: int, C: int, d: int) -> None:
-    code = MEASURE.format(N=N, C=C, d=d)
-    used = int(subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE).stdout)
-    estimate = bytes_needed(N, C, d, row_bytes=0)
-    assert estimate / 3 < used < estimate
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [
+        (HEAD, (100_000, 1200, 20, 3, 50)),  # rows are most of it
+        (HEAD, (12_000, 20, 4, 80, 0)),  # P and Q are
+        (HEAD, (100, 50, 64, 10, 3000)),  # the d×d matrices are
+        (FORMED, (1_000_000, 2, 130)),
+    ],
+)
+def test_a_selection_takes_what_is_estimated_to_a_third(kind, sizes) -> None:
+    code = MEASURE.format(made=kind.format(sizes=sizes))
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, text=True
+    )
+    used, estimate = map(int, done.stdout.split())
+    assert estimate * 2 / 3 < used < estimate, f"{used / estimate:.2f} of {estimate}"

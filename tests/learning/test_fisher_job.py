@@ -23,7 +23,7 @@ from fishermask_backend.learning.fisher_job import (
 from fishermask_backend.machine.locks import locked
 from fishermask_backend.settings import load_settings
 from tests.e2e.backends import wait_for
-from tests.fisher_problem import ENVIRONMENT, ranks, small_problem
+from tests.fisher_problem import ENVIRONMENT, HEAD, ranks, small_problem
 
 POOL = 41
 WORKER = """
@@ -52,7 +52,12 @@ def problem(settings, monkeypatch):
 
 @pytest.mark.parametrize(
     ("processes", "options"),
-    [(2, {"FACTORS": "disk"}), (3, {"TOP_CLASSES": "1", "POOL_LIMIT": "20", "MAX_DIM": "60"})],
+    [
+        (2, {"FACTORS": "disk"}),
+        (3, {"TOP_CLASSES": "1", "POOL_LIMIT": "20", "MAX_DIM": "60"}),
+        (2, HEAD),
+        (3, {**HEAD, "POOL_LIMIT": "20", "FACTORS": "bfloat16"}),
+    ],
 )
 def test_processes_find_what_one_finds(problem, processes, options):
     trained, settings = problem(FISHER_PROCESSES=str(processes), **options)

@@ -28,7 +28,7 @@ class FisherScorer:
 
     def gains(self, model: nn.Module, rows: Tensor) -> Tensor:
         """Return how much each image (M,) would lower the objective, were it picked next."""
-        return score_new(self.state, self.recipe.factors(model, rows, self.mask)).cpu()
+        return score_new(self.state, self.recipe.either(model, rows, self.mask)).cpu()
 
     def save(self, path: Path) -> None:
         """Write it to a safetensors file."""

@@ -12,6 +12,8 @@ from fishermask_backend.learning.strategies.bait import BAIT
 from fishermask_backend.learning.strategies.fishermask import FISHERMASK
 from fishermask_backend.learning.tensors import TensorsUnusable, load_tensors, save_tensors
 from tests.conftest import CONFIG
+from tests.fisher_problem import ENVIRONMENT as WHOLE_NETWORK
+from tests.fisher_problem import small_problem
 from tests.trained_head import (
     CLOSED,
     ENVIRONMENT,
@@ -117,14 +119,27 @@ def test_pool_limit_draws_the_candidates(small):
 
 
 @pytest.mark.parametrize("factors", ["bfloat16", "disk"])
-def test_smaller_factors_pick_alike_and_say_so(small, factors):
-    settings = small(FACTORS=factors)
-    order = order_of(settings)
-    exact = order_of(small(FACTORS="float32"))
+def test_smaller_factors_pick_alike_and_say_so(configured, factors):
+    network = {**WHOLE_NETWORK, "QUEUE_MARGIN": "2"}
+
+    def of_the_network(factors):
+        settings = configured(**network, FACTORS=factors)
+        trained, _ = small_problem(settings, POOL)
+        return FISHERMASK.order(trained, settings, lambda stage: None), settings
+
+    order, settings = of_the_network(factors)
+    exact, _ = of_the_network("float32")
     assert f"FACTORS={factors}" in order.notes[0]
     assert torch.allclose(order.gains, exact.gains, rtol=0.05)
     assert len(set(ranking(order)[:QUEUE]) & set(ranking(exact)[:QUEUE])) >= QUEUE - 1
     assert not list(settings.model_dir.glob("factors*"))
+
+
+@pytest.mark.parametrize("factors", ["bfloat16", "disk"])
+def test_a_head_s_factors_are_not_rounded(small, factors):
+    order, exact = order_of(small(FACTORS=factors)), order_of(small(FACTORS="float32"))
+    assert list(order.notes) == []
+    assert torch.equal(order.scores, exact.scores)
 
 
 @pytest.mark.gpu
@@ -136,6 +151,16 @@ def test_the_same_order_on_a_gpu(model, small, factors):
     order = order_of(settings, model.cuda())
     assert ranking(order)[:QUEUE] == ranking(expected)[:QUEUE]
     assert torch.allclose(order.gains, expected.gains, rtol=1e-2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("inner", ["10", "54"])
+def test_a_stored_scorer_beside_a_network_on_a_gpu(model, rows, small, tmp_path, inner):
+    order_of(small(MASK_INNER=inner)).scorer.save(tmp_path / "scorer.safetensors")
+    scorer = load_scorer(tmp_path / "scorer.safetensors")
+    expected = scorer.gains(model, rows)
+    assert torch.allclose(scorer.gains(model.cuda(), rows), expected, rtol=1e-4)
 
 
 @pytest.mark.gpu
