@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from fishermask_backend.errors import ImageUnavailable
+from fishermask_backend.images.depth import WITH_ALPHA, grey_levels, is_deep_colour, lit
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,6 @@ _BLOCK = 8192  # bytes fed to a decoder at a time, so that the clock is looked a
 _MANY_PIXELS = 25_000_000
 _SCAN, _END_OF_JPEG = b"\xff\xda", b"\xff\xd9"
 _LEAST_SCAN = 64  # bytes, the scan's own header among them: of fewer nothing is to be seen
-_BITS = (8, 10, 12, 14, 16)  # of grey values that are stored in 16
 _one_large_image = threading.Lock()
 
 # The limit below is checked before any pixel is decoded; Pillow's own would warn at a value that
@@ -28,7 +28,6 @@ _one_large_image = threading.Lock()
 Image.MAX_IMAGE_PIXELS = None
 
 _RESIZED_AS_THEY_ARE = {"L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"}
-_WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
 _TURNED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -162,12 +161,12 @@ def _pixels(image: ImageFile.ImageFile, size: int) -> NDArray[np.uint8]:
 
 def _squashed(image: Image.Image, size: int) -> Image.Image:
     """Resize, in the image's own mode where that can be averaged: the small copy is converted."""
-    deep = _is_deep_colour(image)
+    deep = is_deep_colour(image)
     image.load()
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        image = _grey_levels(image)
+        image = grey_levels(image)
     elif deep:
-        image = _lit(image)
+        image = lit(image)
     elif "transparency" in image.info or image.mode in ("PA", "La", "RGBa"):
         image = image.convert("RGBA")
     elif image.mode not in _RESIZED_AS_THEY_ARE:
@@ -180,49 +179,11 @@ def _on_white(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         levels = np.clip(np.rint(np.asarray(image)), 0, 255).astype(np.uint8)
         image = Image.fromarray(levels)
-    if image.mode not in _WITH_ALPHA:
+    if image.mode not in WITH_ALPHA:
         return image.convert("RGB")
     image = image.convert("RGBA")
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image).convert("RGB")
-
-
-def _grey_levels(image: Image.Image) -> Image.Image:
-    """Grey of more than 8 bits as floats in 0…255, where Pillow's own conversion would clip.
-
-    16-bit files often hold values of 10, 12 or 14 bits (of detectors, of X-ray): white is the largest
-    value of as many bits as the brightest pixel needs. 32-bit and float files have no agreed white:
-    their own darkest and brightest pixel become 0 and 255.
-    """
-    if image.mode.startswith("I;16"):
-        levels = np.asarray(image).astype(np.float32)
-        return Image.fromarray(levels * (255 / _white(float(levels.max()))))
-    values = np.nan_to_num(np.asarray(image).astype(np.float32), posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    return Image.fromarray((values - low) * (255 / ((high - low) or 1)))
-
-
-def _white(brightest: float) -> int:
-    return next((1 << bits) - 1 for bits in _BITS if brightest < 1 << bits)
-
-
-def _is_deep_colour(image: Image.Image) -> bool:
-    """Whether a colour image, not decoded yet, has 16 bits a channel, of which Pillow keeps 8."""
-    if image.mode not in ("RGB", "RGBA", "LA"):
-        return False
-    return any("16" in str(tile[3]) for tile in getattr(image, "tile", []))
-
-
-def _lit(image: Image.Image) -> Image.Image:
-    """Colour of 10, 12 or 14 bits in 16 as bright as it is meant: Pillow has kept the upper 8 bits."""
-    channels = list(image.split())
-    colours = len(channels) - (image.mode in _WITH_ALPHA)
-    brightest = max(int(channel.getextrema()[1]) for channel in channels[:colours])  # type: ignore[arg-type]
-    factor = 255 / (_white(brightest * 256.0) // 256 or 255)
-    if factor > 1:
-        channels[:colours] = [c.point(lambda v: round(v * factor)) for c in channels[:colours]]
-        image = Image.merge(image.mode, channels)
-    return image
 
 
 def _orientation(image: Image.Image) -> int:
