@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Text, cast, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from fishermask_backend.labeling import Answer, LabelSpec, answer_text, resolve
@@ -33,6 +33,7 @@ class Counts:
     labelled: int
     pending: int
     tied: int
+    broken_images: int
 
 
 def counts(session: Session, project_id: int) -> Counts:
@@ -46,6 +47,7 @@ def counts(session: Session, project_id: int) -> Counts:
             func.count(Task.answer),
             func.count().filter(changed, Task.row.is_not(None)),
             func.count().filter(Task.tied),
+            func.count().filter(Task.image_broken),
         ).where(Task.project_id == project_id)
     ).one()
     return Counts(*row)
@@ -78,6 +80,7 @@ def put_tasks(
             changed.append(task_id)
             task.image, task.row, task.trained = image, None, None
             task.image_error, task.image_tries, task.image_retry_at = None, 0, 0.0
+            task.image_broken = False
     _forget_scores(session, project.id, changed)
     if new:
         session.execute(insert(Task), new)
@@ -237,6 +240,23 @@ def servable(task: Task, skip_queue: str, annotators: Iterable[int]) -> bool:
     if skip_queue == "IGNORE_SKIPPED":
         return False
     return not set(annotators) <= set(task.skipped_by)
+
+
+def embedded_candidates(session: Session, project: Project) -> int:
+    """Count the tasks that a round could choose from now; skipped ones only if there are no others."""
+    bare = Task.project_id == project.id, Task.row.is_not(None), ~Task.annotated
+    never_skipped = session.scalar(
+        select(func.count()).where(
+            *bare, func.coalesce(cast(Task.skipped_by, Text), "null") == "null"
+        )
+    )
+    if never_skipped:
+        return never_skipped
+    annotators = recent_annotators(session, project.id)
+    return sum(
+        servable(task, project.skip_queue, annotators)
+        for task in session.scalars(select(Task).where(*bare))
+    )
 
 
 def unlearnt(session: Session, project_id: int) -> bool:

@@ -236,10 +236,10 @@ class Studio:
     ) -> Page:
         with as_label_studio_error(f"list the tasks of project {studio_id}"):
             params = {
-                "project": studio_id,
+                "fields": "all" if with_annotations else "task_only",
                 "page": page,
                 "page_size": size,
-                "fields": "all" if with_annotations else "task_only",
+                "project": studio_id,
                 "query": json.dumps(query) if query else None,
             }
             found = read_page(self._send("GET", "api/tasks/", params=params))

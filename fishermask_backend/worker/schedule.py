@@ -36,12 +36,14 @@ def round_reason(work: Work, spec: LabelSpec, inputs_key: str) -> str:
         project = projects.get(session, work.project_id)
         counts = pool.counts(session, project.id)
         latest = rounds.latest(session, project.id)
-        embedding = bool(embedding_queue.next_to_embed(session, project.id, 1))
-    if counts.embedded == 0:
+        untried = embedding_queue.untried(session, project.id)
+        to_come = embedding_queue.untried(session, project.id, annotated=False)
+        candidates = pool.embedded_candidates(session, project)
+    if counts.embedded == 0 or (candidates == 0 and to_come):  # there would be nothing to serve
         return ""
     if latest is None or latest.inputs_key != inputs_key:
-        complete = project.plan is None and not embedding
-        enough = counts.embedded >= settings.queue_size
+        complete = project.plan is None and not untried
+        enough = candidates >= settings.queue_size or (candidates and not to_come)
         if complete or (enough and now - project.registered_at > FIRST_QUEUE_SECONDS):
             return "the first queue is wanted"
         return ""
