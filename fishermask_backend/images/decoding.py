@@ -39,6 +39,10 @@ _TURNED = {
 }
 
 
+class PageInstead(ImageUnavailable):
+    """A server sent a page or a message where an image should be."""
+
+
 class _TooSlow(Exception):
     """Decoding went past its time limit. No OSError: Pillow's plugins swallow some."""
 
@@ -104,9 +108,9 @@ def decode(
     except ImageUnavailable:
         raise
     except UnidentifiedImageError:
-        raise ImageUnavailable(
-            f"the file is {_what(body)}; this backend reads {', '.join(FORMATS)}"
-        ) from None
+        what = _what(body)
+        kind = PageInstead if what in _PAGES else ImageUnavailable
+        raise kind(f"the file is {what}; this backend reads {', '.join(FORMATS)}") from None
     except _TooSlow:
         raise ImageUnavailable(
             f"decoding took longer than {seconds:.0f} s; save the image anew"
@@ -207,11 +211,14 @@ def _what(body: bytes) -> str:
     return "no image, or a damaged one"
 
 
-_SIGNS = {
-    "an SVG drawing": (b"<svg",),
+_PAGES = {
     "an HTML page (a log-in or error page, often)": (b"<!doctype html", b"<html", b"<head"),
     "XML, often a storage's error message": (b"<?xml", b"<error"),
     "JSON, not an image": (b"{", b"["),
+}
+_SIGNS = {
+    "an SVG drawing": (b"<svg",),
+    **_PAGES,
     "a PDF": (b"%pdf",),
     "a Photoshop file": (b"8bps",),
     "a JPEG 2000 image": (b"\x00\x00\x00\x0cjp  ", b"\xff\x4f\xff\x51"),

@@ -83,8 +83,8 @@ class Downloader:
 
         Raises:
             FetchFailed: Connection failed or status not 200, at the second attempt too where one
-                makes sense; or the time is over.
-            ImageUnavailable: Address refused, body too large, or too many redirects.
+                makes sense; too many redirects; or the time is over.
+            ImageUnavailable: Address refused, or body too large.
         """
         try:
             with time_limit(self._timeout):
@@ -124,7 +124,7 @@ class Downloader:
                     return self._body(answer)
                 else:
                     raise _failure(url, answer)
-        raise ImageUnavailable(f"more than {_MAX_REDIRECTS} redirects, the last to {origin(url)}")
+        raise FetchFailed(f"came after more than {_MAX_REDIRECTS} redirects", url, pause=None)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images.addresses import AddressGuard
-from fishermask_backend.images.decoding import decode
+from fishermask_backend.images.decoding import PageInstead, decode
 from fishermask_backend.images.download import Downloader, FetchFailed
 from fishermask_backend.images.urls import (
     CLOUD,
@@ -29,7 +29,10 @@ _LOOPBACK = ("localhost", "127.0.0.1", "0.0.0.0", "::1")
 
 
 class ImageUnreachable(ImageUnavailable):
-    """The image could not be fetched now; a later attempt may succeed."""
+    """No image came from where it should be; the server, a key or a name may be mended.
+
+    All else that makes an image unavailable lies in its address or file: it is broken, and stays so.
+    """
 
 
 class ImageLoader:
@@ -98,18 +101,19 @@ class ImageLoader:
 
         Raises:
             ImageUnavailable: With a sentence that names the task, the URL without its secrets, and
-                what to do; an `ImageUnreachable` if a later attempt may succeed.
+                what to do; an `ImageUnreachable` if it may be had later.
         """
         try:
             return decode(
                 self._bytes(url.strip(), task_id), self._size, max_pixels=self._max_pixels
             )
         except ImageUnavailable as error:
-            name = f"Task {task_id}, image {without_secrets(url.strip())}"
-            if not isinstance(error, FetchFailed):
-                raise ImageUnavailable(f"{name}: {error}.") from None
-            kind = ImageUnavailable if error.pause is None else ImageUnreachable
-            raise kind(f"{name}: {error}{self._advice(error, url.strip())}.") from None
+            name = f"Task {task_id}, image {without_secrets(url.strip())}".rstrip()
+            advice = self._advice(error, url.strip()) if isinstance(error, FetchFailed) else ""
+            fetched = not url.strip().startswith("data:")
+            later = isinstance(error, FetchFailed) or (isinstance(error, PageInstead) and fetched)
+            kind = ImageUnreachable if later else ImageUnavailable
+            raise kind(f"{name}: {error}{advice}.") from None
 
     def close(self) -> None:
         """Close all connections."""
@@ -137,6 +141,10 @@ class ImageLoader:
                     "address, or import the image into Label Studio"
                 )
             return own
+        if not url:
+            raise ImageUnavailable(
+                "the field that the labelling config's <Image> names is missing or empty"
+            )
         if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url):
             raise ImageUnavailable(
                 "this is not an address; write http:// or https:// in front, or import the image "

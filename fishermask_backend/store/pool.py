@@ -32,6 +32,7 @@ class Counts:
     labelled: int
     pending: int
     tied: int
+    broken_images: int
 
 
 def counts(session: Session, project_id: int) -> Counts:
@@ -45,6 +46,7 @@ def counts(session: Session, project_id: int) -> Counts:
             func.count(Task.answer),
             func.count().filter(changed, Task.row.is_not(None)),
             func.count().filter(Task.tied),
+            func.count().filter(Task.image_broken),
         ).where(Task.project_id == project_id)
     ).one()
     return Counts(*row)
@@ -78,6 +80,7 @@ def put_tasks(
             changed.append(task_id)
             task.row, task.trained = None, None
             task.image_error, task.image_tries, task.image_retry_at = None, 0, 0.0
+            task.image_broken = False
     _forget_scores(session, project.id, changed)
     if new:
         session.execute(insert(Task), new)

@@ -137,6 +137,7 @@ class Task(Base):
     row: Mapped[int | None]
     image_error: Mapped[str | None] = mapped_column(Text)
     image_tries: Mapped[int] = mapped_column(default=0)
+    image_broken: Mapped[bool] = mapped_column(default=False)  # given up; else tried again
     image_retry_at: Mapped[float] = mapped_column(default=0.0)
     shuffle: Mapped[float] = mapped_column(default=0.0)  # random order of embedding
     annotated: Mapped[bool] = mapped_column(default=False)  # has an annotation that isn't a skip

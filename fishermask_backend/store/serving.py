@@ -3,10 +3,10 @@
 import time
 from collections.abc import Iterable
 
-from sqlalchemy import select
+from sqlalchemy import Text, cast, func, select
 from sqlalchemy.orm import Session
 
-from fishermask_backend.store.schema import Annotation, Task
+from fishermask_backend.store.schema import Annotation, Project, Task
 
 RECENT_SECONDS = 7 * 86400.0
 
@@ -46,3 +46,20 @@ def servable(task: Task, skip_queue: str, annotators: Iterable[int]) -> bool:
     if skip_queue == "IGNORE_SKIPPED":
         return False
     return not set(annotators) <= set(task.skipped_by)
+
+
+def embedded_candidates(session: Session, project: Project) -> int:
+    """Count the tasks that a round could choose from now; skipped ones only if there are no others."""
+    bare = Task.project_id == project.id, Task.row.is_not(None), ~Task.annotated
+    never_skipped = session.scalar(
+        select(func.count()).where(
+            *bare, func.coalesce(cast(Task.skipped_by, Text), "null") == "null"
+        )
+    )
+    if never_skipped:
+        return never_skipped
+    annotators = recent_annotators(session, project.id)
+    return sum(
+        servable(task, project.skip_queue, annotators)
+        for task in session.scalars(select(Task).where(*bare))
+    )

@@ -220,10 +220,10 @@ class Studio(Calls):
     ) -> Page:
         with as_label_studio_error(f"list the tasks of project {studio_id}"):
             params = {
-                "project": studio_id,
+                "fields": "all" if with_annotations else "task_only",
                 "page": page,
                 "page_size": size,
-                "fields": "all" if with_annotations else "task_only",
+                "project": studio_id,
                 "query": json.dumps(query) if query else None,
             }
             answer = self.send("GET", "api/tasks/", params=params)

@@ -13,7 +13,14 @@ from typing import Any
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.project_settings import read_params, settings_of
 from fishermask_backend.settings import Settings, load_settings
-from fishermask_backend.store import Store, open_store, projects, queues, rounds
+from fishermask_backend.store import (
+    Store,
+    embedding_queue,
+    open_store,
+    projects,
+    queues,
+    rounds,
+)
 from fishermask_backend.store.schema import Project, Round, Score
 from fishermask_backend.store.tokens import TokenBox
 from fishermask_backend.versions import NO_ROUND
@@ -172,6 +179,8 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             if project is None:
                 log.info("event %s of project %s, which is not connected", event, studio_id)
                 return {}
+            if event == START_TRAINING:
+                embedding_queue.retry(session, project.id)
             projects.count_event(
                 session,
                 project.id,

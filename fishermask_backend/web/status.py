@@ -86,6 +86,7 @@ def _short(
         "tasks": counts.tasks,
         "embedded": counts.embedded,
         "failed_images": counts.failed_images,
+        "given_up_images": counts.broken_images,
         "labelled": counts.labelled,
         "pending_labels": counts.pending,
         "tied_tasks": counts.tied,

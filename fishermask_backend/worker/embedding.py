@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fishermask_backend.controls import image
 from fishermask_backend.errors import ImageUnavailable
-from fishermask_backend.images import ImageLoader
+from fishermask_backend.images import ImageLoader, ImageUnreachable
 from fishermask_backend.images.kept import is_digest
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.inputs import InputsUnusable, RowStore
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 EMBEDDING_SECONDS = 20.0  # fetching and embedding, before labels are looked at again
 IMAGES_A_BATCH = 64
-RETRY_SECONDS = 30.0  # doubled with each try
 
 Outcome = NDArray[np.uint8] | ImageUnavailable  # pixels, or why there are none
 
@@ -66,8 +65,9 @@ def open_loader(settings: Settings, studio: Studio) -> ImageLoader:
 def embed(work: Work, backbone: Backbone, inputs: RowStore, loader: ImageLoader) -> None:
     """Embed images for at most about twenty seconds, and no longer while /predict waits.
 
-    Images asked for come first, then labelled ones, then the rest in random order. What has begun by
-    then is waited for, `IMAGE_TIMEOUT` at most: that is all a host that hardly answers costs others.
+    Images asked for come first, and those that failed before last: where a whole batch of them fails
+    again, others get their turn. What has begun by then is waited for, `IMAGE_TIMEOUT` at most: that
+    is all a host that hardly answers costs others.
     """
     began, done, failed = time.monotonic(), 0, 0
     project = work.project()
@@ -91,7 +91,8 @@ def embed(work: Work, backbone: Backbone, inputs: RowStore, loader: ImageLoader)
             _keep(work, backbone, inputs, outcomes)
             done += len(outcomes)
             failed += sum(isinstance(found, ImageUnavailable) for _, found in outcomes)
-            if asked:
+            in_vain = all(isinstance(found, ImageUnavailable) for _, found in outcomes)
+            if asked or (in_vain and all(task.image_tries for task in tasks)):
                 return
     finally:
         if done:
@@ -170,9 +171,8 @@ def _keep(
             if now is None or now.image != task.image:
                 continue  # deleted, or changed while it was fetched
             if isinstance(outcome, ImageUnavailable):
-                now.image_error = str(outcome)
-                now.image_retry_at = time.time() + RETRY_SECONDS * 2**now.image_tries
-                now.image_tries += 1
+                broken = not isinstance(outcome, ImageUnreachable)
+                embedding_queue.fail(now, str(outcome), broken=broken)
                 log.warning("%s: %s", work.name, outcome)
             else:
                 now.row, now.image_error = numbers[task.task_id], None

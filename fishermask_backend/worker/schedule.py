@@ -4,7 +4,7 @@ import time
 
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.settings import Settings
-from fishermask_backend.store import embedding_queue, pool, projects, rounds
+from fishermask_backend.store import embedding_queue, pool, projects, rounds, serving
 from fishermask_backend.store.schema import COLD_START
 from fishermask_backend.worker.work import Work
 
@@ -41,12 +41,14 @@ def round_reason(work: Work, spec: LabelSpec, inputs_key: str) -> str:
         project = projects.get(session, work.project_id)
         counts = pool.counts(session, project.id)
         latest = rounds.latest(session, project.id)
-        embedding = bool(embedding_queue.next_to_embed(session, project.id, 1))
-    if counts.embedded == 0:
+        untried = embedding_queue.untried(session, project.id)
+        to_come = embedding_queue.untried(session, project.id, annotated=False)
+        candidates = serving.embedded_candidates(session, project)
+    if counts.embedded == 0 or (candidates == 0 and to_come):  # there would be nothing to serve
         return ""
     if latest is None or latest.inputs_key != inputs_key:
-        complete = project.plan is None and not embedding
-        enough = counts.embedded >= settings.queue_size
+        complete = project.plan is None and not untried
+        enough = candidates >= settings.queue_size or (candidates and not to_come)
         if complete or (enough and now - project.registered_at > FIRST_QUEUE_SECONDS):
             return "the first queue is wanted"
         return ""
@@ -63,7 +65,7 @@ def round_reason(work: Work, spec: LabelSpec, inputs_key: str) -> str:
     if counts.pending and not 0 <= quiet < _patience(settings, counts.pending):
         return f"{counts.pending} labels are new and no more came"
     grown = counts.embedded / max(1, latest.pool_size)
-    complete = project.plan is None and not embedding
+    complete = project.plan is None and not untried
     if latest.acquisition == COLD_START and grown >= (LAST_GROWTH if complete else GROWTH):
         return POOL_GREW
     return ""

@@ -252,7 +252,7 @@ def test_data_urls_are_decoded_and_bounded(label_studio, loader_for):
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("", "not an address"),
+        ("images/[1].png", "not an address"),
         ("images/a.png", "not an address"),
         ("/images/a.png", "not a file of Label Studio's"),
         ("/data/../api/current-user/token", "not a file of Label Studio's"),
@@ -278,27 +278,50 @@ def test_addresses_that_are_refused_without_a_request(label_studio, loader_for, 
 
 
 @pytest.mark.parametrize(
-    ("url", "status", "advice", "later"),
+    ("url", "status", "advice"),
     [
-        ("/data/upload/1/b.png", 401, "LABEL_STUDIO_API_KEY is missing or no longer valid", False),
-        ("/data/upload/1/b.png", 500, "it does so for uploads that were deleted", True),
-        ("/data/local-files/?d=b.png", 403, "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED", False),
-        ("/data/local-files/?d=b.png", 404, "no storage of the project holds it", False),
-        ("s3://b/k.png", 404, "connect the bucket to the project", False),
-        ("s3://b/k.png", 424, "the credentials of the storage in Label Studio", False),
-        ("s3://b/k.png", 403, "the key's user may not see this project", False),
-        ("{other}/b.png", 403, "goes to LABEL_STUDIO_URL only: make the image public", False),
+        ("/data/upload/1/b.png", 401, "LABEL_STUDIO_API_KEY is missing or no longer valid"),
+        ("/data/upload/1/b.png", 500, "it does so for uploads that were deleted"),
+        ("/data/local-files/?d=b.png", 403, "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED"),
+        ("/data/local-files/?d=b.png", 404, "no storage of the project holds it"),
+        ("s3://b/k.png", 404, "connect the bucket to the project"),
+        ("s3://b/k.png", 424, "the credentials of the storage in Label Studio"),
+        ("s3://b/k.png", 403, "the key's user may not see this project"),
+        ("{other}/b.png", 403, "goes to LABEL_STUDIO_URL only: make the image public"),
     ],
 )
-def test_what_to_do_about_a_refusal(serve, label_studio, loader_for, url, status, advice, later):
+def test_what_to_do_about_a_refusal(serve, label_studio, loader_for, url, status, advice):
     other = serve({"/b.png": (status, {}, b"")})
     for path in ("/data/upload/1/b.png", "/data/local-files/", "/tasks/7/resolve/"):
         label_studio.routes[path] = (status, {"Retry-After": "0"}, b"")
-    with pytest.raises(ImageUnavailable) as failed:
+    with pytest.raises(ImageUnreachable) as failed:
         loader_for(label_studio, other).load(url.format(other=other.url), task_id=7)
     assert f"answered {status}; " in str(failed.value)
     assert advice in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "later"),
+    [
+        (b"<html>Log in</html>", True),
+        (b"<?xml version='1.0'?><Error>AccessDenied</Error>", True),
+        (b'{"detail": "Invalid token."}', True),
+        (b"<svg/>", False),
+        (b"%PDF-1.7", False),
+        (b"", False),
+        (png()[:50], False),
+    ],
+)
+def test_a_page_instead_of_an_image_is_not_a_broken_image(label_studio, loader_for, body, later):
+    label_studio.routes["/data/upload/1/a.png"] = (200, {}, body)
+    with pytest.raises(ImageUnavailable) as failed:
+        loader_for(label_studio).load("/data/upload/1/a.png", task_id=7)
     assert isinstance(failed.value, ImageUnreachable) is later
+
+
+def test_a_task_without_an_image_says_so(label_studio, loader_for):
+    with pytest.raises(ImageUnavailable, match=r"^Task 7, image: the field .* is missing or empty"):
+        loader_for(label_studio).load("  ", task_id=7)
 
 
 def test_no_secret_in_errors_or_their_tracebacks(serve, label_studio, loader_for):

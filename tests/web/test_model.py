@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from fishermask_backend.errors import BadRequest, UnsupportedLabelConfig
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import leases, projects
+from fishermask_backend.store import embedding_queue, leases, pool, projects
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import COLD_START, Base
 from fishermask_backend.web import model
@@ -142,6 +142,18 @@ def test_predict_names_the_task_that_has_no_id(served, task):
 
 def tell(event, studio_id=7):
     return FisherMaskBackend().fit(event, {"project": {"id": studio_id}})
+
+
+@pytest.mark.parametrize(("event", "tries"), [("START_TRAINING", 0), ("TASKS_CREATED", 1)])
+def test_start_training_tries_failed_images_at_once(store, served, event, tries):
+    with store.begin() as session:
+        task = pool.tasks_by_id(session, served.id, [4])[4]
+        task.row = None
+        embedding_queue.fail(task, "It is damaged.", broken=True)
+    tell(event)
+    with store.read() as session:
+        task = pool.tasks_by_id(session, served.id, [4])[4]
+    assert (task.image_tries, task.image_broken) == (tries, bool(tries))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from fishermask_backend.store import embedding_queue, pool, rounds
 from fishermask_backend.store.schema import COLD_START, Round
 from fishermask_backend.worker.schedule import POOL_GREW, _patience, next_look, round_reason
 from tests.conftest import CONFIG, publish_round
-from tests.store.stored import change, label
+from tests.store.stored import annotate, change, label
 
 BOTH_DATABASES = True
 
@@ -32,7 +32,7 @@ def test_first_queue_comes_when_all_images_are_there(work):
     assert reason(work) == "the first queue is wanted"
     change(work, [4], row=None)
     assert reason(work) == ""
-    change(work, [4], image_tries=embedding_queue.IMAGE_TRIES)  # it never will be
+    change(work, [4], image_tries=1)  # nobody knows whether it ever will be
     assert reason(work) == "the first queue is wanted"
 
 
@@ -44,6 +44,38 @@ def test_first_queue_does_not_wait_for_a_large_pool(work):
     assert reason(work) == "the first queue is wanted"
     change(work, [3], row=None)  # fewer than a queue: not yet
     assert reason(work) == ""
+
+
+def test_no_round_without_a_candidate_that_may_still_come(work):
+    change(work, [4], row=None)
+    label(work, 1, 2, 3)
+    change(work, train_asked_at=work.began, registered_at=time.time() - 100)
+    assert reason(work) == ""  # 4 may be served, and is not embedded yet
+    change(work, [4], image_tries=1, image_error="It is away.")
+    assert reason(work) == "the first queue is wanted"
+    change(work, [4], row=4)
+    change(work, [3], row=None)
+    change(work, plan=[["tasks", 2]])
+    assert reason(work) == "the first queue is wanted"  # all that can be served is there
+
+
+def test_no_round_without_a_candidate_after_the_first_either(work, store, project):
+    publish_round(store, project, [2, 1, 3])
+    label(work, 1, 2, 3)
+    assert reason(work) == "3 labels are new"
+    change(work, [4], row=None)
+    assert reason(work) == ""
+
+
+def test_what_was_skipped_by_all_is_no_candidate(work):
+    change(work, [4], row=None)
+    label(work, 1, 2)
+    annotate(work, {1: 1, 2: 1})
+    change(work, [3], skipped_by=[1])
+    assert reason(work) == ""
+    change(work, [3], skipped_by=[2])
+    change(work, [4], row=4)
+    assert reason(work) == "the first queue is wanted"
 
 
 def test_no_image_no_round(work):
@@ -167,7 +199,7 @@ def test_next_look(work):
     change(work, pass_finished_at=time.time() - 580)
     assert 10 < seconds_to_next_look(work) <= 20  # RECONCILE_MINUTES
     change(work, pass_finished_at=time.time())
-    change(work, [4], row=None, image_retry_at=time.time() + 30)
+    change(work, [4], row=None, image_tries=1, image_retry_at=time.time() + 30)
     assert 20 < seconds_to_next_look(work) <= 30
     change(work, plan=[["tasks", 1]])
     assert seconds_to_next_look(work) <= 0

@@ -86,8 +86,9 @@ def _last_step(settings: Settings, studio_id: int, what: str) -> Iterator[Findin
     for note in notes:
         yield warning(what, note)
     for reason in reasons.values():
-        of = f"{counts.failed_images} of {counts.tasks}"
-        yield warning(what, f"{of} images cannot be used, one of them so: {reason}")
+        of = f"{counts.failed_images} of {counts.tasks} images cannot be had"
+        given_up = f"({counts.broken_images} are given up, the others tried again)"
+        yield warning(what, f"{of} {given_up}, one of them so: {reason}")
 
 
 def _images(
