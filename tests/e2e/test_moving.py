@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from fishermask_backend.demo.server import LabelStudioServer
 from tests.e2e.backends import ROOT, Backend, Status
 from tests.e2e.people import Person
@@ -42,6 +44,7 @@ def test_backup_of_a_running_backend_goes_on_elsewhere(
     assert owner.open_next(project.id)["id"] == queue["task_ids"][0]
 
 
+@pytest.mark.timeout(600)
 def test_label_studio_at_another_address_goes_on(
     start_backend: Callable[..., Backend],
     make_project: MakeProject,
