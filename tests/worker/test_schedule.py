@@ -8,8 +8,8 @@ import pytest
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import embedding_queue, pool, rounds
-from fishermask_backend.worker.schedule import POOL_GREW, _patience, next_look, round_reason
 from fishermask_backend.store.schema import COLD_START, Round
+from fishermask_backend.worker.schedule import POOL_GREW, _patience, next_look, round_reason
 from tests.conftest import CONFIG, publish_round
 from tests.store.stored import change, label
 
