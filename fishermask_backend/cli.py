@@ -116,6 +116,25 @@ def connect(project: int, url: str) -> None:
 
 
 @main.command()
+@click.option("--project", type=int, required=True, help=STUDIO_ID)
+@click.option("--url", default="", help="BACKEND_URL, if that is not set")
+@click.option("--clean", is_flag=True, help="this backend's predictions, too")
+def disconnect(project: int, url: str, clean: bool) -> None:
+    """Remove this backend from a project, also after *Delete*.
+
+    Its webhook goes, and the order that the project had before comes back. The exit code is 1 if
+    something could not be done.
+    """
+    from fishermask_backend.commands.disconnect import disconnect
+    from fishermask_backend.settings import load_settings
+    from fishermask_backend.store import Store
+
+    settings = load_settings()
+    store, url = Store(settings.database), settings.below_prefix(url) or settings.own_url
+    _print_findings(disconnect(settings, store, project, url=url, clean=clean), as_json=False)
+
+
+@main.command()
 @click.option("--project", type=int, help=f"{STUDIO_ID}; all known ones")
 @click.option("--url", default="", help="where Label Studio calls this backend")
 @click.option("--json", "as_json", is_flag=True, help="a JSON object a line")
@@ -195,7 +214,7 @@ def restore(file: Path, force: bool) -> None:
 @main.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def demo(arguments: tuple[str, ...]) -> None:
-    """Run a real Label Studio with images; `make demo` prepares for it."""
+    """Run a real Label Studio with images: see `make demo`."""
     from fishermask_backend.demo import main as run_demo
 
     raise SystemExit(run_demo(arguments))

@@ -23,6 +23,7 @@ COMMANDS = [
     "worker",
     "status",
     "connect",
+    "disconnect",
     "doctor",
     "export",
     "backup",

@@ -13,7 +13,7 @@ from fishermask_backend.errors import LabelStudioError
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import projects, queues
 from fishermask_backend.store.schema import FormerOrder, Project, Queue
-from fishermask_backend.studio import SAMPLING, StudioProject
+from fishermask_backend.studio import SAMPLING, Studio, StudioProject
 from fishermask_backend.versions import is_ours
 from fishermask_backend.worker.work import Work
 
@@ -46,9 +46,6 @@ def activate(work: Work, queue: Queue) -> None:
         "%s: queue %s of %s tasks is active%s",
         work.name, queue.version, len(queue.task_ids), f" ({note})" if note else "",
     )  # fmt: skip
-    if not work.settings.auto_order:
-        # To list them, Label Studio asks each for its version: a tab is ordered by that one's scores.
-        work.studio.own_backends(project.studio_id)
 
 
 def keep(work: Work, remote: StudioProject) -> bool:
@@ -101,22 +98,27 @@ def give_back(work: Work) -> None:
         remote = work.studio.project(project.studio_id)
         version_is_ours = is_ours(remote.model_version) or _emptied(work, remote)
         if remote.sampling == SAMPLING and version_is_ours:
-            _put_back(work, project.studio_id, project.former)
+            put_back(work.studio, project.studio_id, project.former)
+            log.info("%s: former order put back: %s", work.name, project.former)
     with work.begin() as session:
         project = projects.get(session, work.project_id)
         project.former, project.order_note, project.order_remark = None, "", ""
 
 
-def _put_back(work: Work, studio_id: int, former: FormerOrder) -> None:
+def put_back(studio: Studio, studio_id: int, former: FormerOrder) -> None:
+    """Set the order that a project had before ours.
+
+    Raises:
+        LabelStudioError: Label Studio refused it, or did not answer.
+    """
     sampling, version = former["sampling"], former["model_version"]
     try:
-        work.studio.set_order(studio_id, sampling=sampling, model_version=version)
+        studio.set_order(studio_id, sampling=sampling, model_version=version)
     except LabelStudioError as error:
         if error.status != 400:
             raise
         # It was the title of a backend that is gone, or its predictions are.
-        work.studio.set_order(studio_id, sampling=sampling, model_version="")
-    log.info("%s: former order put back: %s", work.name, former)
+        studio.set_order(studio_id, sampling=sampling, model_version="")
 
 
 def _serves(remote: StudioProject, queue: Queue) -> bool:
@@ -170,8 +172,9 @@ def why_not(
     """
     if not settings.auto_order:
         return (
-            "not set, because of AUTO_ORDER=false: sampling and model version are left alone "
-            "(README, «By hand instead»)."
+            "not set, because of AUTO_ORDER=false: sampling and model version are left alone. After "
+            "each round choose `active_version` in the project's settings (Annotation) by hand; the "
+            "README, «By hand instead», says the rest."
         )
     if settings.take_over:
         return ""

@@ -162,21 +162,24 @@ def test_nothing_is_said_to_be_set_before_it_is(make_project: MakeProject, backe
     backend.until(empty, lambda s: "no image can be used" in s["order"], "told")
 
 
-def test_by_hand_a_tab_by_prediction_score_is_in_the_newest_queue_s_order(
+def test_by_hand_a_tab_by_prediction_score_is_in_the_chosen_queue_s_order(
     project: Project, start_backend: Callable[..., Backend], owner: Person
 ):
     backend = start_backend(AUTO_ORDER="false")
     project.connect(backend.url)
-    version = ""
-    for _ in range(2):
-        queue = backend.queue(project, after=version)
-        version = queue["version"]
-        assert tab_by_score(project, owner)[: len(queue["task_ids"])] == queue["task_ids"]
-        for task_id in queue["task_ids"][:5]:
-            owner.submit(project.task(task_id), project.truth[task_id])
-    status = backend.until(project, lambda s: s["queue"]["version"] != version, "the third")
-    assert status["order"].startswith("not set, because of AUTO_ORDER=false")
-    assert project["model_version"] == "FisherMask"
+    first = backend.queue(project)
+    assert "choose `active_version`" in backend.status(project)["order"]
+    assert tab_by_score(project, owner) == []  # the version is the backend's title
+    project.change(model_version=first["version"])
+    assert tab_by_score(project, owner) == first["task_ids"]
+    for task_id in first["task_ids"][:5]:
+        owner.submit(project.task(task_id), project.truth[task_id])
+    second = backend.queue(project, after=first["version"])
+    assert tab_by_score(project, owner) == first["task_ids"]  # as the README says
+    assert backend.status(project)["active_version"] == second["version"]
+    project.change(model_version=second["version"])
+    assert tab_by_score(project, owner) == second["task_ids"]
+    assert project["sampling"] == "Sequential sampling"
 
 
 def tab_by_score(project: Project, owner: Person) -> list[int]:
