@@ -199,7 +199,9 @@ class Settings(BaseSettings):
         description="`value`: keep those of largest Fisher value; `sketch`: sketch all to so many.",
     )
     top_classes: Annotated[int, Field(ge=0)] = Field(
-        0, description="Most probable classes of an image that count; 0: all."
+        0,
+        description="Most probable classes of an image that count, as many as there are for all; 0: "
+        "all up to 48, then 10, 20 or 40, said in the status.",
     )
     pool_limit: Annotated[int, Field(ge=0)] = Field(
         0, description="Unlabelled images, drawn at random, the queue is picked from; 0: all."

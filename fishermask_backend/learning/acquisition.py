@@ -1,6 +1,6 @@
 """FisherMask over a pool of rows: mask, factors, selection; by one process or shared out among many."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from fishermask_backend.fisher import (
     Factors,
     Selection,
     Shards,
+    enough_classes,
     fisher_diagonal,
     fisher_mask,
     largest_entries,
@@ -84,6 +85,14 @@ def acquire(
     return Acquisition(mask.cpu(), chosen, selection, notes)
 
 
+def with_enough_classes(trained: Trained, settings: Settings) -> Trained:
+    """Return the same with a recipe whose classes are enough, where TOP_CLASSES=0 leaves that open."""
+    if settings.top_classes:
+        return trained
+    enough = enough_classes(trained.probs, trained.recipe.likelihood)
+    return replace(trained, recipe=replace(trained.recipe, top_classes=enough))
+
+
 def pool_diagonal(trained: Trained, shards: Shards) -> Tensor:
     """Return the mean over all processes' images of the Fisher diagonal (P,)."""
     own = trained.rows[shards.part(len(trained.rows))]
@@ -107,13 +116,7 @@ def choose_mask(trained: Trained, diagonal: Tensor, settings: Settings) -> tuple
         diagonal: (P,) of its Fisher matrix, over the pool.
         settings: The mask's size and rule.
     """
-    recipe, notes = trained.recipe, []
-    if recipe.top_classes:
-        rest = rest_weight(trained.probs, recipe.top_classes, recipe.likelihood)
-        notes.append(
-            f"TOP_CLASSES={recipe.top_classes} of {trained.num_classes}: the classes left out weigh "
-            f"{float(rest.mean()):.3g} of an image on average, {float(rest.max()):.3g} at most."
-        )
+    recipe, notes = trained.recipe, _about_classes(trained, settings)
     mask = fisher_mask(diagonal, trained.model, inner=settings.mask_inner, rule=settings.mask_rule)
     size = len(mask)
     if not settings.max_dim or size <= settings.max_dim:
@@ -146,6 +149,22 @@ def pool_factors(
     shape = (len(own), *trained.recipe.shape(trained.num_classes, len(mask)))
     out = STORAGES[settings.factors].empty(shape, device=trained.device, folder=settings.model_dir)
     return trained.recipe.factors(trained.model, trained.rows[own], mask, out)
+
+
+def _about_classes(trained: Trained, settings: Settings) -> list[str]:
+    top, classes = trained.recipe.top_classes, trained.num_classes
+    if not top:
+        return []
+    rest = rest_weight(trained.probs, top, trained.recipe.likelihood)
+    weigh = (
+        f"weigh {float(rest.mean()):.3g} of an image on average, {float(rest.max()):.3g} at most."
+    )
+    if settings.top_classes:
+        return [f"TOP_CLASSES={top} of {classes}: the classes left out {weigh}"]
+    return [
+        f"TOP_CLASSES: of {classes} classes the {top} most probable of each image count; the others "
+        f"{weigh} TOP_CLASSES={classes} looks at all."
+    ]
 
 
 def _about_the_pool(unlabelled: int, settings: Settings) -> list[str]:

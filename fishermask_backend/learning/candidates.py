@@ -38,6 +38,7 @@ def within_memory(
     """Return the images (M,) that the selection looks at, and what memory left out, as sentences.
 
     All that fit, drawn at random; of labelled ones none is left out, nor fewer than a queue others.
+    Where memory does not hold even these, that is said.
 
     Args:
         trained: The network and its pool.
@@ -49,21 +50,29 @@ def within_memory(
     wanted = torch.nonzero(labelled | trained.servable).flatten()
     least = int(labelled.sum()) + settings.queue_size
     memories, formed = _memories(trained, mask, settings, shards)
-    room, tightest = min(((m.size - m.fixed) // m.each, m) for m in memories)
-    room = max(least, room)
-    if len(wanted) <= room:
-        return wanted, []
+    fit, tightest = min(((m.size - m.fixed) // m.each, m) for m in memories)
+    room = min(max(least, fit), len(wanted))
+    notes = []
+    if room < len(wanted):
+        roomier = STORAGES[settings.factors].roomier if formed else None
+        notes.append(
+            f"Candidates are a random {room} of {len(wanted)} images: more would need "
+            f"{_gib(tightest.need(len(wanted)))}, above {tightest.name} ({_gib(tightest.size)}). The "
+            "rest is ordered by marginal gain."
+            + (f" FACTORS={roomier} holds more." if roomier else "")
+        )
+    if room > fit:
+        notes.append(
+            f"{tightest.name} ({_gib(tightest.size)}) is exceeded: labelled images and a queue are "
+            f"looked at in any case, and these {room} need {_gib(tightest.need(room))}."
+        )
     generator = torch.Generator().manual_seed(settings.seed)
     order = torch.rand(len(wanted), generator=generator) - labelled[wanted].double()
-    kept = wanted[torch.argsort(order)[:room]].sort().values
-    roomier = STORAGES[settings.factors].roomier if formed else None
-    holds_more = f" FACTORS={roomier} holds more." if roomier else ""
-    note = (
-        f"Candidates are a random {room} of {len(wanted)} images: more would need "
-        f"{tightest.need(len(wanted)) / 2**30:.1f} GiB, above {tightest.name} "
-        f"({tightest.size / 2**30:.1f} GiB). The rest is ordered by marginal gain.{holds_more}"
-    )
-    return kept, [note]
+    return wanted[torch.argsort(order)[:room]].sort().values, notes
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
 
 
 def _memories(

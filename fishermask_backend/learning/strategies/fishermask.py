@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from fishermask_backend.fisher import PoolScorer
-from fishermask_backend.learning.acquisition import Acquisition, acquire
+from fishermask_backend.learning.acquisition import Acquisition, acquire, with_enough_classes
 from fishermask_backend.learning.fisher_job import acquire_in_processes
 from fishermask_backend.learning.ordering import Lap, Order, evenly_spaced, ranked
 from fishermask_backend.learning.recipe import FactorRecipe
@@ -40,6 +40,7 @@ class FisherMask(Strategy):
         """Order a pool: the queue as it is picked, then the rest by marginal gain."""
         if self.mask_inner is not None:
             settings = settings.model_copy(update={"mask_inner": self.mask_inner})
+        trained = with_enough_classes(trained, settings)
         if settings.fisher_processes > 1:
             found = acquire_in_processes(trained, settings)
             lap("select")

@@ -96,8 +96,9 @@ def test_fewer_open_images_than_a_queue(small):
 
 def test_memory_limit_leaves_some_to_marginal_gain(small):
     order = order_of(small(MEMORY_LIMIT="1"))
-    (note,) = order.notes
+    note, exceeded = order.notes
     assert "MEMORY_LIMIT" in note
+    assert "is exceeded: labelled images and a queue" in exceeded
     assert f"random {4 + QUEUE} of {POOL - 2} images" in note
     assert (order.scores[~CLOSED] < 1.0).all()
     assert int((order.scores < QUEUE_END).sum()) == QUEUE
@@ -204,6 +205,35 @@ def test_a_scorer_that_is_not_whole_is_unusable(small, tmp_path, missing):
     with pytest.raises(TensorsUnusable, match="the next round writes a new one") as unusable:
         load_scorer(path)
     assert missing in str(unusable.value)
+
+
+MANY = [f"kind {i}" for i in range(60)]
+MANY_SPEC = parse_label_config(
+    '<View><Image name="i" value="$i"/><Choices name="c" toName="i">'
+    + "".join(f'<Choice value="{name}"/>' for name in MANY)
+    + "</Choices></View>"
+)
+
+
+def many_classes(settings):
+    return FISHERMASK.order(trained(settings, MANY_SPEC), settings, lambda stage: None)
+
+
+def test_of_many_classes_enough_are_chosen_and_that_is_said(small):
+    order = many_classes(small())
+    assert order.scorer.recipe.top_classes == 40
+    (note,) = order.notes
+    assert note.startswith("TOP_CLASSES: of 60 classes the 40 most probable of each image count; ")
+    assert note.endswith(" at most. TOP_CLASSES=60 looks at all.")
+    asked = many_classes(small(TOP_CLASSES="40"))
+    assert torch.equal(asked.scores, order.scores)
+    assert asked.notes[0].startswith("TOP_CLASSES=40 of 60: the classes left out weigh ")
+
+
+def test_as_many_classes_as_there_are_means_all(small):
+    order = many_classes(small(TOP_CLASSES="60"))
+    assert order.scorer.recipe.top_classes is None
+    assert list(order.notes) == []
 
 
 def test_bait_looks_at_the_last_layer_alone(model, small):
