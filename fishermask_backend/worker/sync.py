@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from fishermask_backend.errors import LabelStudioError, ProjectGone
 from fishermask_backend.images.kept import kept
-from fishermask_backend.labeling import LabelSpec
+from fishermask_backend.labeling import LabelSpec, parse_label_config
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import pool, projects
 from fishermask_backend.store.schema import PlannedPage, Project
@@ -73,7 +73,9 @@ def _take_config(work: Work, remote: StudioProject, spec: LabelSpec) -> None:
         project = projects.get(session, work.project_id)
         learnt, ground_truth = spec.learnt, work.settings.ground_truth
         before = (project.label_config, project.control, project.ground_truth)
-        _note_questions(project, remote)
+        _note_questions(
+            project, remote, partial(parse_label_config, level=work.settings.taxonomy_level)
+        )
         project.title, project.skip_queue = remote.title, remote.skip_queue
         project.label_config, project.control = remote.label_config, learnt
         project.ground_truth = ground_truth
@@ -87,13 +89,15 @@ def _take_config(work: Work, remote: StudioProject, spec: LabelSpec) -> None:
             project.data_key, project.pass_wanted = spec.data_key, True
 
 
-def _note_questions(project: Project, remote: StudioProject) -> None:
+def _note_questions(
+    project: Project, remote: StudioProject, read: Callable[[str, str], LabelSpec]
+) -> None:
     """Note since when the config asks what it asks."""
     known = project.asked_since
     if known is None and project.label_config:  # seen by a version that noted nothing
-        known = asked_since(project.label_config, None, 0.0)
+        known = asked_since(project.label_config, None, 0.0, read)
     if project.asked_since is None or project.label_config != remote.label_config:
-        project.asked_since = asked_since(remote.label_config, known, time.time())
+        project.asked_since = asked_since(remote.label_config, known, time.time(), read)
 
 
 def _begin_pass(work: Work, project: Project) -> None:

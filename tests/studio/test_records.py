@@ -172,3 +172,17 @@ def test_any_answer_is_read_or_refused(odd):
             str(error).encode()
     for each in objects([odd]):
         read_backend(each)
+
+
+@pytest.mark.parametrize(
+    ("more", "imported"),
+    [
+        ({"updated_by": None}, True),
+        ({"updated_by": 1}, False),
+        ({"updated_by": {"id": 1, "email": "ada@example.com"}}, False),  # other editions
+        ({}, False),  # nothing is told, so nothing is known
+    ],
+)
+def test_who_saved_an_annotation_tells_whether_it_was_imported(more, imported):
+    """An import notes nobody (Label Studio 1.23.2)."""
+    assert annotation(**more)["imported"] is imported
