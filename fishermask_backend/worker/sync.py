@@ -8,7 +8,8 @@ left. Between passes only what changed is read. Passes find what is gone.
 import logging
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Literal
 
 from sqlalchemy.orm import Session
