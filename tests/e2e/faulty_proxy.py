@@ -1,16 +1,17 @@
-"""A proxy in front of Label Studio that delays, cuts off or refuses the calls it is told to.
+"""A proxy in front of Label Studio that delays, cuts off, refuses or changes what it is told to.
 
 It may have a log-in of its own, and Label Studio may lie below a path there.
 """
 
+import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -30,6 +31,7 @@ class Fault:
         headers: Go with it.
         delay: Seconds before the call goes on.
         cut: `before` Label Studio has it, or `after`, so that only its answer is lost.
+        change: What becomes of the JSON that Label Studio answers.
     """
 
     calls: str
@@ -38,6 +40,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
     cut: str = ""
+    change: Callable[[Any], Any] | None = None
 
 
 class FaultyProxy:
@@ -118,7 +121,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return
             shown = {k: v for k, v in answer.headers.items() if k.lower() not in HOP}
-            self._answer(answer.status_code, shown, answer.content)
+            content = answer.content
+            if fault.change and answer.is_success:
+                content = json.dumps(fault.change(answer.json())).encode()
+            self._answer(answer.status_code, shown, content)
 
     do_GET = do_POST = do_PATCH = do_DELETE = do_HEAD = _pass  # noqa: N815
 

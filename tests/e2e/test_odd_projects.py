@@ -1,0 +1,202 @@
+"""What people's projects really hold: odd annotations and data concern their own tasks alone."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from fishermask_backend.demo.server import LabelStudioServer
+from fishermask_backend.store import projects
+from fishermask_backend.store.schema import Project as ProjectRow
+from tests.e2e.backends import Backend
+from tests.e2e.faulty_proxy import FaultyProxy
+from tests.e2e.machine import Machine, running
+from tests.e2e.people import Person, result
+from tests.e2e.projects import MakeProject, Project, as_json, digits
+from tests.images.image_server import Server
+
+SECONDS = 240.0  # on a busy machine
+REGION = result("zero")[0]
+ODD: list[Any] = [
+    [None],
+    [REGION | {"value": "zero"}],
+    [REGION | {"value": {"choices": 1}}],
+    [REGION | {"value": {"choices": "zero"}}],
+    [REGION | {"value": {"choices": [{"zero": 1}]}}],
+    ["zero", [["zero"]], 7],
+]
+
+
+def put_in(owner: Person, project: Project, tasks: list[dict[str, Any]]) -> list[int]:
+    """Import tasks with what belongs to them; their ids."""
+    body = {"params": {"return_task_ids": "true"}, "json": tasks}
+    return list(owner.call("POST", f"/api/projects/{project.id}/import", **body)["task_ids"])
+
+
+def test_odd_annotations_are_named_and_the_others_learnt(
+    make_project: MakeProject, backend: Backend, owner: Person
+):
+    project = make_project(images=24)
+    address = next(iter(project.tasks().values()))["data"]["image"]
+    annotations = [*ODD, result("zero"), result("one")]
+    tasks = [{"data": {"image": address}, "annotations": [{"result": r}]} for r in annotations]
+    ids = put_in(owner, project, tasks)
+    project.connect(backend.url)
+    backend.queue(project, seconds=SECONDS)
+    project.label(5)
+    backend.queue(project, after="fishermask-1", seconds=SECONDS)
+    assert (
+        backend.trained(project).items() >= as_json({ids[-2]: ["zero"], ids[-1]: ["one"]}).items()
+    )
+    status = backend.status(project)
+    assert {case["task"] for case in status["not_learnt_annotations"]["examples"]} == set(ids[:-2])
+    assert status["not_learnt"].startswith(f"Not learnt as they are: {len(ODD)} annotations")
+    assert not status["error"]
+
+    # One is mended in Label Studio.
+    (annotation,) = project.task(ids[2])["annotations"]
+    owner.change(annotation, result=result("two"))
+    told = backend.until(
+        project,
+        lambda s: f" {len(ODD) - 1} annotations" in s["not_learnt"],
+        "one is mended",
+        SECONDS,
+    )
+    assert ids[2] not in {case["task"] for case in told["not_learnt_annotations"]["examples"]}
+    assert backend.answers(project).items() >= as_json({ids[2]: ["two"]}).items()
+
+
+def test_odd_data_concerns_its_own_task(make_project: MakeProject, backend: Backend, owner: Person):
+    project = make_project(images=20)
+    good = set(project.tasks())
+    odd = ["", [], ["/1.png"], [None], "no address", "/\ufffd.png"]  # all that an import takes
+    ids = put_in(owner, project, [{"data": {"image": each}} for each in odd])
+    project.connect(backend.url)
+    queue = backend.queue(project, seconds=SECONDS)
+    assert set(queue["task_ids"]) <= good
+    status = backend.status(project)
+    assert (status["embedded"], status["failed_images"]) == (20, len(odd))
+    assert status["image_errors"].keys() == set(map(str, ids))
+    assert "missing or empty" in status["image_errors"][str(ids[0])]
+
+
+def test_a_project_full_of_annotations_has_a_queue_as_early_as_others(
+    make_project: MakeProject, start_backend: Any, owner: Person
+):
+    project = make_project(images=90)
+    project.upload(digits()[90:160])
+    bare = set(random.Random(0).sample(sorted(project.truth), 10))
+    for i, truth in project.truth.items():
+        if i not in bare:
+            address = f"/api/tasks/{i}/annotations"
+            owner.call("POST", address, json={"result": result(truth)})
+    backend = start_backend()
+    project.connect(backend.url)
+    queue = backend.queue(project, seconds=SECONDS)
+    (first,) = backend.rounds(project)
+    assert (first["number"], first["acquisition"]) == (1, "fishermask")
+    assert set(queue["task_ids"]) <= bare
+    assert len(queue["task_ids"]) > 0
+
+
+def test_images_that_were_refused_for_a_while_are_had_later(
+    make_project: MakeProject, backend: Backend, image_host: Server
+):
+    project, images = make_project(images=0), digits()[:24]
+    refused = {f"/later/{name}": (403, {}, b"<Error/>") for name, _ in images}
+    image_host.routes |= refused | {"/later/broken.png": (200, {}, b"no image")}
+    project.add(*(f"{image_host.url}{path}" for path in refused))
+    (broken,) = project.add(f"{image_host.url}/later/broken.png")
+    project.connect(backend.url)
+    status = backend.until(project, lambda s: s["failed_images"] == 25, "all failed", SECONDS)
+    assert status["given_up_images"] == 1
+    errors = status["image_errors"]
+    assert "is given up; «Start Training»" in errors.pop(str(broken))
+    assert all("answered 403" in why and "again in" in why for why in errors.values())
+
+    image_host.routes |= {f"/later/{name}": (200, {}, data) for name, data in images[:23]}
+    project.start_training()
+    status = backend.until(project, lambda s: s["embedded"] == 23, "embedded", seconds=SECONDS)
+    assert backend.queue(project, seconds=SECONDS)["task_ids"]
+    assert image_host.paths().count("/later/broken.png") == 2  # «Start Training» tried it, too
+
+    # Nobody need press anything: the last is tried again by itself.
+    image_host.routes[f"/later/{images[23][0]}"] = (200, {}, images[23][1])
+    backend.until(project, lambda s: s["embedded"] == 24, "embedded", seconds=SECONDS)
+    assert backend.status(project)["failed_images"] == 1
+
+
+VALUES: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    2**63,
+    1.5,
+    "",
+    "cat",
+    "\ud800",
+    [],
+    [None],
+    {},
+    {"a": 1},
+    [[]],
+]
+
+
+def mutated(answer: Any, rng: random.Random) -> Any:
+    """The same JSON with another value at a random place."""
+    place, key = [answer], 0
+    while isinstance(place[key], dict | list) and place[key] and rng.random() < 0.9:
+        place = place[key]
+        key = rng.choice(list(place)) if isinstance(place, dict) else rng.randrange(len(place))
+    top = [answer] if place[key] is answer else None
+    (top or place)[0 if top else key] = rng.choice(VALUES)
+    return top[0] if top else answer
+
+
+@pytest.fixture(scope="module")
+def proxy(label_studio: LabelStudioServer) -> Iterator[FaultyProxy]:
+    made = FaultyProxy(label_studio.url).start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def machine(
+    proxy: FaultyProxy, label_studio: LabelStudioServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Machine]:
+    with running(proxy.url, label_studio.token, tmp_path_factory.mktemp("machine")) as made:
+        yield made
+
+
+def look(machine: Machine, project: Project) -> None:
+    """Let the worker read all of a project, or fail to, and not wait before the next time."""
+    with machine.store.begin() as session:
+        row = machine.row(project)
+        projects.count_event(session, row.id, full=True)
+        session.execute(update(ProjectRow).values(due_at=0.0, retry_at=0.0))
+    for _ in range(3):
+        machine.worker.work_once()
+
+
+def test_whatever_is_handed_out_stops_nothing(
+    machine: Machine,
+    proxy: FaultyProxy,
+    make_project: MakeProject,
+    caplog: pytest.LogCaptureFixture,
+):
+    project = make_project(images=40)
+    machine.connect(project)
+    rng = random.Random(18)
+    with proxy.breaking(r"GET /api/", change=lambda answer: mutated(answer, rng)):
+        for _ in range(12):
+            project.label(1)
+            look(machine, project)
+    assert len(proxy.met) > 30
+    assert "Unexpected" not in caplog.text
+    machine.look_at_everything(project)
+    machine.train(project)
+    assert machine.trained(project) == as_json(project.answers())
