@@ -155,7 +155,7 @@ def test_private_image_host_is_named(
     backend.until(project, lambda status: status.get("failed_images"), "tried")
     _, lines = doctor(backend, "--project", project.id)
     tried = lines[f"project {project.id}"][-1]["how"]
-    assert tried.startswith("1 of 1 images cannot be used")
+    assert tried.startswith("1 of 1 images cannot be had (1 are given up")
     assert advice in tried
 
 
