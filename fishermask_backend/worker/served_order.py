@@ -62,8 +62,9 @@ def keep(work: Work, remote: StudioProject) -> bool:
     """
     with work.store.read() as session:
         queue = queues.active(session, work.project_id)
+        cut_off = queues.imported(session, work.project_id)
         project = projects.get(session, work.project_id)
-    if queue is None:
+    if queue is None or cut_off is not None:  # publishing goes on, and sets it anyway
         return True
     note = _why_not(work, project, remote)
     if note or _serves(remote, queue):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fishermask_backend.store import queues
+from fishermask_backend.store import queues, rounds
 from fishermask_backend.studio import SAMPLING, StudioProject
 from fishermask_backend.worker.served_order import agree, give_back, keep, why_not
 from tests.conftest import CONFIG
@@ -126,6 +126,18 @@ def test_a_version_that_people_emptied_pauses_and_one_that_was_deleted_does_not(
     gone = FakeStudio(remote(SAMPLING, ""))
     assert keeps(work, gone).order_note == ""
     assert there.set == gone.set == []  # its predictions have to be there first
+
+
+def test_a_publishing_that_was_cut_off_is_not_undone(work, served):
+    change(work, former=former(set=True))
+    with work.store.begin() as session:
+        later = queues.begin(session, rounds.active(session, work.project_id), [3])
+        queues.mark_imported(session, later.id)
+    studio = FakeStudio(remote(SAMPLING, later.version), "fishermask-1", later.version)
+    keeps(work, studio)
+    assert studio.set == []
+    with work.store.read() as session:
+        assert queues.imported(session, work.project_id).id == later.id
 
 
 def test_without_a_queue_there_is_no_order(work):
