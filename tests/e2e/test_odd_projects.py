@@ -79,7 +79,7 @@ def test_odd_data_concerns_its_own_task(make_project: MakeProject, backend: Back
     status = backend.status(project)
     assert (status["embedded"], status["failed_images"]) == (20, len(odd))
     assert status["image_errors"].keys() == set(map(str, ids))
-    assert "missing or empty" in status["image_errors"][str(ids[0])]
+    assert "hold no single image address" in status["image_errors"][str(ids[0])]
 
 
 def test_a_project_full_of_annotations_has_a_queue_as_early_as_others(
