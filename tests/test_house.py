@@ -19,12 +19,14 @@ BY_SUBJECT = {"fisher", "demo", "learning/strategies", "commands/doctor", "comma
 
 # Modules that are tried as programs, or through those they serve.
 ELSEWHERE = {
+    "commands/disconnect.py": "tests/e2e/test_disconnect_command.py",
     "commands/serve.py": "tests/web/test_metrics.py",
     "commands/work.py": "tests/test_cli.py",
     "store/inserting.py": "tests/store/test_projects.py",
     "store/schema.py": "tests/store/test_upgrade.py",
     "studio/http.py": "tests/studio/test_company_network.py",
-    "studio/records.py": "tests/studio/test_client.py",
+    "studio/calls.py": "tests/studio/test_client.py",
+    "studio/listing.py": "tests/studio/test_client.py",
 }
 
 STORIES = {"benchmarks", "containers", "data", "e2e", "soak"}  # tests of no single module

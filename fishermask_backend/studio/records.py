@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 from fishermask_backend.controls.control import shown
+from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.images.kept import kept
 
 LARGEST_ID = 2**31 - 1  # that a database column holds; Label Studio's own are as wide
@@ -18,7 +19,7 @@ SKIP_QUEUES = ("REQUEUE_FOR_OTHERS", "REQUEUE_FOR_ME", "IGNORE_SKIPPED")  # the 
 LONGEST_TIME = 40  # characters
 
 
-class OddAnswer(Exception):
+class OddAnswer(FisherMaskError):
     """An answer that is not what was asked for; the text follows «Label Studio's answer …»."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.backends import Backend, Status
+from tests.e2e.backends import Backend, Status, wait_for
 from tests.e2e.people import Person, sign_up
 from tests.e2e.projects import MakeProject, Project, as_json, digits, label_config
 
@@ -121,6 +121,8 @@ def test_task_imported_later_goes_behind_the_queue(
     queued.label(5, owner)
     queue = backend.queue(queued, after="fishermask-1")
     (new,) = queued.upload(digits()[40:41])
+    # Until it is scored nothing is stored, and Label Studio asks again.
+    wait_for(lambda: queued.task(new)["predictions"])
     (shown,) = queued.task(new)["predictions"]
     assert shown["model_version"] == queue["version"]
     assert shown["result"]

@@ -40,8 +40,11 @@ def publish(project: Project, spec: LabelSpec, name: str) -> int:
     (task,) = project.upload(digits()[:1])
     known = {each: 0.9 if each == name else 0.1 for each in spec.classes}
     row = {"task": task, "result": spec.prelabel(known), "score": 0.1, "model_version": "v"}
-    made = project.owner.call("POST", f"/api/projects/{project.id}/import/predictions", json=[row])
-    assert made["created"] == 1
+    if spec.spelling.singly:  # an import would drop it
+        project.owner.call("POST", "/api/predictions/", json={**row, "project": project.id})
+    else:
+        address = f"/api/projects/{project.id}/import/predictions"
+        assert project.owner.call("POST", address, json=[row])["created"] == 1
     project.change(model_version="v", sampling="Uncertainty sampling")
     return task
 
@@ -93,7 +96,7 @@ def test_a_pre_label_is_shown_and_read_back(
     assert spec.answer(submitted(owner, task)) == {name}
 
 
-def test_of_nested_choices_nothing_is_pre_checked_and_clicks_are_read(
+def test_nested_choices_are_pre_checked_and_read_by_their_paths(
     make_project: MakeProject, page: LabellingPage, owner: Person
 ):
     control = f'<Choices name="l" toName="image" allowNested="true">{TREE}</Choices>'
@@ -102,8 +105,7 @@ def test_of_nested_choices_nothing_is_pre_checked_and_clicks_are_read(
     task = publish(project, spec, "fruit / Kiwi")
     page.open(project.id)
     assert page.shown(".lsf-choice__item") == ["Fruit[1]", "Apple[2]", "Kiwi[3]", "Other[4]"]
-    assert page.count(CHECKED) == 0
-    page.click(".lsf-choice__item:has-text('Kiwi') input")
+    assert page.shown(CHECKED) == ["Kiwi[3]"]
     page.submit()
     assert submitted(owner, task)[0]["value"] == {"choices": [["fruit", "Kiwi"]]}
     assert spec.answer(submitted(owner, task)) == {"fruit / Kiwi"}
