@@ -7,7 +7,7 @@ import pytest
 
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import embedding_queue, pool, rounds
+from fishermask_backend.store import pool, rounds
 from fishermask_backend.store.schema import COLD_START, Round
 from fishermask_backend.worker.schedule import POOL_GREW, _patience, next_look, round_reason
 from tests.conftest import CONFIG, publish_round
@@ -124,7 +124,7 @@ def test_the_first_queue_is_renewed_as_the_pool_grows(work, store, project):
     assert reason(work) == POOL_GREW  # 4 are embedded
     change(work, [4], row=None)  # 3, and one more comes
     assert reason(work) == ""
-    change(work, [4], image_tries=embedding_queue.IMAGE_TRIES)  # it never will
+    change(work, [4], image_tries=1, image_broken=True)  # it never will
     assert reason(work) == POOL_GREW
     label(work, 1)
     change(work, last_event_at=time.time())
