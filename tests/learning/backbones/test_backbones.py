@@ -17,8 +17,7 @@ from fishermask_backend.learning.backbones import (
     torchvision_models,
 )
 from fishermask_backend.settings import Settings
-
-from .conftest import CPU, backbone, pixels
+from tests.learning.conftest import CPU, backbone, pixels
 
 EXAMPLES = {  # of every source, names that need no download: BACKBONE, TRAIN, BACKBONE_WEIGHTS
     lite0: [("efficientnet_lite0", "head", None), ("efficientnet_lite0", "all", None)],

@@ -11,8 +11,7 @@ from sklearn.datasets import load_sample_image
 from torch import Tensor, nn
 
 from fishermask_backend.learning.backbones import lite0
-
-from .conftest import backbone, pixels
+from tests.learning.conftest import backbone, pixels
 
 
 def lite0_weights() -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from .conftest import backbone, pixels
+from tests.learning.conftest import backbone, pixels
 
 
 def test_small_cnn_standardises_the_pools_pixels() -> None:

@@ -12,8 +12,7 @@ from fishermask_backend.errors import BackboneUnavailable
 from fishermask_backend.machine.certificates import VARIABLES
 from tests.company import certificate, over_https
 from tests.images.image_server import Server, serving
-
-from .conftest import backbone, pixels
+from tests.learning.conftest import backbone, pixels
 
 
 @pytest.mark.parametrize("trusted", [True, False])
