@@ -8,6 +8,7 @@ for granted what an answer holds. Errors say what Label Studio answered. The key
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from fishermask_backend.studio import listing
@@ -42,16 +43,10 @@ class Studio(Calls):
     Label Studio has no such project (any more).
     """
 
-    def __init__(
-        self,
-        address: str,
-        key: str,
-        *,
-        timeout: float = 60.0,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(address, key, timeout=timeout, headers=headers)
-        self._sizes = PageSizes()
+    @cached_property
+    def _sizes(self) -> PageSizes:
+        """How large each project's tasks are, as far as pages have shown."""
+        return PageSizes()
 
     def user(self) -> str:
         """Return the e-mail address of the key's user."""

@@ -42,8 +42,9 @@ def projects_status() -> list[dict[str, Any]]:
     with open_store().read() as session:
         found = projects.of_server(session, load_settings().label_studio_url)
         histories = [rounds.history(session, project.id) for project in found]
+        worker = worker_health().told
         return [
-            _short(session, project, history, agreements(session, history))
+            {**_short(session, project, history, agreements(session, history)), "worker": worker}
             for project, history in zip(found, histories, strict=True)
         ]
 
@@ -59,6 +60,7 @@ def project_status(studio_id: int) -> dict[str, Any] | None:
         agreed = agreements(session, history)
         return {
             **_short(session, project, history, agreed),
+            "worker": worker_health().told,
             "label_config": project.label_config,
             "rounds": [_round(r, later) for r, later in zip(history, agreed, strict=True)],
             "queue": queue and {"version": queue.version, "task_ids": queue.task_ids},
@@ -97,7 +99,6 @@ def _short(
         "seconds": latest.seconds if latest else {},
         "learning": learning(agreed),
         "accuracy": _rounded(recent(agreed)[0].share),
-        "worker": worker_health().told,
         "progress": _progress(project.progress),
         "order": _order(project, counts),
         "error": project.error,

@@ -61,13 +61,13 @@ def _taken_meanwhile(work: Work) -> int:
 def running_low(work: Work) -> bool:
     """Say whether the active queue may soon be dry while other tasks wait."""
     with work.store.read() as session:
-        serving = rounds.active(session, work.project_id)
-        if serving is None:
+        source = rounds.active(session, work.project_id)
+        if source is None:
             return False
         left = queues.left(session, projects.get(session, work.project_id))
     if len(left) >= least_left(work):
         return False
-    return not left.issuperset(candidates(work, serving))
+    return not left.issuperset(candidates(work, source))
 
 
 def lost(work: Work) -> bool:
@@ -108,9 +108,9 @@ def top_up(work: Work, spec: LabelSpec) -> None:
         LabelStudioError: See `publishing.publish`.
     """
     with work.store.read() as session:
-        serving = rounds.active(session, work.project_id)
-    if serving is not None and running_low(work):
-        fill(work, spec, serving)
+        source = rounds.active(session, work.project_id)
+    if source is not None and running_low(work):
+        fill(work, spec, source)
 
 
 def keep_filled(work: Work, spec: LabelSpec, *, look: bool = False) -> None:
