@@ -1,10 +1,10 @@
 """The bytes of an image file → pixels, within bounds of memory and time."""
 
 import io
-import logging
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,6 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images.depth import WITH_ALPHA, grey_levels, is_deep_colour, lit
-
-log = logging.getLogger(__name__)
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 _SECONDS = 20.0  # for one image; a 100-megapixel photo takes about 3
@@ -37,6 +35,13 @@ _TURNED = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+class Picture(NamedTuple):
+    """A decoded image."""
+
+    pixels: NDArray[np.uint8]  # RGB, (3, S, S)
+    cut_short: bool = False  # a part of it is missing, and grey
 
 
 class PageInstead(ImageUnavailable):
@@ -72,9 +77,7 @@ class _TimedBytes(io.BytesIO):
         return found
 
 
-def decode(
-    body: bytes, size: int, *, max_pixels: float, seconds: float = _SECONDS
-) -> NDArray[np.uint8]:
+def decode(body: bytes, size: int, *, max_pixels: float, seconds: float = _SECONDS) -> Picture:
     """Decode an image file into a square of RGB pixels.
 
     The whole picture is squashed to the square: cropping would cut off what an annotator's label
@@ -89,22 +92,18 @@ def decode(
         max_pixels: Largest width × height, read from the header before a pixel is decoded.
         seconds: Time limit.
 
-    Returns:
-        Array of shape (3, S, S), uint8.
-
     Raises:
         ImageUnavailable: Not an image of a known format, broken, too large or too slow to decode.
     """
     end = time.monotonic() + seconds
     try:
         try:
-            return _decoded(_TimedBytes(body, end), size, max_pixels)
+            return Picture(_decoded(_TimedBytes(body, end), size, max_pixels))
         except OSError:
             if not _cut_short(body):
                 raise
             found = _decoded(_TimedBytes(body, end, _END_OF_JPEG), size, max_pixels)
-            log.info("a JPEG of %s bytes is cut short: what is there is used", len(body))
-            return found
+            return Picture(found, cut_short=True)
     except ImageUnavailable:
         raise
     except UnidentifiedImageError:

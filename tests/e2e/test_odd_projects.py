@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import update
 
 from fishermask_backend.demo.server import LabelStudioServer
-from fishermask_backend.store import projects
+from fishermask_backend.store import pool, projects
 from fishermask_backend.store.schema import Project as ProjectRow
+from fishermask_backend.studio import Page, Studio, page_sizes
+from fishermask_backend.worker import reading_plan
 from tests.e2e.backends import Backend
 from tests.e2e.faulty_proxy import FaultyProxy
 from tests.e2e.machine import Machine, running
@@ -182,6 +184,43 @@ def look(machine: Machine, project: Project) -> None:
         machine.worker.work_once()
 
 
+def test_a_pass_ends_while_tasks_are_deleted(
+    machine: Machine, make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(page_sizes, "SMALLER", (20, 5))
+    monkeypatch.setattr(reading_plan, "PAGE", 20)
+    project = make_project(images=0)
+    tasks = project.add(*(f"http://127.0.0.1:9/{i}.png" for i in range(400)))
+    label = {"result": result("one")}
+    project.owner.call("POST", f"/api/tasks/{tasks[390]}/annotations", json=label)
+    project.owner.call(
+        "POST", f"/api/tasks/{tasks[391]}/annotations", json={"result": [], "was_cancelled": True}
+    )
+    rng, there, read = random.Random(0), set(tasks), Studio.tasks_between
+
+    def deleting(studio: Studio, *which: Any) -> Page:
+        page = read(studio, *which)
+        gone = rng.sample(sorted(there - {tasks[390], tasks[391]}), 3)
+        project.delete_tasks(*gone)
+        there.difference_update(gone)
+        came = project.add(f"http://127.0.0.1:9/later-{len(there)}.png")
+        there.update(came)
+        return page
+
+    project.connect(machine.url)
+    with monkeypatch.context() as patch:
+        patch.setattr(Studio, "tasks_between", deleting)
+        machine.work(lambda: machine.row(project).pass_finished_at > 0, SECONDS)
+    with machine.store.read() as session:
+        found = pool.tasks_by_id(session, machine.row(project).id, tasks)
+    assert there & set(tasks) <= set(found)
+    assert (found[tasks[390]].answer, bool(found[tasks[391]].skipped_by)) == ('["one"]', True)
+    machine.look_at_everything(project)
+    with machine.store.read() as session:
+        found = pool.tasks_by_id(session, machine.row(project).id, range(max(there) + 1))
+    assert set(found) == there == set(project.tasks())
+
+
 def test_whatever_is_handed_out_stops_nothing(
     machine: Machine,
     proxy: FaultyProxy,
@@ -198,5 +237,6 @@ def test_whatever_is_handed_out_stops_nothing(
     assert len(proxy.met) > 30
     assert "Unexpected" not in caplog.text
     machine.look_at_everything(project)
+    assert not machine.row(project).odd_entries
     machine.train(project)
     assert machine.trained(project) == as_json(project.answers())

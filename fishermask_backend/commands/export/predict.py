@@ -57,7 +57,7 @@ class Classifier:
         Raises:
             OSError, FisherMaskError: It cannot be read, or not be decoded.
         """
-        return decode(image.read_bytes(), self._size, max_pixels=1e8)
+        return decode(image.read_bytes(), self._size, max_pixels=1e8).pixels
 
     def predict(self, pixels: Sequence[Any]) -> list[dict[str, float]]:
         """Return each image's probabilities: class to probability."""
