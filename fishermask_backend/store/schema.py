@@ -84,6 +84,7 @@ class Project(Base):
     asked_since: Mapped[dict[str, dict[str, float]] | None]  # a control: a class: when it came
     ground_truth: Mapped[GroundTruth] = mapped_column(String(10), default="hand")  # as GROUND_TRUTH
     params: Mapped[dict[str, Any] | None]  # settings of its own (`project_settings`), checked
+    params_note: Mapped[str] = mapped_column(Text, default="")  # what of them cannot be meant
     skip_queue: Mapped[str] = mapped_column(String(40), default="REQUEUE_FOR_OTHERS")
     token: Mapped[str | None] = mapped_column(Text)  # encrypted; has read the project
     offered_token: Mapped[str | None] = mapped_column(Text)  # encrypted; from /setup, not tried yet

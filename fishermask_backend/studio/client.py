@@ -16,6 +16,7 @@ from fishermask_backend.studio.calls import Calls
 from fishermask_backend.studio.page_sizes import PAGE, PageSizes
 from fishermask_backend.studio.records import (
     LARGEST_ID,
+    StudioBackend,
     StudioProject,
     an_object,
     is_id,
@@ -70,8 +71,8 @@ class Studio(Calls):
         with as_label_studio_error(f"read project {studio_id}", project=studio_id):
             return read_project(self.send("GET", f"api/projects/{studio_id}/"), studio_id)
 
-    def own_backends(self, studio_id: int) -> dict[str, str]:
-        """Return the addresses at which a project has this backend, with their titles.
+    def own_backends(self, studio_id: int) -> list[StudioBackend]:
+        """Return the ML backends of a project that are this one, or others of its kind.
 
         It is known by its answer to /setup, which Label Studio keeps: a version of ours.
         """
@@ -80,11 +81,11 @@ class Studio(Calls):
         ):
             answer = self.send("GET", "api/ml/", params={"project": studio_id})
             backends = [read_backend(backend) for backend in objects(answer)]
-        return {b.url: b.title for b in backends if is_ours(b.model_version)}
+        return [b for b in backends if is_ours(b.model_version)]
 
     def has_backend(self, studio_id: int, url: str) -> bool:
         """Say whether a project's backend at this address is one of our kind."""
-        return url in self.own_backends(studio_id)
+        return any(backend.url == url for backend in self.own_backends(studio_id))
 
     def shorten_events(self, studio_id: int, url: str, headers: dict[str, str]) -> None:
         """Have a project's events sent to an address without what they are about.

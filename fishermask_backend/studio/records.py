@@ -41,6 +41,7 @@ class StudioBackend:
     url: str
     title: str
     model_version: str
+    params: Any  # «Any extra params», as somebody wrote them
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def read_projects(answer: Any) -> tuple[list[StudioProject], bool]:
 def read_backend(backend: Mapping[str, Any]) -> StudioBackend:
     """Read an ML backend."""
     url, title, version = (text(backend.get(name)) for name in ("url", "title", "model_version"))
-    return StudioBackend(url.rstrip("/"), title, version)
+    return StudioBackend(url.rstrip("/"), title, version, backend.get("extra_params"))
 
 
 def read_webhooks(answer: Any) -> list[Webhook]:

@@ -87,6 +87,7 @@ def _short(
         "title": project.title,
         "connected": project.connected,
         "settings": project.params or {},
+        "settings_note": project.params_note,
         "active_version": queues.answered_version(session, project.id),
         "tasks": counts.tasks,
         "embedded": counts.embedded,

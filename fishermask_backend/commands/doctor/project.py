@@ -82,6 +82,8 @@ def _last_step(settings: Settings, studio_id: int, what: str) -> Iterator[Findin
     if project.error:
         ago = time.time() - project.error_at
         yield failed(what, f"{project.error} ({project.failures} times, last {ago:.0f} s ago)")
+    if project.params_note:
+        yield warning(what, project.params_note)
     if project.order_note:
         yield warning(what, project.order_note)
     if unlearnt:

@@ -14,6 +14,9 @@ def upgrade() -> None:
         "image_cut_short", sa.Boolean(), nullable=False, server_default=sa.false()
     )
     op.add_column("tasks", cut_short)
+    op.add_column(
+        "projects", sa.Column("params_note", sa.Text(), nullable=False, server_default="")
+    )
     projects = sa.table(
         "projects", sa.column("plan", sa.JSON()), sa.column("pass_wanted", sa.Boolean())
     )
