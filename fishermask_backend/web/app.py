@@ -8,7 +8,7 @@ import logging
 import re
 from typing import Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, current_app, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import HTTPException, NotFound
 
@@ -16,6 +16,7 @@ from fishermask_backend import __version__
 from fishermask_backend.errors import BadRequest, FisherMaskError, UnsupportedLabelConfig
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import open_store
+from fishermask_backend.store.tokens import fingerprint
 from fishermask_backend.versions import PROJECT_HEADER
 from fishermask_backend.web import access_log
 from fishermask_backend.web.incoming import LARGEST_ID, shown
@@ -32,6 +33,7 @@ from fishermask_backend.web.url_prefix import UrlPrefix
 log = logging.getLogger(__name__)
 
 EVENT_BODY = 2**20  # bytes; a larger event is lost, and what it told is found within a minute
+STATE = "FISHERMASK_STATE"  # whose it is, for `fishermask doctor`
 OPEN_PATHS = frozenset({"/health", "/webhook"})  # Label Studio sends no credentials there
 SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell them, nothing can store them
 HTTP_STATUS = {BadRequest: 400, UnsupportedLabelConfig: 422}
@@ -43,6 +45,7 @@ def create_app() -> Flask:
     open_store().fail_fast()
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
+    app.config[STATE] = fingerprint(settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     access_log.watch(app)
     app.before_request(_authenticate)
@@ -72,7 +75,8 @@ def create_app() -> Flask:
 
 def health() -> Response:
     """Say that the process is up; touches nothing, since Label Studio allows it a second."""
-    return jsonify({"status": "UP", "model_class": FisherMaskBackend.__name__})
+    state = current_app.config[STATE]
+    return jsonify({"status": "UP", "model_class": FisherMaskBackend.__name__, "state": state})
 
 
 def ready() -> tuple[Response, int]:
