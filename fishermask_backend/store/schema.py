@@ -37,6 +37,7 @@ class Progress(TypedDict):
     started: float
     at: NotRequired[float]  # when it was said; left out by versions before it
     eta_seconds: float | None  # from `at`
+    pace: NotRequired[float]  # seconds for one, as it was last measured
 
 
 class PastError(TypedDict):

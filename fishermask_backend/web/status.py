@@ -140,6 +140,7 @@ def _progress(stored: Progress | None) -> dict[str, Any] | None:
         return None
     shown: dict[str, Any] = {**stored}
     eta, said_at = stored["eta_seconds"], shown.pop("at", stored["started"])
+    shown.pop("pace", None)
     if eta is not None:
         shown["eta_seconds"] = round(max(0.0, eta - (time.time() - said_at)), 1)
     return shown

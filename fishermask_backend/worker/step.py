@@ -25,7 +25,7 @@ from fishermask_backend.worker.housekeeping import keep_cache_limit, remove_left
 from fishermask_backend.worker.moving import AGAIN_SECONDS, Knocks, is_taken_over
 from fishermask_backend.worker.queueing import fill, keep_filled
 from fishermask_backend.worker.round import run_round
-from fishermask_backend.worker.schedule import POOL_GREW, next_look, resting, round_reason
+from fishermask_backend.worker.schedule import POOL_GREW, next_look, resting, round_due
 from fishermask_backend.worker.scoring import score_new_tasks
 from fishermask_backend.worker.sync import sync
 from fishermask_backend.worker.topping_up import topping_up
@@ -151,14 +151,15 @@ def _embed(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) ->
 
 def _make_round_if_due(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> bool:
     """Compute and publish a round where one is due; say whether it was."""
-    reason = round_reason(work, spec, backbone.key)
-    if not reason:
+    due = round_due(work, spec, backbone.key)
+    if due is None:
         return False
-    log.info("%s: a round begins: %s", work.name, reason)
+    log.info("%s: a round begins: %s", work.name, due.reason)
     if work.project().train_asked_at:
         served_order.agree(work)
     with topping_up(work, spec):
-        made = run_round(work, spec, backbone, inputs, learn=reason != POOL_GREW)
+        learn = due.reason != POOL_GREW
+        made = run_round(work, spec, backbone, inputs, learn=learn, since=due.since)
     fill(work, spec, made)
     remove_leftovers(work)
     release_memory()
