@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 EVENT_BODY = 2**20  # bytes; a larger event is lost, and what it told is found within a minute
 STATE = "FISHERMASK_STATE"  # whose it is, for `fishermask doctor`
-OPEN_PATHS = frozenset({"/health", "/webhook"})  # Label Studio sends no credentials there
+OPEN_PATHS = frozenset({"/health", "/webhook"})  # checks and events come without credentials
 SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell them, nothing can store them
 HTTP_STATUS = {BadRequest: 400, UnsupportedLabelConfig: 422}
 
@@ -118,7 +118,12 @@ def webhook() -> tuple[Response, int]:
     body = _body()
     if "project" not in body and PROJECT_HEADER in request.headers:
         body = {**body, "project": _short_id(request.headers[PROJECT_HEADER])}
-    FisherMaskBackend().fit(_text(body, "action"), body)
+    action = _text(body, "action")
+    if (
+        action == START_TRAINING and not _has_credentials()
+    ):  # a button, and no event: it comes with them
+        return _credentials_needed(), 401
+    FisherMaskBackend().fit(action, body)
     return jsonify({}), 201
 
 
@@ -211,18 +216,27 @@ def _short_id(project: Any) -> Any:
 
 
 def _authenticate() -> Response | None:
-    settings = load_settings()
     nowhere = isinstance(request.routing_exception, NotFound)
-    if not settings.basic_auth_user or request.path in OPEN_PATHS or nowhere:
+    if request.path in OPEN_PATHS or nowhere or _has_credentials():
         return None
+    return _credentials_needed()
+
+
+def _has_credentials() -> bool:
+    """Say whether a request has what Basic auth needs, if it is on."""
+    settings = load_settings()
+    if not settings.basic_auth_user:
+        return True
     given = request.authorization
     user = (given.username or "") if given else ""
     password = (given.password or "") if given else ""
     # Both are always compared, each in constant time.
     good_user = hmac.compare_digest(user.encode(), settings.basic_auth_user.encode())
     good_password = hmac.compare_digest(password.encode(), settings.basic_auth_pass.encode())
-    if good_user and good_password:
-        return None
+    return good_user and good_password
+
+
+def _credentials_needed() -> Response:
     answer = _error(401, "Basic auth is needed: BASIC_AUTH_USER and BASIC_AUTH_PASS.")
     answer.headers["WWW-Authenticate"] = 'Basic realm="fishermask"'
     return answer

@@ -82,6 +82,7 @@ def measure(
                 told["errors"] += bool(row.error)
                 told["odd entries"] += bool(row.odd_entries)
         changed = Counter(urlsplit(call).path for call in proxy.met)
+        look(machine, project)  # whatever wait the last failure has ordered is over
         machine.look_at_everything(project)
         left = len(machine.row(project).odd_entries or ())
         machine.train(project)

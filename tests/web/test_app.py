@@ -347,6 +347,14 @@ def test_basic_auth_lets_in(guarded):
     assert guarded.get("/", headers={"Authorization": "Bearer x"}).status_code == 401
 
 
+def test_start_training_needs_the_credentials_that_label_studio_sends_with_it(guarded):
+    button = {"action": "START_TRAINING", "project": {"id": 7}}
+    for auth in (None, ("björn", "wrong")):
+        answer = guarded.post("/webhook", json=button, auth=auth)
+        assert (answer.status_code, "Basic" in answer.headers["WWW-Authenticate"]) == (401, True)
+    assert guarded.post("/webhook", json=button, auth=("björn", "pass:word")).status_code == 201
+
+
 def test_every_route_is_there(client):
     rules = {(m, r.rule) for r in create_app().url_map.iter_rules() for m in r.methods}
     assert {(m, p.replace("/7", "/<int:studio_id>")) for m, p in ROUTES} <= rules
