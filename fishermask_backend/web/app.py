@@ -112,17 +112,15 @@ def predict() -> Response:
     return jsonify({"results": results, "model_version": version})
 
 
-def webhook() -> tuple[Response, int]:
+def webhook() -> Response | tuple[Response, int]:
     """Take note of an event."""
     request.max_content_length = min(EVENT_BODY, load_settings().max_body)  # anybody may send one
     body = _body()
     if "project" not in body and PROJECT_HEADER in request.headers:
         body = {**body, "project": _short_id(request.headers[PROJECT_HEADER])}
     action = _text(body, "action")
-    if (
-        action == START_TRAINING and not _has_credentials()
-    ):  # a button, and no event: it comes with them
-        return _credentials_needed(), 401
+    if action == START_TRAINING and not _has_credentials():  # no event: it comes with them
+        return _credentials_needed()
     FisherMaskBackend().fit(action, body)
     return jsonify({}), 201
 

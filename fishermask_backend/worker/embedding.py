@@ -90,7 +90,10 @@ def embed(work: Work, backbone: Backbone, inputs: RowStore, loader: ImageLoader)
             outcomes = [(task, found) for task, found in pairs if found is not None]
             _keep(work, backbone, inputs, outcomes)
             done += len(outcomes)
-            failed += sum(isinstance(found, ImageUnavailable) for _, found in outcomes)
+            lost = sum(isinstance(found, ImageUnavailable) for _, found in outcomes)
+            failed += lost
+            embedded = min(counts.tasks, counts.embedded + len(outcomes) - lost)
+            work.progress("embedding images", embedded, counts.tasks)
             in_vain = all(isinstance(found, ImageUnavailable) for _, found in outcomes)
             if asked or (in_vain and all(task.image_tries for task in tasks)):
                 return

@@ -14,6 +14,7 @@ from fishermask_backend.learning.backbones import load_backbone
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import pool, projects
 from fishermask_backend.worker import embedding
+from fishermask_backend.worker.work import Work
 from tests.conftest import workspace
 from tests.images.image_server import Server, png, serving
 from tests.images.pictures import saved
@@ -131,3 +132,11 @@ def test_which_images_are_cut_short_is_kept(slice_of, store, project):
         row = projects.get(session, project.id)
         pool.put_tasks(session, row, [(1, "/whole.png")], random.Random(0))
         assert not pool.tasks_by_id(session, project.id, [1])[1].image_cut_short
+
+
+def test_progress_is_told_before_and_after_each_batch(slice_of, monkeypatch):
+    monkeypatch.setattr(embedding, "IMAGES_A_BATCH", 2)
+    said = []
+    monkeypatch.setattr(Work, "progress", lambda _, stage, done, total: said.append((done, total)))
+    slice_of(["good"] * 3)
+    assert said == [(0, 3), (2, 3), (2, 3), (3, 3)]
