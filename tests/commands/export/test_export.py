@@ -111,7 +111,7 @@ def test_the_example_ends_quietly_where_nobody_reads_on(exported, tmp_path):
     image = tmp_path / "a.png"
     Image.new("RGB", (16, 16)).save(image)
     with subprocess.Popen(
-        [sys.executable, exported / "predict.py", image],
+        [sys.executable, exported / "predict.py", image], env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as program:  # fmt: skip
         program.stdout.close()
