@@ -74,10 +74,9 @@ def test_a_taxonomy_in_any_letter_case_is_learnt_at_the_level_of_the_project(
 
     # Edited while this backend was down: nobody called /setup.
     (backend,) = project.backends()
+    edited = {"url": machine.url, "project": project.id, "title": "FisherMask"}
     wanted = {"taxonomy_level": 1, "batch_size": 6, "backbone": "small_cnn", "image_size": 32}
-    owner.call(
-        "PATCH", f"/api/ml/{backend['id']}", json={"url": machine.url, "extra_params": wanted}
-    )
+    owner.call("PATCH", f"/api/ml/{backend['id']}", json=edited | {"extra_params": wanted})
     known = machine.row(project)
     with machine.store.begin() as session:
         projects.get(session, known.id).params = known.params | {"batch_size": 4}
@@ -87,7 +86,7 @@ def test_a_taxonomy_in_any_letter_case_is_learnt_at_the_level_of_the_project(
     machine.work(lambda: "small_cnn" in machine.rounds(project)[-1].inputs_key, 120)
     assert len(machine.rounds(project)[-1].classes) == 2
     other = {"taxonomy_level": "two"}
-    owner.client.patch(f"/api/ml/{backend['id']}", json={"url": machine.url, "extra_params": other})
+    owner.client.patch(f"/api/ml/{backend['id']}", json=edited | {"extra_params": other})
     machine.memory.looked_at.clear()
     with machine.store.begin() as session:
         projects.count_event(session, known.id)
