@@ -130,7 +130,11 @@ def _keep_order(work: Work, remote: StudioProject, memory: Memory) -> None:
 
 
 def _embed(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> None:
-    loaded = closing(embedding.open_loader(work.settings, work.studio))
+    loaded = closing(
+        embedding.open_loader(
+            work.settings, work.studio, backbone.image_size, backbone.interpolation
+        )
+    )
     with topping_up(work, spec), loaded as loader:
         embedding.embed(work, backbone, inputs, loader)
 
