@@ -39,7 +39,7 @@ def held_out_accuracies(
             backbone.image_size,
             max_pixels=np.inf,
             interpolation=backbone.interpolation,
-        )
+        ).pixels
         for file in files
     ]
     rows = torch.from_numpy(backbone.rows(np.stack(pixels)))

@@ -1,7 +1,6 @@
 """The bytes of an image file → pixels, within bounds of memory and time."""
 
 import io
-import logging
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -13,8 +12,6 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images.depth import WITH_ALPHA, grey_levels, is_deep_colour, lit
-
-log = logging.getLogger(__name__)
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 _SECONDS = 20.0  # for one image; a 100-megapixel photo takes about 3
@@ -47,6 +44,13 @@ class Square(NamedTuple):
 
     size: int
     resampling: Image.Resampling
+
+
+class Picture(NamedTuple):
+    """A decoded image."""
+
+    pixels: NDArray[np.uint8]  # RGB, (3, S, S)
+    cut_short: bool = False  # a part of it is missing, and grey
 
 
 class PageInstead(ImageUnavailable):
@@ -89,7 +93,7 @@ def decode(
     max_pixels: float,
     interpolation: str = "bicubic",
     seconds: float = _SECONDS,
-) -> NDArray[np.uint8]:
+) -> Picture:
     """Decode an image file into a square of RGB pixels.
 
     The whole picture is squashed to the square: cropping would cut off what an annotator's label
@@ -105,22 +109,18 @@ def decode(
         interpolation: `bicubic` or `bilinear`.
         seconds: Time limit.
 
-    Returns:
-        Array of shape (3, S, S), uint8.
-
     Raises:
         ImageUnavailable: Not an image of a known format, broken, too large or too slow to decode.
     """
     end, square = time.monotonic() + seconds, Square(size, RESAMPLING[interpolation])
     try:
         try:
-            return _decoded(_TimedBytes(body, end), square, max_pixels)
+            return Picture(_decoded(_TimedBytes(body, end), square, max_pixels))
         except OSError:
             if not _cut_short(body):
                 raise
             found = _decoded(_TimedBytes(body, end, _END_OF_JPEG), square, max_pixels)
-            log.info("a JPEG of %s bytes is cut short: what is there is used", len(body))
-            return found
+            return Picture(found, cut_short=True)
     except ImageUnavailable:
         raise
     except UnidentifiedImageError:

@@ -6,12 +6,10 @@ import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 
 import httpx
-import numpy as np
-from numpy.typing import NDArray
 
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images.addresses import AddressGuard
-from fishermask_backend.images.decoding import PageInstead, decode
+from fishermask_backend.images.decoding import PageInstead, Picture, decode
 from fishermask_backend.images.download import Downloader, FetchFailed
 from fishermask_backend.images.urls import (
     CLOUD,
@@ -91,15 +89,12 @@ class ImageLoader:
             timeout=timeout,
         )
 
-    def load(self, url: str, *, task_id: int) -> NDArray[np.uint8]:
+    def load(self, url: str, *, task_id: int) -> Picture:
         """Fetch and decode the image of a task.
 
         Args:
             url: What the task's data holds for its image.
             task_id: Named in errors, and needed to ask Label Studio for cloud storage.
-
-        Returns:
-            RGB pixels of shape (3, S, S), uint8.
 
         Raises:
             ImageUnavailable: With a sentence that names the task, the URL without its secrets, and

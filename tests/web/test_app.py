@@ -3,6 +3,7 @@
 import hmac
 import io
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -12,6 +13,7 @@ from sqlalchemy import text
 from fishermask_backend.machine.lifeline import Lifeline
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import database, leases, pool, projects
+from fishermask_backend.store.tokens import fingerprint
 from fishermask_backend.versions import PROJECT_HEADER
 from fishermask_backend.web import app as application
 from fishermask_backend.web.app import create_app
@@ -33,8 +35,11 @@ def client(store):
 
 def test_health_touches_nothing(client, store):
     store.close()
-    (load_settings().model_dir / "fishermask.db").unlink()
-    assert client.get("/health").json == {"status": "UP", "model_class": "FisherMaskBackend"}
+    state = fingerprint(load_settings())
+    shutil.rmtree(load_settings().model_dir)
+    up = {"status": "UP", "model_class": "FisherMaskBackend", "state": state}
+    assert client.get("/health").json == up
+    assert len(state) == 16
 
 
 def test_label_studio_s_calls(client, store, served):
@@ -340,6 +345,14 @@ def test_basic_auth_lets_in(guarded):
     event = {"action": "TASKS_CREATED", "project": {"id": 7}}
     assert guarded.post("/webhook", json=event).status_code == 201  # it is sent without
     assert guarded.get("/", headers={"Authorization": "Bearer x"}).status_code == 401
+
+
+def test_start_training_needs_the_credentials_that_label_studio_sends_with_it(guarded):
+    button = {"action": "START_TRAINING", "project": {"id": 7}}
+    for auth in (None, ("björn", "wrong")):
+        answer = guarded.post("/webhook", json=button, auth=auth)
+        assert (answer.status_code, "Basic" in answer.headers["WWW-Authenticate"]) == (401, True)
+    assert guarded.post("/webhook", json=button, auth=("björn", "pass:word")).status_code == 201
 
 
 def test_every_route_is_there(client):

@@ -62,7 +62,7 @@ class Classifier:
             self._backbone.image_size,
             max_pixels=1e8,
             interpolation=self._backbone.interpolation,
-        )
+        ).pixels
 
     def predict(self, pixels: Sequence[Any]) -> list[dict[str, float]]:
         """Return each image's probabilities: class to probability."""
