@@ -64,9 +64,10 @@ def run_round(
     found = (
         decide(work, spec, backbone, images, watch) if learn else _cold_start(work, images, watch)
     )
-    for note in found.order.notes:
-        log.info("%s: round %s: %s", work.name, watch.round, note)
     weights, scorer = _save(work, spec, backbone, found, watch)
+    notes = [*found.order.notes, *watch.notes()]
+    for note in notes:
+        log.info("%s: round %s: %s", work.name, watch.round, note)
     new = Round(
         project_id=work.project_id,
         number=watch.round,
@@ -82,7 +83,7 @@ def run_round(
         started_at=started_at,
         computed_at=time.time(),
         seconds=watch.seconds,
-        notes=list(found.order.notes),
+        notes=notes,
     )
     return _store(work, new, found.scored(images.tasks), images.answers if learn else None)
 
