@@ -3,7 +3,6 @@
 Errors of the domain become HTTP answers here and nowhere else.
 """
 
-import hmac
 import logging
 import re
 from typing import Any
@@ -19,6 +18,7 @@ from fishermask_backend.store import open_store
 from fishermask_backend.store.tokens import fingerprint
 from fishermask_backend.versions import PROJECT_HEADER
 from fishermask_backend.web import access_log
+from fishermask_backend.web.basic_auth import has_credentials
 from fishermask_backend.web.incoming import LARGEST_ID, shown
 from fishermask_backend.web.metrics import exposition
 from fishermask_backend.web.model import START_TRAINING, FisherMaskBackend
@@ -119,7 +119,7 @@ def webhook() -> Response | tuple[Response, int]:
     if "project" not in body and PROJECT_HEADER in request.headers:
         body = {**body, "project": _short_id(request.headers[PROJECT_HEADER])}
     action = _text(body, "action")
-    if action == START_TRAINING and not _has_credentials():  # no event: it comes with them
+    if action == START_TRAINING and not has_credentials():  # no event: it comes with them
         return _credentials_needed()
     FisherMaskBackend().fit(action, body)
     return jsonify({}), 201
@@ -215,23 +215,9 @@ def _short_id(project: Any) -> Any:
 
 def _authenticate() -> Response | None:
     nowhere = isinstance(request.routing_exception, NotFound)
-    if request.path in OPEN_PATHS or nowhere or _has_credentials():
+    if request.path in OPEN_PATHS or nowhere or has_credentials():
         return None
     return _credentials_needed()
-
-
-def _has_credentials() -> bool:
-    """Say whether a request has what Basic auth needs, if it is on."""
-    settings = load_settings()
-    if not settings.basic_auth_user:
-        return True
-    given = request.authorization
-    user = (given.username or "") if given else ""
-    password = (given.password or "") if given else ""
-    # Both are always compared, each in constant time.
-    good_user = hmac.compare_digest(user.encode(), settings.basic_auth_user.encode())
-    good_password = hmac.compare_digest(password.encode(), settings.basic_auth_pass.encode())
-    return good_user and good_password
 
 
 def _credentials_needed() -> Response:
