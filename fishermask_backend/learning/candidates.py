@@ -50,8 +50,8 @@ def within_memory(
     labelled = trained.labelled
     wanted = torch.nonzero(labelled | trained.servable).flatten()
     least = int(labelled.sum()) + settings.queue_size
-    memories = _memories(trained, mask, head, settings, shards)
-    fit, tightest = min(((m.size - m.fixed) // m.each, m) for m in memories)
+    found = memories(trained, mask, head, settings, shards)
+    fit, tightest = min(((m.size - m.fixed) // m.each, m) for m in found)
     room = min(max(least, fit), len(wanted))
     notes = []
     if room < len(wanted):
@@ -76,7 +76,7 @@ def _gib(size: int) -> str:
     return f"{size / 2**30:.1f} GiB"
 
 
-def _memories(
+def memories(
     trained: Trained, mask: Tensor, head: HeadMaker | None, settings: Settings, shards: Shards
 ) -> list[Memory]:
     """Return what bounds the pool.

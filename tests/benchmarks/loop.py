@@ -205,8 +205,8 @@ def heading() -> str:
         f"({platform.machine()}), {'a GPU' if torch.cuda.is_available() else 'no GPU'}, torch "
         f"{torch.__version__}, Python {platform.python_version()}, {os.getloadavg()[2]:.1f} "
         "processes at work on average in the quarter of an hour before. Label Studio 1.23.2 (SQLite), "
-        f"web server and worker share these cores. Default settings: a batch of {BATCH}, a margin of "
-        "40 tasks, efficientnet_lite0 at its default image size, 10 classes."
+        f"web server and worker share these cores. Default settings: a batch of {BATCH} and a margin "
+        "of 40 tasks, efficientnet_lite0 at its default image size, 10 classes."
     )
 
 
