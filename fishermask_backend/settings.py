@@ -40,6 +40,12 @@ PACKAGED = ("badge", "coreset", "typiclust", "probcover", "dropquery", "falcun")
 ONE_CLASS = ("badge", "dropquery", "falcun")
 
 
+def _side(pixels: int) -> int:
+    if pixels != 0 and pixels < 16:
+        raise ValueError("16 to 1024 pixels are expected, or 0 for the backbone's own")
+    return pixels
+
+
 def _installed(strategy: str) -> str:
     if strategy in PACKAGED and find_spec("skactiveml") is None:
         raise ValueError(
@@ -189,7 +195,7 @@ class Settings(BaseSettings):
     train: Literal["head", "all"] = Field(
         "head", description="`head`: a head on frozen features; `all`: every layer."
     )
-    image_size: Annotated[int, Field(le=1024)] = Field(
+    image_size: Annotated[int, Field(le=1024), AfterValidator(_side)] = Field(
         0,
         description="Images are resized to this many pixels square; 0: the backbone's own, 160 but for "
         "timm's (docs/training.md).",
@@ -284,13 +290,6 @@ class Settings(BaseSettings):
     def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for entry in value:
             HostRule.parse(entry)
-        return value
-
-    @field_validator("image_size")
-    @classmethod
-    def _side(cls, value: int) -> int:
-        if value != 0 and value < 16:
-            raise ValueError("16 to 1024 pixels are expected, or 0 for the backbone's own")
         return value
 
     @field_validator("device")
