@@ -101,9 +101,8 @@ def select_batch(
     picked, gains = _greedy(
         information, candidates + start, batch_size, backward_steps, shards, on_pick
     )
-    scorer = PoolScorer(
-        information.inverse, information.pool_fisher, information.inverse.new_tensor(scale)
-    )
+    inverse = information.inverse
+    scorer = PoolScorer(inverse, information.pool_fisher, inverse.new_tensor(scale))
     left = information.gains()
     left[[place for place in picked.values() if place is not None]] = -torch.inf
     remaining = torch.full((len(factors),), -torch.inf, dtype=torch.float64, device=factors.device)

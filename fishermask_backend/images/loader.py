@@ -52,6 +52,7 @@ class ImageLoader:
             Studio, and its errors pass through `load`.
         own_at_a_time: Files fetched from Label Studio at a time, whatever number of threads load.
         image_size: S, the side of the square that images are resized to, pixels.
+        interpolation: How, `bicubic` or `bilinear`.
         allowed_hosts: Hosts, `host:port`, `*.domain` or networks that images may come from
             although their addresses are private.
         max_bytes: Largest image file, bytes.
@@ -69,12 +70,13 @@ class ImageLoader:
         authorization: Callable[[], Mapping[str, str]],
         own_at_a_time: int = 2,
         image_size: int,
+        interpolation: str = "bicubic",
         allowed_hosts: Sequence[str] = (),
         max_bytes: int = 50 * 2**20,
         max_pixels: float = 100e6,
         timeout: float = 20.0,
     ) -> None:
-        self._size = image_size
+        self._size, self._interpolation = image_size, interpolation
         self._max_bytes = max_bytes
         self._max_pixels = max_pixels
         self._files = LabelStudioFiles(label_studio_url)
@@ -100,7 +102,10 @@ class ImageLoader:
         """
         try:
             return decode(
-                self._bytes(url.strip(), task_id), self._size, max_pixels=self._max_pixels
+                self._bytes(url.strip(), task_id),
+                self._size,
+                max_pixels=self._max_pixels,
+                interpolation=self._interpolation,
             )
         except ImageUnavailable as error:
             name = f"Task {task_id}, image {without_secrets(url.strip())}".rstrip()

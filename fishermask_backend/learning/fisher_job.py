@@ -95,7 +95,7 @@ def _run(folder: Path, settings: Settings) -> None:
     importable = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
     env = {
         "PYTHONPATH": os.pathsep.join(path for path in importable if path),
-        # Of its own a project may have these, and a strategy its mask.
+        # Of its own a project may have these, a strategy its mask, a round with little memory MAX_DIM.
         **{name.upper(): str(getattr(settings, name)) for name in (*NAMES, "backbone_weights")},
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // count)),
         "GLOO_SOCKET_IFNAME": "lo",  # on one machine nothing needs to be reachable from outside

@@ -47,14 +47,17 @@ def open_inputs(work: Work, backbone: Backbone) -> RowStore:
     return RowStore.fresh(path, shape, dtype)
 
 
-def open_loader(settings: Settings, studio: Studio) -> ImageLoader:
+def open_loader(
+    settings: Settings, studio: Studio, image_size: int, interpolation: str = "bicubic"
+) -> ImageLoader:
     """Return what loads the images of Label Studio's tasks, as the settings allow."""
     return ImageLoader(
         label_studio_url=settings.label_studio_url,
         authorization=studio.authorization,
         # Its annotators wait for the same server; images elsewhere disturb nobody.
         own_at_a_time=(settings.fetch_concurrency + 1) // 2,
-        image_size=settings.image_size,
+        image_size=image_size,
+        interpolation=interpolation,
         allowed_hosts=settings.allowed_image_hosts,
         max_bytes=settings.max_image_bytes,
         max_pixels=settings.max_image_pixels,

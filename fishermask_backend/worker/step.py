@@ -27,6 +27,7 @@ from fishermask_backend.worker.queueing import fill, keep_filled
 from fishermask_backend.worker.round import run_round
 from fishermask_backend.worker.schedule import POOL_GREW, next_look, resting, round_due
 from fishermask_backend.worker.scoring import score_new_tasks
+from fishermask_backend.worker.starving import not_starving
 from fishermask_backend.worker.sync import sync
 from fishermask_backend.worker.topping_up import topping_up
 from fishermask_backend.worker.work import Work
@@ -116,7 +117,8 @@ def do_step(work: Work, memory: Memory) -> float:
         more = False
     else:
         backbone = memory.backbone(work.settings)
-        with closing(embedding.open_inputs(work, backbone)) as inputs:
+        inputs_of = closing(embedding.open_inputs(work, backbone))
+        with not_starving(), inputs_of as inputs:
             _embed(work, spec, backbone, inputs)
             if not _make_round_if_due(work, spec, backbone, inputs):
                 keep_filled(work, spec, look=look)
@@ -144,7 +146,11 @@ def _keep_order(work: Work, remote: StudioProject, memory: Memory) -> None:
 
 
 def _embed(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> None:
-    loaded = closing(embedding.open_loader(work.settings, work.studio))
+    loaded = closing(
+        embedding.open_loader(
+            work.settings, work.studio, backbone.image_size, backbone.interpolation
+        )
+    )
     with topping_up(work, spec), loaded as loader:
         embedding.embed(work, backbone, inputs, loader)
 

@@ -54,6 +54,16 @@ def test_shrinking_averages_instead_of_skipping(mode):
     assert np.abs(result.astype(int) - 127).max() <= 2
 
 
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+def test_the_interpolation_is_the_one_asked_for(interpolation):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+    image = Image.fromarray(noise)
+    way = Image.Resampling[interpolation.upper()]
+    expected = np.asarray(image.resize((8, 8), way, reducing_gap=3.0)).transpose(2, 0, 1)
+    found = pixels(saved(image, "PNG"), interpolation=interpolation)
+    assert np.array_equal(found, expected)
+
+
 def test_a_jpeg_decoded_smaller_looks_as_if_decoded_whole():
     rng = np.random.default_rng(0)
     smooth = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))

@@ -20,6 +20,7 @@ from fishermask_backend.worker.embedding import load_image, open_loader, whole_a
 
 CLASSES = 20  # named
 IMAGES = 3  # of the first 500, evenly spaced
+SIDE = 64  # pixels that they are resized to: whether they can be had and read is the question
 
 
 def check_project(settings: Settings, studio: Studio, studio_id: int) -> Iterator[Finding]:
@@ -117,7 +118,7 @@ def _images(
     if not tasks:
         yield warning("image", f"project {studio_id} has no tasks", "import some")
         return
-    with closing(open_loader(settings, studio)) as loader:
+    with closing(open_loader(settings, studio, SIDE)) as loader:
         for task in tasks[:: -(-len(tasks) // IMAGES)]:
             try:
                 address = whole_address(

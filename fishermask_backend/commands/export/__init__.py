@@ -80,7 +80,7 @@ def _write_classifier(settings: Settings, project: Project, serving: Round, fold
         "backbone": settings.backbone,
         "backbone_weights": weights,
         "train": settings.train,
-        "image_size": settings.image_size,
+        "image_size": backbone.image_size,
         "fishermask_backend": __version__,
     }
     write_json(folder / "classifier.json", about)
