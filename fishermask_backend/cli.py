@@ -222,8 +222,8 @@ def restore(file: Path, force: bool) -> None:
 @click.option(
     "--strategies",
     default="fishermask,margin,random",
-    show_default=True,
-    help="names, with settings of their own like fishermask:ridge=0.01,mask_inner=0",
+    show_default="FisherMask, margin, random",
+    help="names, with settings of their own like bait:ridge=0.01",
 )
 @click.option(
     "--rounds", type=click.IntRange(1), default=10, show_default=True, help="of each course"

@@ -1,12 +1,15 @@
 """Curves of accuracy over labels, as a picture."""
 
 import io
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from fishermask_backend.simulation.findings import Figures, Findings
 from fishermask_backend.simulation.variants import BASELINE, shown
 
+OWN = "fishermask"
 STYLES = ("-", "--", "-.", ":")  # one for every ten colours
 
 
@@ -18,11 +21,12 @@ def draw(found: Findings) -> bytes:
     from matplotlib import pyplot
 
     names = shown([each.name for each in found.figures])
+    lines = _lines(found.figures)
     figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
     measures = {"balanced accuracy": "balanced", "accuracy": "plain"}
     for axis, (title, measure) in zip(axes, measures.items(), strict=True):
-        for number, each in enumerate(found.figures):
-            line = _line(number, each)
+        for each in found.figures:
+            line = lines[each.name]
             curves = getattr(each, measure)
             mean = curves.mean(axis=0)
             axis.plot(found.labels, mean, label=names[each.name], **line)
@@ -45,8 +49,13 @@ def draw(found: Findings) -> bytes:
     return file.getvalue()
 
 
-def _line(number: int, each: Figures) -> dict[str, object]:
-    if each.name == BASELINE:
-        return {"color": "0.35", "ls": "--", "lw": 1.4}
-    thick = 2.4 if each.name == "fishermask" else 1.4
-    return {"color": f"C{number % 10}", "ls": STYLES[number // 10 % len(STYLES)], "lw": thick}
+def _lines(figures: Sequence[Figures]) -> dict[str, dict[str, Any]]:
+    """Return how each strategy is drawn, by name: the same in every report of the same strategies."""
+    others = sorted(each.name for each in figures if each.name not in (OWN, BASELINE))
+    colours = [OWN, *others]
+    drawn = {
+        name: {"color": f"C{i % 10}", "ls": STYLES[i // 10 % len(STYLES)], "lw": 1.4}
+        for i, name in enumerate(colours)
+    }
+    drawn[OWN]["lw"] = 2.4
+    return {**drawn, BASELINE: {"color": "0.35", "ls": "--", "lw": 1.4}}

@@ -85,7 +85,7 @@ def _compared(each: Comparison) -> dict[str, object]:
     better = "better" if each.found.mean > 0 else "worse"
     cells = [
         f"{names[each.name]} minus {names[each.other]}",
-        f"{each.found.mean * 100:+.1f}",
+        f"{each.found.mean * 100:+.1f}".replace("-", "−"),
         f"{each.found.error * 100:.1f}" if known else "–",
         _p(each.p) if known else "–",
         "may be chance" if chance else better,

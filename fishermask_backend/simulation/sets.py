@@ -64,14 +64,14 @@ def _fashion_mnist(downloads: Path) -> Source:
     return fashion_mnist_source(raw)
 
 
-def _cifar10(downloads: Path, seconds: float = DOWNLOAD_SECONDS) -> Source:
+def _cifar10(downloads: Path) -> Source:
     from torchvision.datasets import CIFAR10
 
     downloads.mkdir(parents=True, exist_ok=True)
     script = "import sys, torchvision; torchvision.datasets.CIFAR10(sys.argv[1], download=True)"
     command = [sys.executable, "-c", script, str(downloads)]
     try:  # in a process of its own, which a dead network can't hold up
-        subprocess.run(command, capture_output=True, timeout=seconds, check=True)
+        subprocess.run(command, capture_output=True, timeout=DOWNLOAD_SECONDS, check=True)
         found = CIFAR10(downloads)
     except (subprocess.SubprocessError, RuntimeError, OSError, pickle.PickleError) as error:
         raise SimulationImpossible(
