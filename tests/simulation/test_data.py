@@ -73,7 +73,7 @@ def test_an_image_that_has_changed_has_another_key(tmp_path, small):
     os.utime(picture(tmp_path / "red" / "00.png", RED, 9), (1, 1))
     after = from_path(tmp_path, 1, small)
     assert after.names == before.names
-    changed = [name for name, a, b in zip(after.names, after.keys, before.keys) if a != b]
+    changed = [after.names[i] for i, key in enumerate(before.keys) if key != after.keys[i]]
     assert changed == ["red/00.png"]
 
 
@@ -124,7 +124,7 @@ def test_a_table_in_another_encoding(tmp_path, small):
 
 def test_what_is_not_there(tmp_path, small):
     with pytest.raises(
-        SimulationImpossible, match="there is no such folder or file. Name a folder"
+        SimulationImpossible, match=r"there is no such folder or file\. Name a folder"
     ):
         from_path(tmp_path / "nowhere", 1, small)
 

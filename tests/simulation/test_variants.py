@@ -25,7 +25,8 @@ def test_names_with_and_without_settings():
     text = " fishermask , fishermask:ridge=0.01,mask_inner=0,margin,bait:weighting=uniform, margin"
     found = read_variants(text)
     assert [each.name for each in found] == [
-        "fishermask", "fishermask:ridge=0.01,mask_inner=0", "margin", "bait:weighting=uniform", "random",
+        "fishermask", "fishermask:ridge=0.01,mask_inner=0", "margin", "bait:weighting=uniform",
+        "random",
     ]  # fmt: skip
     assert [each.strategy for each in found] == [
         "fishermask",
