@@ -13,6 +13,7 @@ import click
 
 from fishermask_backend import __version__
 from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.simulation.command import simulate
 
 if TYPE_CHECKING:
     from fishermask_backend.commands.doctor import Finding
@@ -211,94 +212,7 @@ def restore(file: Path, force: bool) -> None:
     click.echo(f"{settings.model_dir} is as {file} has it; start web server and worker.")
 
 
-@main.command()
-@click.option(
-    "--data",
-    default="",
-    help="a folder with a folder a class, a CSV with the columns path and label, or "
-    "digits, fashion-mnist or cifar10",
-)
-@click.option("--project", type=int, help=f"{STUDIO_ID}: its labelled tasks instead")
-@click.option(
-    "--strategies",
-    default="fishermask,margin,random",
-    show_default="FisherMask, margin, random",
-    help="names, with settings of their own like bait:ridge=0.01",
-)
-@click.option(
-    "--rounds", type=click.IntRange(1), default=10, show_default=True, help="of each course"
-)
-@click.option(
-    "--seeds", type=click.IntRange(1), default=5, show_default=True, help="courses of each strategy"
-)
-@click.option(
-    "--pool",
-    type=click.IntRange(2),
-    default=2000,
-    show_default=True,
-    help="images to label from, at most; a quarter as many are held out",
-)
-@click.option("--labels-per-round", type=click.IntRange(1, 500), help="BATCH_SIZE")
-@click.option("--imbalanced", is_flag=True, help="half of the classes keep a tenth of their images")
-@click.option(
-    "--level",
-    type=click.IntRange(0),
-    default=1,
-    show_default=True,
-    help="which level of folders is the class; 0: the innermost",
-)
-@click.option("--jobs", type=click.IntRange(0), default=0, help="courses at a time; one a core")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="a folder for report and points; simulation-<data>",
-)
-def simulate(
-    data: str,
-    project: int | None,
-    strategies: str,
-    rounds: int,
-    seeds: int,
-    pool: int,
-    labels_per_round: int | None,
-    imbalanced: bool,
-    level: int,
-    jobs: int,
-    out: Path | None,
-) -> None:
-    """Try strategies on images whose labels are known.
-
-    Writes a report that says how many labels each would have saved. What is computed is kept: the same
-    command goes on where it was stopped, and more strategies, seeds and rounds may be asked for. The
-    exit code is 1 if a strategy failed.
-    """
-    from fishermask_backend.settings import load_settings
-    from fishermask_backend.simulation import check_installed
-
-    check_installed()
-    from fishermask_backend.simulation.simulate import Asked, simulate
-    from fishermask_backend.simulation.study import Plan
-    from fishermask_backend.simulation.variants import read_variants
-
-    if bool(data) == (project is not None):
-        raise Mistake("name the images by --data, or a project by --project.")
-    settings = load_settings()
-    plan = Plan(
-        read_variants(strategies),
-        rounds,
-        seeds,
-        labels_per_round or settings.batch_size,
-        imbalanced,
-    )
-    outcome = simulate(Asked(data, project, level, plan, pool, out, jobs), settings)
-    click.echo("\n" + "\n".join(outcome.verdict))
-    click.echo(
-        f"\n{outcome.folder / 'report.html'} says it with curves; points.csv has every point."
-    )
-    for sentence in outcome.failed:
-        complain(sentence)
-    if outcome.failed:
-        raise SystemExit(1)
+main.add_command(simulate)
 
 
 @main.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)

@@ -43,8 +43,8 @@ def test_more_labels_than_the_pool_has_are_refused(settings, tmp_path):
     with pytest.raises(SimulationImpossible) as refused:
         study(settings, tmp_path, rounds=7).check()
     assert str(refused.value) == (
-        "--rounds 7 of --labels-per-round 4 are 28 labels, and the pool has 24 images: ask for fewer, or "
-        "add images."
+        "--rounds 7 of --labels-per-round 4 are 28 labels, and the pool has 24 images: ask for "
+        "fewer, or add images."
     )
     with pytest.raises(SimulationImpossible, match=r"has 17 images once half .* cut to a tenth"):
         study(settings, tmp_path, rounds=5, imbalanced=True).check()
@@ -78,7 +78,7 @@ def test_other_images_or_another_backbone_are_other_points(settings, tmp_path):
     note_plan(tmp_path, made.about("key", images))
     with pytest.raises(SimulationImpossible, match="backbone is 'other', and was 'key'"):
         note_plan(tmp_path, made.about("other", images))
-    with pytest.raises(SimulationImpossible, match="images is '.*, and was"):
+    with pytest.raises(SimulationImpossible, match=r"images is '.*, and was"):
         note_plan(tmp_path, made.about("key", images[::-1]))
 
 
