@@ -75,6 +75,7 @@ def _row(name: str, each: Figures, last: int) -> list[str]:
         f"{each.classes_found:.1f}",
         f"{order:.2f}",
         f"{train:.2f}",
+        f"{each.cpu_seconds:.2f}",
     ]
 
 

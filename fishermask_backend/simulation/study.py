@@ -113,7 +113,7 @@ class Study:
         told = json.dumps([list(images), list(self.classes), list(map(int, self.labels))])
         return {
             "version": __version__,
-            "images": hashlib.sha256(told.encode()).hexdigest()[:16],
+            "images": f"{len(images)} of digest {hashlib.sha256(told.encode()).hexdigest()[:12]}",
             "backbone": backbone,
             "labels_per_round": self.plan.labels_per_round,
             "imbalanced": self.plan.imbalanced,

@@ -7,6 +7,7 @@ from fishermask_backend.simulation.findings import Comparison, Figures, Findings
 from fishermask_backend.simulation.statistics import CHANCE, Estimate
 from fishermask_backend.simulation.variants import BASELINE, shown
 
+FEW_SEEDS = 10
 NAMED = 4  # strategies or comparisons in a sentence, at most
 
 
@@ -59,11 +60,13 @@ def beyond_chance(found: Findings) -> str:
     every = [*found.to_baseline, *found.to_first]
     if not every:
         return "There is nothing to compare it with."
+    more = "; --seeds 10 would tell more" if len(found.seeds) < FEW_SEEDS else ""
     basis = f"{len(found.seeds)} seeds, corrected for {_counted(every)}"
     clear = [each for each in every if each.p <= CHANCE]
     chance = [each for each in every if each.p > CHANCE]
     if not clear:
-        return f"Over the whole course no difference is beyond chance ({basis}): {_listed(chance)}."
+        listed = _listed(chance)
+        return f"Over the whole course no difference is beyond chance ({basis}{more}): {listed}."
     sentence = f"Over the whole course {_listed(clear)} ({basis})"
     return f"{sentence}; that {_listed(chance)} may be chance." if chance else f"{sentence}."
 
