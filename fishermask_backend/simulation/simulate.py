@@ -76,27 +76,39 @@ def simulate(asked: Asked, settings: Settings) -> Outcome:
     """
     images = _images(asked, settings)
     check_sizes(images)
-    backbone = Backbone.of(settings, choose_device(settings.device))
     wanted = draw(len(images.labels), asked.pool).tolist()
+    asked.plan.check(images.labels[wanted])
+    try:
+        with _folder(asked) as folder:
+            return _in_folder(folder, asked, images, wanted, settings)
+    except OSError as error:
+        raise SimulationImpossible(
+            f"{error.filename or 'A file'} cannot be written or read ({error.strerror}). What is "
+            "computed is kept: once that is mended, the same command goes on."
+        ) from error
+
+
+def _in_folder(
+    folder: Path, asked: Asked, images: Images, wanted: Sequence[int], settings: Settings
+) -> Outcome:
+    backbone = Backbone.of(settings, choose_device(settings.device))
     with bar(f"Embedding {len(wanted):,} images by {settings.backbone}") as show:
         embedded = embed(images, wanted, backbone, settings, show)
     if not embedded.readable:
         raise SimulationImpossible(f"None of the images can be read: {embedded.failed[0]}")
     used = _only(images, embedded.readable)
     check_sizes(used)
+    asked.plan.check(used.labels)
     study = Study(
         asked.plan, used.title, used.classes, used.labels.tolist(), embedded.rows, settings
     )
-    study.check()
-    with _folder(asked, images) as folder:
-        note_plan(folder, study.about(backbone.key, used.names))
-        _write_images(folder, used, embedded.failed)
-        points = Points(folder / POINTS)
-        points.open()
-        jobs = asked.jobs or _cores(settings)
-        with bar(f"Simulating {_told(asked.plan)}") as show:
-            failed = run(study, points, jobs, show)
-        return _report(folder, study, points, [*used.notes, *_unreadable(embedded.failed)], failed)
+    note_plan(folder, study.about(backbone.key, used.names))
+    _write_images(folder, used, embedded.failed)
+    points = Points(folder / POINTS)
+    points.open()
+    with bar(f"Simulating {_told(asked.plan)}") as show:
+        failed = run(study, points, asked.jobs or _cores(settings), show)
+    return _report(folder, study, points, [*used.notes, *_unreadable(embedded.failed)], failed)
 
 
 def _images(asked: Asked, settings: Settings) -> Images:
@@ -122,13 +134,12 @@ def _only(images: Images, numbers: Sequence[int]) -> Images:
 
 
 @contextmanager
-def _folder(asked: Asked, images: Images) -> Iterator[Path]:
+def _folder(asked: Asked) -> Iterator[Path]:
     """Hold the folder that is written to: one simulation at a time."""
     cut = "-imbalanced" if asked.plan.imbalanced else ""
-    called = re.sub(
-        r"\W+", "-", (asked.data and Path(asked.data).resolve().stem) or f"project {asked.project}"
-    )
-    folder = asked.out or Path(f"simulation-{called.strip('-')}{cut}")
+    called = Path(asked.data).resolve().stem if asked.data else f"project-{asked.project}"
+    called = re.sub(r"\W+", "-", called).strip("-")
+    folder = asked.out or Path(f"simulation-{called}{cut}")
     if folder.exists() and not folder.is_dir():
         raise SimulationImpossible(f"--out {folder} is a file: name a folder.")
     try:

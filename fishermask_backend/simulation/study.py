@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fishermask_backend import __version__
 from fishermask_backend.settings import Settings
 from fishermask_backend.simulation import SimulationImpossible
 from fishermask_backend.simulation.embedding import Rows
-from fishermask_backend.simulation.split import split
+from fishermask_backend.simulation.split import Indices, split
 from fishermask_backend.simulation.variants import CHANGEABLE, Variant
 from fishermask_backend.state import whole_file
 
@@ -47,6 +45,26 @@ class Plan:
         """Return every course, seed by seed, so that comparisons are whole early."""
         return [(variant, seed) for seed in range(self.seeds) for variant in self.variants]
 
+    def check(self, labels: Indices) -> None:
+        """Refuse more labels than the smallest pool has images.
+
+        Args:
+            labels: (N,) class indices of the images.
+
+        Raises:
+            SimulationImpossible: Naming what to change.
+        """
+        sizes = [
+            len(split(labels, seed, imbalanced=self.imbalanced).pool) for seed in range(self.seeds)
+        ]
+        if self.labels > min(sizes):
+            cut = " once half of the classes are cut to a tenth" if self.imbalanced else ""
+            raise SimulationImpossible(
+                f"--rounds {self.rounds} of --labels-per-round {self.labels_per_round} are "
+                f"{self.labels} labels, and the pool has {min(sizes)} images{cut}: ask for fewer, or "
+                "add images."
+            )
+
 
 @dataclass(frozen=True)
 class Study:
@@ -67,24 +85,6 @@ class Study:
     labels: Sequence[int]
     rows: Rows
     settings: Settings
-
-    def check(self) -> None:
-        """Refuse more labels than the smallest pool has images.
-
-        Raises:
-            SimulationImpossible: Naming what to change.
-        """
-        plan, labels = self.plan, np.array(self.labels)
-        sizes = [
-            len(split(labels, seed, imbalanced=plan.imbalanced).pool) for seed in range(plan.seeds)
-        ]
-        if plan.labels > min(sizes):
-            cut = " once half of the classes are cut to a tenth" if plan.imbalanced else ""
-            raise SimulationImpossible(
-                f"--rounds {plan.rounds} of --labels-per-round {plan.labels_per_round} are "
-                f"{plan.labels} labels, and the pool has {min(sizes)} images{cut}: ask for "
-                "fewer, or add images."
-            )
 
     def settings_of(self, variant: Variant, seed: int, jobs: int) -> Settings:
         """Return the settings of a course: live rounds' but for the queue, which is the batch alone.

@@ -169,7 +169,11 @@ def test_a_strategy_that_fails_costs_the_others_nothing(mine, tmp_path, monkeypa
         (("--project", 3), "set LABEL_STUDIO_API_KEY"),
         (("--data", "one"), "its images are of one class, 'red'"),
         (("--data", "few"), "3 images of 3 classes are too few"),
-        (("--data", "broken"), "None of the images can be read: "),
+        (
+            ("--data", "mine", "--rounds", 1, "--out", "/proc/there"),
+            "/proc/there cannot be written or read (",
+        ),
+        (("--data", "broken", "--rounds", 1), "None of the images can be read: "),
         (
             ("--data", "mine", "--rounds", 1, "--out", "one/red/00.png"),
             "00.png is a file: name a folder",

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from fishermask_backend.simulation import SimulationImpossible
@@ -39,15 +40,16 @@ def test_a_course_has_a_round_s_settings_but_for_its_queue(configured, tmp_path)
 
 
 def test_more_labels_than_the_pool_has_are_refused(settings, tmp_path):
-    study(settings, tmp_path, rounds=6).check()  # 24 of 30: a fifth is held out
+    labels = np.arange(30) % 3
+    study(settings, tmp_path, rounds=6).plan.check(labels)  # 24 of 30: a fifth is held out
     with pytest.raises(SimulationImpossible) as refused:
-        study(settings, tmp_path, rounds=7).check()
+        study(settings, tmp_path, rounds=7).plan.check(labels)
     assert str(refused.value) == (
         "--rounds 7 of --labels-per-round 4 are 28 labels, and the pool has 24 images: ask for "
         "fewer, or add images."
     )
     with pytest.raises(SimulationImpossible, match=r"has 17 images once half .* cut to a tenth"):
-        study(settings, tmp_path, rounds=5, imbalanced=True).check()
+        study(settings, tmp_path, rounds=5, imbalanced=True).plan.check(labels)
 
 
 def test_strategies_rounds_and_seeds_may_be_added(settings, tmp_path):
