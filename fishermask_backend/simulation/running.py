@@ -23,6 +23,7 @@ from fishermask_backend.simulation.points import Point, Points
 from fishermask_backend.simulation.split import split
 from fishermask_backend.simulation.study import Study
 from fishermask_backend.simulation.variants import SIMULATED, Variant
+from fishermask_backend.worker.shortages import shortage
 
 Task = tuple[Variant, int, list[Point]]  # a course, and its points so far
 
@@ -63,7 +64,9 @@ def run(study: Study, points: Points, jobs: int, show: Callable[[int, int], None
     for _ in range(jobs):
         given.put(None)
     processes = [
-        context.Process(target=_work, args=(study, points, jobs, given, found), daemon=True)
+        context.Process(
+            target=_work, args=(os.getpid(), study, points, jobs, given, found), daemon=True
+        )
         for _ in range(jobs)
     ]
     failed: list[str] = []
@@ -93,16 +96,22 @@ def _answers(found: Any, processes: Sequence[BaseProcess]) -> Iterator[str | int
         except queue.Empty:
             killed = [process for process in processes if process.exitcode]
             if killed:
-                raise SimulationImpossible(
-                    f"A process of the simulation was ended (exit code {killed[0].exitcode}); often "
-                    "that is the system's memory: --jobs 1 needs the least. What is computed is kept: "
-                    "start it again, and it goes on."
-                ) from None
+                raise SimulationImpossible(_ended(int(killed[0].exitcode or 0))) from None
             continue
         if answer is None:
             ended += 1
         else:
             yield answer
+
+
+def _ended(code: int) -> str:
+    kept = "What is computed is kept: start it again, and it goes on."
+    if code < 0:  # by a signal
+        return (
+            f"A process of the simulation was ended by force (exit code {code}); often that is the "
+            f"system's memory: --jobs 1 needs the least. {kept}"
+        )
+    return f"A process of the simulation failed; its last words stand above. {kept}"
 
 
 @contextlib.contextmanager
@@ -120,12 +129,12 @@ def _one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _work(study: Study, points: Points, jobs: int, given: Any, found: Any) -> None:
+def _work(parent: int, study: Study, points: Points, jobs: int, given: Any, found: Any) -> None:
     """Be one of the processes: a course after the other, until there is none left."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C is for the one that started us, and ends us
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(1)
     courses = Courses(study, jobs)
     while (task := given.get()) is not None:
@@ -134,8 +143,11 @@ def _work(study: Study, points: Points, jobs: int, given: Any, found: Any) -> No
             for point in courses.of(variant, seed).points(study.plan.rounds, known):
                 points.append(point)
                 found.put(1)
-        except (FisherMaskError, OSError) as error:
-            found.put(f"{variant.name}, seed {seed}: {error}")
+        except Exception as error:
+            told = shortage(error, study.settings)
+            if not told and not isinstance(error, FisherMaskError | OSError):
+                raise
+            found.put(f"{variant.name}, seed {seed}: {told or error}")
     found.put(None)
 
 

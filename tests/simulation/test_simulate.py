@@ -130,7 +130,7 @@ def test_a_process_that_is_ended_by_force_is_told_and_the_points_stay(mine, tmp_
     os.kill(child, signal.SIGKILL)
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 2
-    assert "A process of the simulation was ended (exit code -9)" in said
+    assert "A process of the simulation was ended by force (exit code -9)" in said
     assert "it goes on." in said
     assert not in_session(process.pid)
     assert points(out)
@@ -141,7 +141,7 @@ def test_a_strategy_that_fails_costs_the_others_nothing(mine, tmp_path, monkeypa
     for path in mine.rglob("*.png"):
         picture(path, (9, 9, 9), 0)
     out = tmp_path / "out"
-    asked = ("--strategies", "typiclust,margin", "--rounds", "3", "--seeds", "1")
+    asked = ("--strategies", "typiclust,margin", "--rounds", "3", "--seeds", "1", "--jobs", "1")
     ended = fishermask("simulate", "--data", mine, "--out", out, *asked)
     done = {(row["strategy"], row["round"]) for row in points(out)}
     assert {("margin", "3"), ("random", "3")} <= done
