@@ -15,6 +15,7 @@ torch and nothing else of this project.
 from fishermask_backend.fisher.diagonal import fisher_diagonal
 from fishermask_backend.fisher.factors import factors_on_disk, masked_factors
 from fishermask_backend.fisher.head import HeadFactors
+from fishermask_backend.fisher.head_maker import HeadMaker, head_factors, head_maker
 from fishermask_backend.fisher.likelihood import rest_weight
 from fishermask_backend.fisher.many_classes import enough_classes
 from fishermask_backend.fisher.mask import fisher_mask, largest_entries
@@ -22,12 +23,13 @@ from fishermask_backend.fisher.operators import DenseFactors, Factors
 from fishermask_backend.fisher.scoring import PoolScorer, score_new
 from fishermask_backend.fisher.selection import Selection, select_batch, selection_bytes
 from fishermask_backend.fisher.shards import Shards
-from fishermask_backend.fisher.structure import find_head, head_factors
+from fishermask_backend.fisher.structure import find_head
 
 __all__ = [
     "DenseFactors",
     "Factors",
     "HeadFactors",
+    "HeadMaker",
     "PoolScorer",
     "Selection",
     "Shards",
@@ -37,6 +39,7 @@ __all__ = [
     "fisher_diagonal",
     "fisher_mask",
     "head_factors",
+    "head_maker",
     "largest_entries",
     "masked_factors",
     "rest_weight",

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from fishermask_backend.fisher import (
     Factors,
+    HeadMaker,
     Selection,
     Shards,
     enough_classes,
@@ -67,10 +68,10 @@ def acquire(
     diagonal = (ranking or pool_diagonal)(trained, shards)
     mask, about_mask = choose_mask(trained, diagonal, settings)
     lap("mask")
-    chosen, about_memory = within_memory(trained, mask, settings, shards)
+    head = trained.recipe.head(trained.model, trained.rows, mask)
+    chosen, about_memory = within_memory(trained, mask, head, settings, shards)
     own = chosen[shards.part(len(chosen))]
-    factors = pool_factors(trained, own, mask, settings)
-    formed = shards.largest(float(isinstance(factors, Tensor) and len(own) > 0), diagonal) > 0
+    factors = pool_factors(trained, own, mask, head, settings)
     selection = select_batch(
         factors,
         trained.labelled[own].to(factors.device),
@@ -80,12 +81,13 @@ def acquire(
         pool_limit=settings.pool_limit or None,
         seed=settings.seed,
         shards=shards,
+        on_pick=trained.on_pick,
     )
     remaining = shards.joined(selection.remaining, len(chosen))
     selection = selection._replace(indices=selection.indices.cpu(), remaining=remaining.cpu())
     lap("select")
     about_pool = _about_the_pool(int((~trained.labelled[chosen]).sum()), settings)
-    about_factors = _about_formed_factors(settings) if formed else []
+    about_factors = _about_formed_factors(settings) if head is None else []
     notes = about_mask + about_memory + about_pool + about_factors
     return Acquisition(mask.cpu(), chosen, selection, notes)
 
@@ -138,9 +140,9 @@ def choose_mask(trained: Trained, diagonal: Tensor, settings: Settings) -> tuple
 
 
 def pool_factors(
-    trained: Trained, own: Tensor, mask: Tensor, settings: Settings
+    trained: Trained, own: Tensor, mask: Tensor, head: HeadMaker | None, settings: Settings
 ) -> Tensor | Factors:
-    """Return the factors of the pool's images `own` (n,), by the head's structure where it has one.
+    """Return the factors of the pool's images `own` (n,), by the head's structure where there is one.
 
     Others are formed, V (n, C, d), and stored as FACTORS says. The rows stay where they are: a GPU
     sees a chunk of them at a time.
@@ -148,9 +150,8 @@ def pool_factors(
     Raises:
         OSError: FACTORS=disk, and MODEL_DIR has no room for them.
     """
-    found = trained.recipe.structured(trained.model, trained.rows[own], mask)
-    if found is not None:
-        return found
+    if head is not None:
+        return head(trained.rows[own])
     shape = (len(own), *trained.recipe.shape(trained.num_classes, len(mask)))
     out = STORAGES[settings.factors].empty(shape, device=trained.device, folder=settings.model_dir)
     return trained.recipe.factors(trained.model, trained.rows[own], mask, out)

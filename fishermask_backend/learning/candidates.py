@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fishermask_backend.fisher import Shards, selection_bytes
+from fishermask_backend.fisher import HeadMaker, Shards, selection_bytes
 from fishermask_backend.learning.storage import STORAGES
 from fishermask_backend.learning.trained import Trained
 from fishermask_backend.machine.device import free_gpu_bytes
@@ -33,7 +33,7 @@ class Memory(NamedTuple):
 
 
 def within_memory(
-    trained: Trained, mask: Tensor, settings: Settings, shards: Shards
+    trained: Trained, mask: Tensor, head: HeadMaker | None, settings: Settings, shards: Shards
 ) -> tuple[Tensor, list[str]]:
     """Return the images (M,) that the selection looks at, and what memory left out, as sentences.
 
@@ -43,18 +43,19 @@ def within_memory(
     Args:
         trained: The network and its pool.
         mask: (d,) the parameters that factors are over.
+        head: What makes them by the head's structure; None: they are formed.
         settings: The limit of memory, FACTORS, the queue's size and the seed.
         shards: The processes that share the work.
     """
     labelled = trained.labelled
     wanted = torch.nonzero(labelled | trained.servable).flatten()
     least = int(labelled.sum()) + settings.queue_size
-    memories, formed = _memories(trained, mask, settings, shards)
-    fit, tightest = min(((m.size - m.fixed) // m.each, m) for m in memories)
+    found = memories(trained, mask, head, settings, shards)
+    fit, tightest = min(((m.size - m.fixed) // m.each, m) for m in found)
     room = min(max(least, fit), len(wanted))
     notes = []
     if room < len(wanted):
-        roomier = STORAGES[settings.factors].roomier if formed else None
+        roomier = STORAGES[settings.factors].roomier if head is None else None
         notes.append(
             f"Candidates are a random {room} of {len(wanted)} images: more would need "
             f"{_gib(tightest.need(len(wanted)))}, above {tightest.name} ({_gib(tightest.size)}). The "
@@ -75,16 +76,15 @@ def _gib(size: int) -> str:
     return f"{size / 2**30:.1f} GiB"
 
 
-def _memories(
-    trained: Trained, mask: Tensor, settings: Settings, shards: Shards
-) -> tuple[list[Memory], bool]:
-    """Return what bounds the pool, and whether its factors are formed.
+def memories(
+    trained: Trained, mask: Tensor, head: HeadMaker | None, settings: Settings, shards: Shards
+) -> list[Memory]:
+    """Return what bounds the pool.
 
     This machine's memory has the rows, and the factors unless a GPU has them; with the factors lies
     what the selection keeps beside them.
     """
     R, d = trained.recipe.shape(trained.num_classes, len(mask))
-    head = trained.recipe.structured(trained.model, trained.rows[:1], mask)
     entry, row = STORAGES[settings.factors].memory, trained.rows[:1].nbytes
     factors = R * d * entry if head is None else head.image_bytes
 
@@ -92,17 +92,17 @@ def _memories(
         fixed, one = (bytes_needed(images, **each) for images in (0, 1))
         return Memory(name, size, shards.size * fixed, max(1, one - fixed))
 
-    allowed, formed = settings.memory_allowed, head is None
-    if trained.device.type != "cuda" or (formed and not entry):
+    allowed = settings.memory_allowed
+    if trained.device.type != "cuda" or (head is None and not entry):
         needs = {"row_bytes": row, "factor_bytes": factors, "classes": R, "mask_size": d}
-        return [memory("MEMORY_LIMIT", allowed, **needs)], formed
+        return [memory("MEMORY_LIMIT", allowed, **needs)]
     like = torch.zeros((), device=trained.device)
     least = -int(shards.largest(-float(free_gpu_bytes(trained.device)), like)) * shards.size
     on_gpu = {"factor_bytes": factors, "classes": R, "mask_size": d}
     return [
         memory("MEMORY_LIMIT", allowed, row_bytes=row),
         memory("what is free on the GPU", least, **on_gpu),
-    ], formed
+    ]
 
 
 def bytes_needed(

@@ -15,7 +15,16 @@ from fishermask_backend.images.decoding import decode
 from fishermask_backend.settings import Settings
 from fishermask_backend.simulation import SimulationImpossible
 
-Pixels = Callable[[int], NDArray[np.uint8]]  # image number → (3, S, S); raises ImageUnavailable
+
+@dataclass(frozen=True)
+class Square:
+    """What images are made for a backbone: S×S pixels, by some interpolation."""
+
+    side: int
+    interpolation: str = "bicubic"
+
+
+Pixels = Callable[[int, Square], NDArray[np.uint8]]  # image number → (3, S, S); ImageUnavailable
 
 # Folders that are parts of a data set and no classes: they are taken together.
 PARTS = {"train", "training", "test", "testing", "val", "valid", "validation"}
@@ -62,7 +71,7 @@ class Images:
             np.array([number[name] for _, name in files], dtype=np.int64),
             [_name(path, place) for path in paths],
             [_key(path, place) for path in paths],
-            lambda index: _decoded(paths[index], settings),
+            lambda index, square: _decoded(paths[index], square, settings),
         )
 
 
@@ -72,7 +81,7 @@ def from_path(path: Path, level: int, settings: Settings) -> Images:
     Args:
         path: What --data names.
         level: Which level of folders is the class, 1 for the first; 0: the innermost.
-        settings: The image size, and how large images may be.
+        settings: How large images may be.
 
     Raises:
         SimulationImpossible: It isn't there, or holds no images of two classes.
@@ -165,6 +174,20 @@ def from_csv(file: Path, settings: Settings) -> Images:
     return Images.of_files(f"the images of {file.name}", file, [*known.items()], settings)
 
 
+def squared(body: bytes, square: Square, settings: Settings) -> NDArray[np.uint8]:
+    """Decode an image file as rounds do.
+
+    Raises:
+        ImageUnavailable: It is none, or broken or too large.
+    """
+    return decode(
+        body,
+        square.side,
+        max_pixels=settings.max_image_pixels,
+        interpolation=square.interpolation,
+    ).pixels
+
+
 def check_sizes(images: Images) -> None:
     """Refuse classes none of which can be both labelled and tested on.
 
@@ -203,7 +226,7 @@ def _key(path: Path, place: Path) -> str:
     return f"{_name(path, place)} {about.st_size} {about.st_mtime_ns}"
 
 
-def _decoded(path: Path, settings: Settings) -> NDArray[np.uint8]:
+def _decoded(path: Path, square: Square, settings: Settings) -> NDArray[np.uint8]:
     try:
         if path.stat().st_size > settings.max_image_bytes:
             raise ImageUnavailable(
@@ -213,6 +236,6 @@ def _decoded(path: Path, settings: Settings) -> NDArray[np.uint8]:
     except OSError as error:
         raise ImageUnavailable(f"{path}: it cannot be read ({error.strerror})") from None
     try:
-        return decode(body, settings.image_size, max_pixels=settings.max_image_pixels)
+        return squared(body, square, settings)
     except ImageUnavailable as error:
         raise ImageUnavailable(f"{path}: {error}") from None

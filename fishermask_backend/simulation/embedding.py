@@ -24,7 +24,7 @@ from fishermask_backend.learning.inputs import InputsUnusable, RowStore
 from fishermask_backend.machine.locks import locked
 from fishermask_backend.settings import Settings
 from fishermask_backend.simulation import SimulationImpossible
-from fishermask_backend.simulation.data import Images
+from fishermask_backend.simulation.data import Images, Square
 from fishermask_backend.state import SIMULATED
 
 AT_ONCE = 64  # images decoded and embedded together
@@ -86,6 +86,7 @@ def embed(
         OSError: The disk is full, or failed; what is embedded is kept.
     """
     failed: list[str] = []
+    square = Square(backbone.image_size, backbone.interpolation)
     with _open(images, backbone, settings.model_dir) as kept:
         missing = [index for index in wanted if images.keys[index] not in kept.known]
         done = len(wanted) - len(missing)
@@ -94,7 +95,9 @@ def embed(
             for start in range(0, len(missing), AT_ONCE):
                 batch = missing[start : start + AT_ONCE]
                 pixels = dict(
-                    zip(batch, readers.map(lambda i: _pixels(images, i), batch), strict=True)
+                    zip(
+                        batch, readers.map(lambda i: _pixels(images, i, square), batch), strict=True
+                    )
                 )
                 failed += [found for found in pixels.values() if isinstance(found, str)]
                 read = {i: found for i, found in pixels.items() if not isinstance(found, str)}
@@ -167,8 +170,8 @@ def _read(journal: Path) -> dict[str, int]:
     return dict(json.loads(line) for line in whole.splitlines())
 
 
-def _pixels(images: Images, index: int) -> NDArray[np.uint8] | str:
+def _pixels(images: Images, index: int, square: Square) -> NDArray[np.uint8] | str:
     try:
-        return images.pixels(index)
+        return images.pixels(index, square)
     except ImageUnavailable as error:
         return f"{images.names[index]}: {str(error).rstrip('.')}."

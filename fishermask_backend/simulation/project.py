@@ -1,21 +1,21 @@
 """What people have labelled in a project of Label Studio, read over its API."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fishermask_backend.controls.consensus import classes_of
-from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.images import ImageLoader
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.settings import Settings
 from fishermask_backend.simulation import SimulationImpossible
-from fishermask_backend.simulation.data import Images
+from fishermask_backend.simulation.data import Images, Pixels, Square
 from fishermask_backend.store.schema import Annotation, Project, Task
 from fishermask_backend.store.settling import settle
-from fishermask_backend.studio import PAGE, Studio, StudioTask
+from fishermask_backend.studio import Studio, StudioTask
 from fishermask_backend.worker.access import with_key
 from fishermask_backend.worker.embedding import load_image, open_loader
 
@@ -54,15 +54,14 @@ def from_project(
             "are needed. Label some images first."
         )
     tasks = [task for task, _ in labelled]
-    addresses = [spec.address(task.data) for task in tasks]
     return Images(
         f"project {studio_id}, «{remote.title}»",
         f"{settings.label_studio_url} {studio_id} {remote.created}",
         classes,
         np.array([classes.index(answer) for _, answer in labelled], dtype=np.int64),
         [f"task {task.task_id}" for task in tasks],
-        [f"task {task.task_id} {address}" for task, address in zip(tasks, addresses, strict=True)],
-        _pixels(open_loader(settings, studio), tasks, addresses, spec),
+        [f"task {task.task_id} {spec.address(task.data)}" for task in tasks],
+        _pixels(settings, studio, tasks, spec),
     )
 
 
@@ -84,16 +83,14 @@ def _labelled(
 
 
 def _annotated(studio: Studio, studio_id: int) -> Iterator[tuple[StudioTask, int]]:
-    number, total = 1, 1
-    while PAGE * (number - 1) < total:
-        try:
-            page = studio.tasks_page(studio_id, number, annotated=True)
-        except FisherMaskError as error:
-            if getattr(error, "status", None) == 404 and number > 1:
-                return  # labels were withdrawn while it was read
-            raise
-        total, number = page.total, number + 1
+    """Yield the annotated tasks by id, and how many there are."""
+    total, first, last = studio.extent(studio_id, "annotated")
+    while first <= last:
+        page = studio.tasks_between(studio_id, "annotated", first, last)
+        if not page.tasks:
+            return
         yield from ((task, total) for task in page.tasks)
+        first = max(task.task_id for task in page.tasks) + 1
 
 
 def _answer(task: StudioTask, settings: Settings, spec: LabelSpec) -> str | None:
@@ -112,9 +109,15 @@ def _as_row(annotation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pixels(
-    loader: ImageLoader, tasks: list[StudioTask], addresses: list[str], spec: LabelSpec
-) -> Callable[[int], NDArray[np.uint8]]:
-    def load(index: int) -> NDArray[np.uint8]:
-        return load_image(loader, tasks[index].task_id, addresses[index], spec.data_key)
+    settings: Settings, studio: Studio, tasks: Sequence[StudioTask], spec: LabelSpec
+) -> Pixels:
+    @cache
+    def loader(square: Square) -> ImageLoader:
+        return open_loader(settings, studio, square.side, square.interpolation)
+
+    def load(index: int, square: Square) -> NDArray[np.uint8]:
+        task = tasks[index]
+        address = spec.address(task.data)
+        return load_image(loader(square), task.task_id, address, spec.data_key).pixels
 
     return load

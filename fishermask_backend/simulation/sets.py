@@ -19,10 +19,9 @@ from fishermask_backend.demo.sources import (
     fashion_mnist_source,
     has_fashion_mnist,
 )
-from fishermask_backend.images.decoding import decode
 from fishermask_backend.settings import Settings
 from fishermask_backend.simulation import SimulationImpossible
-from fishermask_backend.simulation.data import Images
+from fishermask_backend.simulation.data import Images, Square, squared
 
 DOWNLOADS = "datasets"  # a folder in MODEL_DIR
 DOWNLOAD_SECONDS = 600.0
@@ -36,10 +35,10 @@ def from_set(name: str, settings: Settings) -> Images:
     """
     source = SETS[name](settings.model_dir / DOWNLOADS)
 
-    def pixels(index: int) -> NDArray[np.uint8]:
+    def pixels(index: int, square: Square) -> NDArray[np.uint8]:
         file = io.BytesIO()
         source.picture(index).save(file, "PNG")
-        return decode(file.getvalue(), settings.image_size, max_pixels=settings.max_image_pixels)
+        return squared(file.getvalue(), square, settings)
 
     labels = np.array(source.labels, dtype=np.int64)
     names = [f"{name}-{index}" for index in range(len(labels))]

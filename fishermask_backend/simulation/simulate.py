@@ -210,7 +210,7 @@ def _facts(study: Study) -> dict[str, str]:
         "strategies": ", ".join(shown([variant.name for variant in plan.variants]).values()),
         "course": f"{plan.rounds} rounds of {plan.labels_per_round} labels, {plan.seeds} seeds",
         "classifier": f"BACKBONE={settings.backbone}, TRAIN={settings.train}, "
-        f"IMAGE_SIZE={settings.image_size}",
+        f"IMAGE_SIZE={settings.image_size or 'its own'}",
         "FisherMask": f"MASK_INNER={settings.mask_inner}, MASK_RULE={settings.mask_rule}, "
         f"WEIGHTING={settings.weighting}, PICK_WEIGHT={settings.pick_weight}, RIDGE={settings.ridge}",
         "made by": f"FisherMask Backend {__version__}, torch {torch.__version__}, "

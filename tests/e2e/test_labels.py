@@ -4,6 +4,7 @@ import pytest
 
 from fishermask_backend.demo.server import LabelStudioServer
 from fishermask_backend.settings import Settings
+from fishermask_backend.simulation.data import Square
 from fishermask_backend.simulation.project import from_project
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person, result, sign_up
@@ -44,13 +45,11 @@ def test_changed_deleted_and_skipped_annotations(
     assert [r["labels"] for r in backend.rounds(queued)] == [0, 5, 5]
 
     # A simulation reads the same of Label Studio itself.
-    settings = Settings(
-        label_studio_url=label_studio.url, label_studio_api_key=label_studio.token, image_size=32
-    )
+    settings = Settings(label_studio_url=label_studio.url, label_studio_api_key=label_studio.token)
     images = from_project(queued.id, settings)
     read = zip(images.names, images.labels, strict=True)
     assert {int(name.removeprefix("task ")): [images.classes[c]] for name, c in read} == expected
-    assert all(images.pixels(i).shape == (3, 32, 32) for i in range(5))
+    assert all(images.pixels(i, Square(32)).shape == (3, 32, 32) for i in range(5))
 
 
 def test_class_added_then_one_removed(queued: Project, backend: Backend, owner: Person):

@@ -9,7 +9,7 @@ import torch
 from fishermask_backend.learning.backbones import load_backbone
 from fishermask_backend.machine.locks import locked
 from fishermask_backend.simulation import SimulationImpossible, embedding
-from fishermask_backend.simulation.data import from_path
+from fishermask_backend.simulation.data import Square, from_path
 from fishermask_backend.simulation.embedding import embed
 from tests.simulation.pictures import folders, picture
 
@@ -33,6 +33,7 @@ class Counted:
         )
         self.key, self.row_shape = self.real.key, self.real.row_shape
         self.row_dtype, self.seen = self.real.row_dtype, 0
+        self.image_size, self.interpolation = 16, self.real.interpolation
 
     def rows(self, pixels):
         self.seen += len(pixels)
@@ -44,7 +45,7 @@ def quiet(done, total):
 
 
 def pixels(images, numbers):
-    return np.stack([images.pixels(i) for i in numbers])
+    return np.stack([images.pixels(i, Square(16)) for i in numbers])
 
 
 def test_each_image_once_and_in_the_order_asked_for(images, small, monkeypatch):

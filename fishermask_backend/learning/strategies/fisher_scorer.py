@@ -1,11 +1,12 @@
 """What places later images by their marginal gain after a FisherMask round's picks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
-from fishermask_backend.fisher import PoolScorer, score_new
+from fishermask_backend.fisher import HeadMaker, PoolScorer, score_new
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.tensors import save_tensors
 
@@ -26,11 +27,29 @@ class FisherScorer:
     mask: Tensor
     recipe: FactorRecipe
 
+    _seen: "_Seen" = field(default_factory=lambda: _Seen(), init=False, repr=False, compare=False)
+
     def gains(self, model: nn.Module, rows: Tensor) -> Tensor:
         """Return how much each image (M,) would lower the objective, were it picked next."""
-        return score_new(self.state, self.recipe.either(model, rows, self.mask)).cpu()
+        head = self._head(model, rows) if len(rows) else None
+        factors = head(rows) if head else self.recipe.factors(model, rows, self.mask)
+        return score_new(self.state, factors).cpu()
+
+    def _head(self, model: nn.Module, rows: Tensor) -> HeadMaker | None:
+        seen, at = self._seen, (model, next(model.parameters()).device)
+        if seen.at != at:
+            seen.at, seen.head = at, self.recipe.head(model, rows, self.mask)
+        return seen.head
 
     def save(self, path: Path) -> None:
         """Write it to a safetensors file."""
         tensors = {**self.state.to_tensors(), "mask": self.mask}
         save_tensors(path, tensors, {"strategy": self.strategy, **self.recipe.to_metadata()})
+
+
+@dataclass
+class _Seen:
+    """The network that images were scored with last, and where: its head is not looked for again."""
+
+    at: tuple[nn.Module, torch.device] | None = None
+    head: HeadMaker | None = None

@@ -1,7 +1,7 @@
 """FisherMask (arXiv 2411.05752): the batch that tells most about the pool, over what matters in it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from fishermask_backend.learning.acquisition import (
     with_enough_classes,
 )
 from fishermask_backend.learning.fisher_job import acquire_in_processes
+from fishermask_backend.learning.fitting import fitted
 from fishermask_backend.learning.ordering import Lap, Order, evenly_spaced, ranked
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.strategies.fisher_scorer import FisherScorer
@@ -47,7 +48,7 @@ class FisherMask(Strategy):
         """Order a pool: the queue as it is picked, then the rest by marginal gain."""
         if self.mask_inner is not None:
             settings = settings.model_copy(update={"mask_inner": self.mask_inner})
-        trained = with_enough_classes(trained, settings)
+        trained, settings, given_up = fitted(with_enough_classes(trained, settings), settings)
         if settings.fisher_processes > 1:
             found = acquire_in_processes(trained, settings)
             lap("select")
@@ -56,7 +57,7 @@ class FisherMask(Strategy):
         scorer = FisherScorer(self.name, found.selection.scorer, found.mask, trained.recipe)
         order = _order(trained, found, scorer, settings.queue_size)
         lap("order")
-        return order
+        return replace(order, notes=[*given_up, *found.notes])
 
     def scorer(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> FisherScorer:
         """Return a stored scorer."""
@@ -77,8 +78,7 @@ def _order(trained: Trained, found: Acquisition, scorer: FisherScorer, queue_siz
     return Order(
         evenly_spaced(ranking, size, queue_size),
         torch.where(torch.isfinite(gains), gains, 0.0),
-        found.notes,
-        scorer,
+        scorer=scorer,
     )
 
 
