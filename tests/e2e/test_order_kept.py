@@ -41,13 +41,25 @@ def served_whole(project: Project, backend: Backend, owner: Person, *, instead_o
     assert project.label(3, owner) == queue["task_ids"][:3]
 
 
-@pytest.mark.parametrize("deleted", [slice(None), slice(2, 4)], ids=["all", "two of them"])
-def test_deleted_predictions_are_published_again(
-    queued: Project, backend: Backend, owner: Person, deleted: slice
+def test_a_queue_that_label_studio_has_lost_is_published_again(
+    make_project: MakeProject, backend: Backend, owner: Person
 ):
-    queue = backend.queue(queued)
-    queued.act("delete_tasks_predictions", queue["task_ids"][deleted])
-    served_whole(queued, backend, owner, instead_of="fishermask-1")
+    projects = [
+        make_project() for _ in range(3)
+    ]  # at once: the look that notices comes each minute
+    for each in projects:
+        each.connect(backend.url)
+    order = [backend.queue(each)["task_ids"] for each in projects]
+    for each in projects:
+        ordered(each, backend)
+    whole, partly, by_version = projects
+    whole.act("delete_tasks_predictions", order[0])
+    partly.act("delete_tasks_predictions", order[1][2:4])
+    body = {"model_version": "fishermask-1"}  # on the page «Predictions» of the settings
+    owner.call("DELETE", f"/api/projects/{by_version.id}/model-versions/", json=body)
+    assert not by_version["model_version"]
+    for each in projects:
+        served_whole(each, backend, owner, instead_of="fishermask-1")
     assert "were deleted in Label Studio" in backend.worker.log_file.read_text()
 
 
@@ -62,15 +74,6 @@ def test_deleted_predictions_are_noticed_among_retrieved_ones(
     backend.until(
         queued, lambda s: s["queue"]["version"] != queue["version"], "published again", seconds=100
     )
-
-
-def test_a_version_that_was_deleted_is_followed_by_another(
-    queued: Project, backend: Backend, owner: Person
-):
-    body = {"model_version": "fishermask-1"}  # on the page «Predictions» of the settings
-    owner.call("DELETE", f"/api/projects/{queued.id}/model-versions/", json=body)
-    assert not queued["model_version"]
-    served_whole(queued, backend, owner, instead_of="fishermask-1")
 
 
 def test_hidden_predictions_do_not_cost_the_order(queued: Project, backend: Backend, owner: Person):
