@@ -46,7 +46,12 @@ def _side(pixels: int) -> int:
     return pixels
 
 
-def _installed(strategy: str) -> str:
+def installed(strategy: str) -> str:
+    """Return the name of a strategy whose package is installed.
+
+    Raises:
+        ValueError: It isn't; the text names the extra.
+    """
     if strategy in PACKAGED and find_spec("skactiveml") is None:
         raise ValueError(
             "it is one of scikit-activeml's, which is not installed: "
@@ -220,7 +225,7 @@ class Settings(BaseSettings):
             "dropquery",
             "falcun",
         ],
-        AfterValidator(_installed),
+        AfterValidator(installed),
     ] = Field(
         "fishermask",
         description="How the next images are chosen: `fishermask`; `bait`, over the last layer alone; "

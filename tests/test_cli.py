@@ -28,6 +28,7 @@ COMMANDS = [
     "export",
     "backup",
     "restore",
+    "simulate",
     "demo",
 ]
 

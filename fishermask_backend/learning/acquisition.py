@@ -1,5 +1,6 @@
 """FisherMask over a pool of rows: mask, factors, selection; by one process or shared out among many."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,6 +23,8 @@ from fishermask_backend.learning.ordering import Lap
 from fishermask_backend.learning.storage import STORAGES
 from fishermask_backend.learning.trained import Trained
 from fishermask_backend.settings import Settings
+
+Ranking = Callable[[Trained, Shards], Tensor]  # what a mask's entries are chosen by (P,)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ def acquire(
     *,
     shards: Shards | None = None,
     lap: Lap = lambda stage: None,
+    ranking: Ranking | None = None,
 ) -> Acquisition:
     """Pick the next queue.
 
@@ -55,12 +59,13 @@ def acquire(
         settings: The mask, queue size, ridge, pick weight, seed, and the limits of memory and pool.
         shards: The processes that share the work, each with the same arguments; None: this one alone.
         lap: Called with the name of each stage that is done.
+        ranking: What the mask's entries are chosen by; None: the Fisher diagonal.
 
     Returns:
         The same for every process.
     """
     shards = shards or Shards()
-    diagonal = pool_diagonal(trained, shards)
+    diagonal = (ranking or pool_diagonal)(trained, shards)
     mask, about_mask = choose_mask(trained, diagonal, settings)
     lap("mask")
     head = trained.recipe.head(trained.model, trained.rows, mask)

@@ -7,7 +7,12 @@ import torch
 from torch import Tensor
 
 from fishermask_backend.fisher import PoolScorer
-from fishermask_backend.learning.acquisition import Acquisition, acquire, with_enough_classes
+from fishermask_backend.learning.acquisition import (
+    Acquisition,
+    Ranking,
+    acquire,
+    with_enough_classes,
+)
 from fishermask_backend.learning.fisher_job import acquire_in_processes
 from fishermask_backend.learning.fitting import fitted
 from fishermask_backend.learning.ordering import Lap, Order, evenly_spaced, ranked
@@ -27,10 +32,12 @@ class FisherMask(Strategy):
     Attributes:
         name: The strategy's.
         mask_inner: Mask entries beside the last layer; None: MASK_INNER of them.
+        ranking: What they are chosen by, in one process; None: the Fisher diagonal.
     """
 
     name: str
     mask_inner: int | None = None
+    ranking: Ranking | None = None
 
     @property
     def stage(self) -> str:
@@ -46,7 +53,7 @@ class FisherMask(Strategy):
             found = acquire_in_processes(trained, settings)
             lap("select")
         else:
-            found = acquire(trained, settings, lap=lap)
+            found = acquire(trained, settings, lap=lap, ranking=self.ranking)
         scorer = FisherScorer(self.name, found.selection.scorer, found.mask, trained.recipe)
         order = _order(trained, found, scorer, settings.queue_size)
         lap("order")
