@@ -114,9 +114,12 @@ def test_the_hotkey_of_a_chosen_class_makes_the_label_empty_unless_one_is_requir
     project.change(model_version="v", show_collab_predictions=True)
     show(page, label_studio.url, project, task)
     assert checked(page) == ["zero"]
-    classes, image = (page.locator(what).first.bounding_box() for what in (".lsf-choices", "img"))
-    assert classes["y"] + classes["height"] < image["y"]
-    assert image["y"] + image["height"] < page.viewport_size["height"]  # all is seen at once
+    classes, picture, submit = (
+        page.locator(what).first.bounding_box()
+        for what in (".lsf-choices", ".lsf-image", "button:has-text('Submit')")
+    )
+    assert classes["y"] + classes["height"] < picture["y"]
+    assert picture["y"] + picture["height"] < submit["y"]  # all is seen at once
     page.keyboard.press("1")
     page.wait_for_timeout(500)
     assert checked(page) == []
