@@ -26,6 +26,7 @@ from fishermask_backend.learning.inputs import RowStore
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.strategies import STRATEGIES
 from fishermask_backend.learning.trained import Trained
+from fishermask_backend.machine.threads import one_thread
 from fishermask_backend.state import round_scorer, round_weights
 from fishermask_backend.store import pool, projects, rounds, serving, validation
 from fishermask_backend.store.rounds import Scored
@@ -122,7 +123,8 @@ def decide(
     )
     strategy = STRATEGIES[settings.strategy]
     _show(work, strategy.stage, images, learnt=True)
-    order = strategy.order(trained, settings, watch.lap)
+    with one_thread(watch.starves):
+        order = strategy.order(trained, settings, watch.lap)
     return Decision(strategy.name, order, model, probs)
 
 
