@@ -218,7 +218,7 @@ def heads(made: dict[str, Any]) -> str:
             "structure (`head_factors`) and with the factors formed (`masked_factors`), in turns in "
             "one run; the mask is the backend's default one, and `rows` is what `top_classes` leaves "
             "of an image's, on both sides. Seconds of the processor in brackets; three runs and "
-            "their medians up to 3,000 images and 40 classes, else one. Formed factors of 100,000 "
+            "their medians of the first two, one of the others. Formed factors of 100,000 "
             "images would take ten minutes and 9 GB: a tenth of the images stands for them. "
             f"`score_new` of one task: {timed(made['one_task'])}.",
             "\n".join(["| work | target | reached | |", "|---|---|---|---|", *lines]) if lines else "",
