@@ -52,10 +52,11 @@ format: python ## format the code and mend what ruff can mend
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-soak: python ## the long tests: kills, faults, bad requests, latency, memory, crowds; writes docs/reliability.md (an hour) [SEED=1]
+soak: python ## the long tests: kills, faults, bad requests and answers, latency, memory, crowds; writes docs/reliability.md (an hour) [SEED=1]
 	@$(ENVIRONMENTS) dev label-studio
 	.venv/bin/python -m tests.soak.kills --kills 30 --rounds 10 $(if $(SEED),--seed $(SEED))
 	.venv/bin/python -m tests.soak.fuzz --requests 10000
+	.venv/bin/python -m tests.soak.answers --looks 200
 	@$(MAKE) --no-print-directory --jobs 2 soak-faults soak-memory  # which wait for most of their time
 	.venv/bin/python -m tests.soak.latency
 	.venv/bin/python -m tests.soak.crowd
@@ -79,8 +80,8 @@ package: python ## build wheel and source archive into dist/
 
 requirements: python ## compile requirements*.txt from pyproject.toml anew [UPGRADE=1]
 	@test -x $(UV) || { $(PYTHON) -m venv .venv-tools && echo "*" > .venv-tools/.gitignore && .venv-tools/bin/pip install --quiet "uv>=0.9"; }
-	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --group dev --output-file requirements-dev.txt
-	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras --group dev --output-file requirements-dev.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras --constraint requirements-dev.txt --output-file requirements.txt
 	echo "label-studio==1.23.2" | $(COMPILE) $(if $(UPGRADE),--upgrade) - --output-file requirements-label-studio.txt
 
 dependencies: python ## list the pinned versions with their dates, and what is newest; writes docs/dependencies.md

@@ -7,14 +7,22 @@ import os
 import re
 from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.errors import FisherMaskError, UnsupportedLabelConfig
 from fishermask_backend.extra_headers import read_headers
 from fishermask_backend.images.addresses import HostRule
 from fishermask_backend.labeling import LabelSpec, parse_label_config
@@ -26,6 +34,26 @@ class BadSettings(FisherMaskError):
 
 
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+# Strategies of scikit-activeml, by name; and those of them that know one class an image alone.
+PACKAGED = ("badge", "coreset", "typiclust", "probcover", "dropquery", "falcun")
+ONE_CLASS = ("badge", "dropquery", "falcun")
+
+
+def _side(pixels: int) -> int:
+    if pixels != 0 and pixels < 16:
+        raise ValueError("16 to 1024 pixels are expected, or 0 for the backbone's own")
+    return pixels
+
+
+def _installed(strategy: str) -> str:
+    if strategy in PACKAGED and find_spec("skactiveml") is None:
+        raise ValueError(
+            "it is one of scikit-activeml's, which is not installed: "
+            "pip install 'fishermask-backend[strategies]'"
+        )
+    return strategy
+
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -155,25 +183,45 @@ class Settings(BaseSettings):
     # Classifier
     backbone: str = Field(
         "efficientnet_lite0",
-        description="`efficientnet_lite0`, `small_cnn` or a torchvision classification model.",
+        description="`efficientnet_lite0` (or 1, 2), `small_cnn`, a torchvision classification model "
+        "such as `resnet18`, or a timm model such as `timm/vit_small_patch14_dinov2.lvd142m` "
+        "(docs/backbones.md).",
     )
     backbone_weights: str = Field(
         "",
         description="File of weights, or `none`; empty: pretrained "
-        "(inside the package, or torchvision's own download).",
+        "(inside the package, or torchvision's or Hugging Face's download).",
     )
     train: Literal["head", "all"] = Field(
         "head", description="`head`: a head on frozen features; `all`: every layer."
     )
-    image_size: Annotated[int, Field(ge=16, le=1024)] = Field(
-        160, description="Images are resized to this many pixels square (docs/training.md)."
+    image_size: Annotated[int, Field(le=1024), AfterValidator(_side)] = Field(
+        0,
+        description="Images are resized to this many pixels square; 0: the backbone's own, 160 but for "
+        "timm's (docs/training.md).",
     )
 
     # FisherMask
-    strategy: Literal["fishermask", "bait", "margin", "entropy", "random"] = Field(
+    strategy: Annotated[
+        Literal[
+            "fishermask",
+            "bait",
+            "margin",
+            "entropy",
+            "random",
+            "badge",
+            "coreset",
+            "typiclust",
+            "probcover",
+            "dropquery",
+            "falcun",
+        ],
+        AfterValidator(_installed),
+    ] = Field(
         "fishermask",
         description="How the next images are chosen: `fishermask`; `bait`, over the last layer alone; "
-        "`margin` or `entropy`, the least certain; `random`.",
+        "`margin` or `entropy`, the least certain; `random`; of scikit-activeml `badge`, `coreset`, "
+        "`typiclust`, `probcover`, `dropquery`, `falcun`.",
     )
     mask_inner: Annotated[int, Field(ge=0)] = Field(
         1000, description="Mask entries beside the last layer, by Fisher value."
@@ -317,7 +365,14 @@ class Settings(BaseSettings):
         Raises:
             UnsupportedLabelConfig: Nothing; the text says what to add.
         """
-        return parse_label_config(text, self.control_name, self.taxonomy_level)
+        spec = parse_label_config(text, self.control_name, self.taxonomy_level)
+        if self.strategy in ONE_CLASS and spec.likelihood != "categorical":
+            able = "fishermask, bait, margin, entropy, random, coreset, typiclust or probcover"
+            raise UnsupportedLabelConfig(
+                f"STRATEGY={self.strategy} knows one class an image, and here an image may have "
+                f"several: set STRATEGY to {able}."
+            )
+        return spec
 
     @property
     def queue_size(self) -> int:

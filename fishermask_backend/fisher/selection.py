@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import torch
@@ -49,6 +50,7 @@ def select_batch(
     pool_limit: int | None = None,
     seed: int = 0,
     shards: Shards | None = None,
+    on_pick: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Selection:
     """Pick the images whose labels lower tr[A⁻¹ I_U] most, one after the other.
 
@@ -72,6 +74,8 @@ def select_batch(
         seed: Of that draw.
         shards: The other processes, where each holds a part of the pool in `pool` and `labelled`;
             all call this function with the same options. None: this one holds all.
+        on_pick: Called with the picks made so far, and of how many, once before the pool is looked at
+            and from then on after each.
 
     Returns:
         The selection. Of equal gains the lower index wins.
@@ -90,10 +94,13 @@ def select_batch(
     if pick_weight not in ("batch", "sample"):
         raise ValueError(f"pick_weight={pick_weight!r} is unknown: use 'batch' or 'sample'.")
     scale = math.sqrt(1.0 / total * (batch_size if pick_weight == "batch" else 1))
+    on_pick(0, batch_size)
     information = Information(
         factors, known, candidates, total=total, scale=scale, ridge=ridge, shards=shards
     )
-    picked, gains = _greedy(information, candidates + start, batch_size, backward_steps, shards)
+    picked, gains = _greedy(
+        information, candidates + start, batch_size, backward_steps, shards, on_pick
+    )
     inverse = information.inverse
     scorer = PoolScorer(inverse, information.pool_fisher, inverse.new_tensor(scale))
     left = information.gains()
@@ -126,6 +133,7 @@ def _greedy(
     batch_size: int,
     backward_steps: float,
     shards: Shards,
+    on_pick: Callable[[int, int], None],
 ) -> tuple[dict[int, int | None], list[float]]:
     """Return the picks in their order, and their gains.
 
@@ -135,6 +143,7 @@ def _greedy(
         batch_size: K.
         backward_steps: b.
         shards: The other processes.
+        on_pick: Told of each pick.
 
     Returns:
         Each pick's index over all shards, with its place among this process's candidates or None;
@@ -144,7 +153,9 @@ def _greedy(
     picked: dict[int, int | None] = {}
     gains: list[float] = []
     most = sum(shards.counts(len(indices), open_))
-    for _ in range(min(math.floor((backward_steps + 1) * batch_size), most)):
+    forward = min(math.floor((backward_steps + 1) * batch_size), most)
+    on_pick(0, forward)
+    for _ in range(forward):
         now = information.leading_gains(open_)
         index, place = _first_largest(now, indices, shards)
         picked[index] = place
@@ -152,6 +163,7 @@ def _greedy(
         if place is not None:
             open_[place] = False
         information.add(place)
+        on_pick(len(picked), forward)
     while len(picked) > batch_size:
         ordered = sorted(picked)
         own = {i: place for i, index in enumerate(ordered) if (place := picked[index]) is not None}

@@ -1,6 +1,7 @@
 """What a strategy is given: a trained network, and the pool it is to choose from."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ class Trained:
         labelled: (N,) bool, images trained on.
         servable: (N,) bool, images that Label Studio would still serve.
         recipe: How factors are made of the network.
+        on_pick: Called with the images picked so far, and of how many, while a queue is picked.
     """
 
     model: nn.Module
@@ -34,6 +36,7 @@ class Trained:
     labelled: Tensor
     servable: Tensor
     recipe: FactorRecipe
+    on_pick: Callable[[int, int], None] = field(default=lambda _done, _of: None, repr=False)
 
     @property
     def device(self) -> torch.device:
@@ -67,4 +70,6 @@ class Trained:
         model = load_classifier(folder / "classifier.safetensors", backbone).to(backbone.device)
         rows = torch.from_numpy(np.load(folder / "rows.npy", mmap_mode="c"))
         pool, metadata = load_tensors(folder / "pool.safetensors")
-        return cls(model, backbone.key, rows, **pool, recipe=FactorRecipe.from_metadata(metadata))
+        probs, labelled, servable = (pool[name] for name in ("probs", "labelled", "servable"))
+        recipe = FactorRecipe.from_metadata(metadata)
+        return cls(model, backbone.key, rows, probs, labelled, servable, recipe)

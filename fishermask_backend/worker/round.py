@@ -6,26 +6,20 @@ factors, selection and order, is `strategies/`; publishing what a round decided 
 
 import json
 import logging
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
 
-from fishermask_backend.controls.consensus import classes_of, unasked_of
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.learning.backbones import Backbone
-from fishermask_backend.learning.classifier import (
-    as_targets,
-    fit_classifier,
-    probabilities,
-    save_classifier,
-)
+from fishermask_backend.learning.classifier import save_classifier
 from fishermask_backend.learning.cold_start import first_order
 from fishermask_backend.learning.inputs import RowStore
-from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.strategies import STRATEGIES
-from fishermask_backend.learning.trained import Trained
 from fishermask_backend.machine.threads import one_thread
 from fishermask_backend.state import round_scorer, round_weights
 from fishermask_backend.store import pool, projects, rounds, serving, validation
@@ -43,7 +37,13 @@ OWN_STAGES = {"read", "train", "save", FIRST_QUEUE, "cluster"}
 
 
 def run_round(
-    work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore, *, learn: bool = True
+    work: Work,
+    spec: LabelSpec,
+    backbone: Backbone,
+    inputs: RowStore,
+    *,
+    learn: bool = True,
+    since: float = math.inf,
 ) -> Round:
     """Compute a round over the images embedded so far, and store it.
 
@@ -53,6 +53,7 @@ def run_round(
         backbone: What the rows are, and the network over them.
         inputs: The rows.
         learn: False renews the first queue over a larger pool; labels wait for the next round.
+        since: Since when it is due, seconds since 1970; infinite: since now.
 
     Returns:
         The stored round.
@@ -79,7 +80,7 @@ def run_round(
         inputs_key=backbone.key,
         weights=weights,
         scorer=scorer,
-        triggered_at=max(project.last_event_at, project.registered_at),
+        triggered_at=min(since, started_at),
         started_at=started_at,
         computed_at=time.time(),
         seconds=watch.seconds,
@@ -95,37 +96,17 @@ def decide(
 
     Fewer than two different answers teach nothing: then the order is the cold start's.
     """
-    settings, answers = work.settings, images.answers.values()
-    if len({tuple(classes_of(answer)) for answer in answers}) < 2:
+    lesson = images.lesson
+    if not lesson.teaches:
         return _cold_start(work, images, watch)
-    model = fit_classifier(
-        backbone,
-        images.rows[images.labelled],
-        as_targets(
-            map(classes_of, answers), spec.classes, spec.likelihood, map(unasked_of, answers)
-        ),
-        num_classes=len(spec.classes),
-        likelihood=spec.likelihood,
-        pool_rows=images.rows,
-        seed=settings.seed,
-        on_progress=partial(work.progress, "training"),
-    )
-    probs = probabilities(model, images.rows, spec.likelihood)
+    trained = lesson.learn(spec, backbone, work.settings, partial(work.progress, "training"))
     watch.lap("train")
-    trained = Trained(
-        model=model,
-        backbone=backbone.key,
-        rows=images.rows,
-        probs=probs,
-        labelled=images.labelled,
-        servable=images.servable,
-        recipe=FactorRecipe.of(settings, spec),
-    )
-    strategy = STRATEGIES[settings.strategy]
+    trained = replace(trained, on_pick=_picking(work))
+    strategy = STRATEGIES[work.settings.strategy]
     _show(work, strategy.stage, images, learnt=True)
     with one_thread(watch.starves):
-        order = strategy.order(trained, settings, watch.lap)
-    return Decision(strategy.name, order, model, probs)
+        order = strategy.order(trained, work.settings, watch.lap)
+    return Decision(strategy.name, order, trained.model, trained.probs)
 
 
 def _cold_start(work: Work, images: Pool, watch: Stopwatch) -> Decision:
@@ -145,6 +126,14 @@ def _show(work: Work, stage: str, images: Pool, *, learnt: bool) -> None:
         seconds = [last.seconds[stage] for stage in stages]
         expected = sum(seconds) / last.pool_size * size if seconds else None
     work.progress(stage, 0, size, expected=expected)
+
+
+def _picking(work: Work) -> Callable[[int, int], None]:
+    """Return what shows how many of a queue's images are picked."""
+    with work.store.read() as session:
+        last = rounds.latest(session, work.project_id)
+    expected = last.seconds.get("select") if last is not None else None
+    return partial(work.progress, "picking images", expected=expected)
 
 
 def _next_number(work: Work, project: Project) -> int:

@@ -1,6 +1,7 @@
 """A round over made-up features: what it trains on, what it stores, and that it is repeatable."""
 
 import logging
+import time
 from dataclasses import replace
 
 import pytest
@@ -191,3 +192,23 @@ def test_multiple_choice(work, inputs, backbone):
     made = run_round(work, spec, backbone, inputs)
     assert (made.acquisition, made.likelihood) == ("fishermask", "bernoulli")
     assert len(ranking(work, made)[0]) == POOL - 4
+
+
+def test_while_a_queue_is_picked_the_picks_are_counted(work, inputs, backbone, monkeypatch):
+    label(work, {i: ["cat" if i % 2 else "dog"] for i in range(1, 11)})
+    said = []
+    monkeypatch.setattr(
+        type(work),
+        "progress",
+        lambda _, stage, done, total, **more: said.append((stage, done, total)),
+    )
+    run_round(work, SPEC, backbone, inputs)
+    picking = [(done, total) for stage, done, total in said if stage == "picking images"]
+    assert picking == [(0, 5), *((done, 5) for done in range(6))]
+
+
+def test_a_round_s_delay_counts_from_when_it_was_due(work, inputs, backbone):
+    made = run_round(work, SPEC, backbone, inputs, since=5.0)
+    assert made.triggered_at == 5.0
+    made = run_round(work, SPEC, backbone, inputs, since=time.time() + 1000)  # another clock's
+    assert made.triggered_at == made.started_at

@@ -41,11 +41,11 @@ class Classifier:
         about = json.loads((HERE / "classifier.json").read_text(encoding="utf-8"))
         weights = about["backbone_weights"]
         self.classes: list[str] = about["classes"]
-        self._size, self._likelihood = about["image_size"], about["likelihood"]
+        self._likelihood = about["likelihood"]
         self._backbone: Backbone = load_backbone(
             about["backbone"],
             train=about["train"],
-            image_size=self._size,
+            image_size=about["image_size"],
             weights=weights if weights in ("", "none") else HERE / weights,
             device=torch.device("cpu"),
         )
@@ -57,7 +57,12 @@ class Classifier:
         Raises:
             OSError, FisherMaskError: It cannot be read, or not be decoded.
         """
-        return decode(image.read_bytes(), self._size, max_pixels=1e8)
+        return decode(
+            image.read_bytes(),
+            self._backbone.image_size,
+            max_pixels=1e8,
+            interpolation=self._backbone.interpolation,
+        ).pixels
 
     def predict(self, pixels: Sequence[Any]) -> list[dict[str, float]]:
         """Return each image's probabilities: class to probability."""
