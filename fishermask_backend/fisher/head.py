@@ -34,6 +34,11 @@ from fishermask_backend.fisher.operators import (
 
 PASS_COST = 8  # reading, multiplying and writing an entry, in multiply-adds of a matrix product
 PRODUCT_BYTES = 2**25  # in work at a time, in a pick's products: their sums over entries are short
+FEWER_ROWS = (
+    3  # times fewer rows than classes, from which directions are multiplied with rows first
+)
+LEAST_IMAGES = 16  # at a time, where a MOST_BYTES holds them
+MOST_BYTES = 2**28
 SPARSE = 2  # images in a range for each one wanted, above which those wanted are copied instead
 
 
@@ -54,7 +59,9 @@ class HeadFactors(Factors):
         self._seeds, self._inputs, self._groups = seeds, inputs, groups
         C, G = groups.directions.shape
         d = self.shape[2]
-        by_groups = d * d // 2 + PASS_COST * G * d + C * G * (G + C)
+        self._by_rows = FEWER_ROWS * R <= C
+        by_groups = d * d // 2 + PASS_COST * G * d + (R if self._by_rows else C) * G * (G + C)
+        self._pass_bytes = min(MOST_BYTES, max(PASS_BYTES, LEAST_IMAGES * 16 * G * G))
         self.structured = by_groups < R * d * d
         self.make = groups
         if self.device.type == "cpu" and not groups.in_order:
@@ -98,7 +105,7 @@ class HeadFactors(Factors):
                     weighed *= psi[start:]
                     total[start:stop, start:].addmm_(psi[start:stop], weighed.T)
 
-        self.over(images, PASS_BYTES, 8 * (2 * G * G + 2 * R * G + 3 * d), add)
+        self.over(images, self._pass_bytes, 8 * (2 * G * G + 2 * R * G + 3 * d), add)
         return groups.unsorted(symmetric(total))
 
     def blocks(self, images: Tensor, S: Tensor) -> Tensor:
@@ -121,11 +128,16 @@ class HeadFactors(Factors):
                     product *= psi[start:]
                     sums[g].index_add_(0, groups.group[start:], product)
                     sums[g, g] /= 2
-            half = (B @ sums.flatten(1)).view(C, G, -1).permute(2, 0, 1) @ B.T
             E = gathered(self._seeds, images)
-            found[part] = E @ (half + half.mT) @ E.mT
+            if self._by_rows:
+                EB = E @ B
+                half = EB @ sums.permute(2, 0, 1) @ EB.mT
+                found[part] = half + half.mT
+            else:
+                half = (B @ sums.flatten(1)).view(C, G, -1).permute(2, 0, 1) @ B.T
+                found[part] = E @ (half + half.mT) @ E.mT
 
-        self.over(images, PASS_BYTES, 8 * (2 * G * G + 3 * d + 4 * C * C), compute)
+        self.over(images, self._pass_bytes, 8 * (2 * G * G + 3 * d + 4 * C * C), compute)
         return found
 
     def times(self, image: Tensor, S: Tensor) -> Tensor:

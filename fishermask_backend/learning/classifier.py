@@ -15,6 +15,7 @@ from fishermask_backend.fisher.likelihood import LIKELIHOODS
 from fishermask_backend.labeling import Likelihood
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.tensors import TensorsUnusable, load_tensors, save_tensors
+from fishermask_backend.machine.threads import one_thread
 
 Progress = Callable[[int, int], None]
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -90,6 +91,8 @@ HEAD = Schedule(steps=150, batch=1024, learning_rate=1e-3)
 FINE_TUNING = Schedule(steps=100, batch=32, learning_rate=3e-4)
 FROM_SCRATCH = Schedule(steps=150, batch=64, learning_rate=1e-3)
 
+FEW_ROWS = 512  # of a head, up to which a second thread would only be waited for
+
 
 def as_targets(
     labels: Iterable[Collection[str]],
@@ -148,7 +151,8 @@ def fit_classifier(
     device = backbone.device
     rows, targets = rows.to(device), targets.to(device)
     loss = OBJECTIVES[likelihood].loss(targets, num_classes)
-    with _seeded(seed, device):
+    small = backbone.frozen and len(rows) <= FEW_ROWS
+    with _seeded(seed, device), one_thread(small):
         model = backbone.network(num_classes, pool_rows).to(device)
         for module in model.modules():
             module.training = isinstance(module, nn.Dropout)

@@ -20,6 +20,7 @@ from fishermask_backend.learning.classifier import save_classifier
 from fishermask_backend.learning.cold_start import first_order
 from fishermask_backend.learning.inputs import RowStore
 from fishermask_backend.learning.strategies import STRATEGIES
+from fishermask_backend.machine.threads import one_thread
 from fishermask_backend.state import round_scorer, round_weights
 from fishermask_backend.store import pool, projects, rounds, serving, validation
 from fishermask_backend.store.rounds import Scored
@@ -103,7 +104,8 @@ def decide(
     trained = replace(trained, on_pick=_picking(work))
     strategy = STRATEGIES[work.settings.strategy]
     _show(work, strategy.stage, images, learnt=True)
-    order = strategy.order(trained, work.settings, watch.lap)
+    with one_thread(watch.starves):
+        order = strategy.order(trained, work.settings, watch.lap)
     return Decision(strategy.name, order, trained.model, trained.probs)
 
 

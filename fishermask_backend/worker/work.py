@@ -141,10 +141,15 @@ class Stopwatch:
         fields = {"round": self.round, "stage": stage, "seconds": took}
         log.info("%s: round %s: %s took %.1f s", self.project, *fields.values(), extra=fields)
 
+    @property
+    def starves(self) -> bool:
+        """Whether the round has waited more for the processor than it has computed."""
+        return Turns.now().since(self._first_turns).share < WAITS
+
     def notes(self) -> list[str]:
         """Say for the status that the round waited for the processor, where it did."""
         given, took = Turns.now().since(self._first_turns), sum(self.seconds.values())
-        if took < WORTH_TELLING or given.share > WAITS:
+        if took < WORTH_TELLING or given.share >= WAITS:
             return []
         return [
             f"Other programs had the processor: in {took:.0f} s the round got {given.used:.0f} s of a "

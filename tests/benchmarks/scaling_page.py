@@ -16,10 +16,12 @@ DIAGONAL_BYTES = 4
 # One H100 (SXM), by NVIDIA's data sheet: float64 on tensor cores, memory, NVLink, a 400 Gbit/s network.
 GPU = {"multiply_adds": 67e12 / 2, "memory": 3.35e12, "link": 450e9, "network": 50e9}
 GPU_SHARE = 0.4  # of the data sheet's rate that is reached: what the CPU reaches of its own
-# Bytes a pick moves for each of the factors': copied (4 + 4), made float64 (4 + 8), multiplied (8).
-GPU_READS = 28 / 4
 GPU_STEPS = 2e-3  # seconds a pick's small steps take, however small the pool (docs/gpu.md)
+GPU_STARTS = 10e-6 * (64 + 10)  # and starting a product for each unit, a chunk of images at a time
+GPU_CHUNK = 2**28  # bytes
 GPU_MEMORY = 80e9
+HIDDEN = 64  # units before the last layer: inputs of it, and groups of masked entries at most
+PASSES = 3  # over the pool before the first pick: I_U, P and Q
 NODE = 8  # GPUs that NVLink joins
 LISTING = 15 / 10_000  # seconds a task of Label Studio's /api/tasks (measured on 1.23.2)
 
@@ -35,20 +37,51 @@ class Problem(NamedTuple):
     K: int
 
 
+def rows_of_a_pick(p: Problem) -> int:
+    """W and U of one: a softmax tells one direction less than it has classes."""
+    return 2 * (p.C - 1)
+
+
+def inner(p: Problem) -> int:
+    """Masked entries of the hidden layer."""
+    return p.d - p.C * (HIDDEN + 1)
+
+
 def shared(p: Problem, ranks: int) -> float:
-    """Multiply-adds of a rank on its own images: I_U, X A⁻¹ and its product with I_U, the picks."""
-    rows = p.N * p.C / ranks
-    return rows * p.d**2 * (0.5 + 1.5) + p.K * rows * 2 * p.C * p.d
+    """Multiply-adds of a rank on its own images, by the head's structure."""
+    start = PASSES * p.d**2 / 2
+    pick = rows_of_a_pick(p) * (p.C * (HIDDEN + 1) + inner(p) + p.C * HIDDEN + p.C**2)
+    return p.N / ranks * (start + p.K * pick)
 
 
 def repeated(p: Problem) -> float:
-    """Multiply-adds that every rank repeats: a factorisation, and for each pick updates of d×d."""
-    return 2 * p.d**3 + p.K * 4 * p.C * p.d**2
+    """Multiply-adds that every rank repeats: A⁻¹ and A⁻¹ I_U A⁻¹; of each pick two products of rows.
+
+    Behind these are the products with the rows of all picks before it.
+    """
+    before = p.K / 2 * rows_of_a_pick(p) / 2
+    return 2.5 * p.d**3 + p.K * (2 * p.C * p.d**2 + 4 * p.C * before * p.d)
+
+
+def image_bytes(p: Problem) -> int:
+    """A head's factors of an image, P and Q."""
+    return 8 * p.C**2 + 4 * (HIDDEN + 1 + inner(p)) + 16 * p.C**2
 
 
 def memory(p: Problem, ranks: int) -> float:
-    """Bytes of a rank: its factors, gains and work of a chunk are small beside them; d×d thrice."""
-    return p.N / ranks * p.C * p.d * 4 + 3 * p.d**2 * BYTES
+    """Bytes of a rank: work of a chunk is small beside them; d×d seven times."""
+    return p.N / ranks * image_bytes(p) + 7 * p.d**2 * BYTES
+
+
+def pick_bytes(p: Problem) -> int:
+    """What a pick moves for an image.
+
+    Its numbers are read, made float64 and read again; products of units and of classes are written and
+    read; P and Q are read and written twice.
+    """
+    numbers = (4 + 8 + 8) * (HIDDEN + 1 + inner(p))
+    products = BYTES * rows_of_a_pick(p) * (4 * p.C + 2 * HIDDEN)
+    return numbers + products + 6 * BYTES * p.C**2
 
 
 def traffic(p: Problem, ranks: int) -> float:
@@ -88,11 +121,13 @@ def problem_of(row: dict[str, Any]) -> Problem:
 def gpu_seconds(p: Problem, ranks: int) -> dict[str, float]:
     """Predicted seconds of each part on so many H100."""
     rate = GPU["multiply_adds"] * GPU_SHARE
-    own = memory(p, ranks)
     link = GPU["link"] if ranks <= NODE else GPU["network"]
+    own = p.N / ranks
+    chunks = max(1.0, own * pick_bytes(p) / GPU_CHUNK)
+    moved = own * pick_bytes(p) * (p.K + PASSES) / GPU["memory"]
     return {
-        "shared": shared(p, ranks) / rate + own / GPU["memory"] * GPU_READS * (p.K + 3),
-        "repeated": repeated(p) / rate + p.K * (6 * p.d**2 * BYTES / GPU["memory"] + GPU_STEPS),
+        "shared": shared(p, ranks) / rate + moved + p.K * chunks * GPU_STARTS,
+        "repeated": repeated(p) / rate + p.K * (2 * p.d**2 * BYTES / GPU["memory"] + GPU_STEPS),
         "traffic": traffic(p, ranks) / link + p.K * 5 * 30e-6,
     }
 
@@ -112,6 +147,8 @@ def write(measured: dict[str, Any]) -> None:
         d=measured["rows"][0]["d"],
         K=measured["rows"][0]["K"],
         share=GPU_SHARE,
+        moved=pick_bytes(problem_of(measured["rows"][0])) / 1e3,
+        formed=28e-3 * measured["rows"][0]["C"] * measured["rows"][0]["d"],
         firal=firal(measured["rows"][0]),
     )
     PAGE.write_text(text)

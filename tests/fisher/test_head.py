@@ -77,6 +77,18 @@ def test_picks_in_float32(C: int, backward_steps: float) -> None:
     assert head.indices.tolist() == formed.indices.tolist()
 
 
+def test_few_rows_of_many_classes() -> None:
+    case = trained(C=12)
+    case.options = {"top_classes": 3}
+    S = torch.randn(2 * [len(case.mask)]).double()
+    S, images = S + S.T, torch.arange(0, 200, 2)
+    V, head = case.dense()[images].double(), case.structured()
+    assert head.structured
+    expected = V @ S @ V.mT
+    error = (head.blocks(images, S) - expected).abs().max()
+    assert error < 1e-5 * expected.abs().max()  # V is in float32
+
+
 @pytest.mark.parametrize("count", [0, 1, 3, 20, 100])
 def test_new_images_are_scored_alike(count: int) -> None:
     """By rows or by A⁻¹ I_U A⁻¹, one by one or many at once, the first time and later."""

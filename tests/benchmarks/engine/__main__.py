@@ -2,6 +2,7 @@ import argparse
 import json
 import time
 from datetime import date
+from pathlib import Path
 
 from tests.this_machine import machine
 
@@ -25,6 +26,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Benchmarks of the Fisher engine.")
     parser.add_argument("parts", nargs="*", help=f"of: {', '.join(PARTS)}, page (default: all)")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")
+    parser.add_argument(
+        "--images", type=Path, help="a folder of images, one folder a class: a case of «heads», too"
+    )
     arguments = parser.parse_args()
     wanted = arguments.parts or [*PARTS, "page"]
     if unknown := set(wanted) - {*PARTS, "page"}:
@@ -35,7 +39,8 @@ def main() -> None:
             page.write(quick=arguments.quick)
             continue
         started = time.perf_counter()
-        result = PARTS[name](quick=arguments.quick)
+        own = {"images": arguments.images} if name == "heads" else {}
+        result = PARTS[name](quick=arguments.quick, **own)
         result |= {
             "machine": machine(),
             "gemm": gemm_rates(),

@@ -4,6 +4,8 @@ import json
 import statistics
 import sys
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 
 from fishermask_backend.fisher import (
     Factors,
+    enough_classes,
     fisher_diagonal,
     fisher_mask,
     head_factors,
@@ -19,49 +22,101 @@ from fishermask_backend.fisher import (
     select_batch,
 )
 
+from .folders import rows_of_folder
 from .measure import in_process, interleaved, peak_memory, spread
 from .pools import clustered_features, trained_head
 
 INNER, MAX_DIM, RIDGE = 1000, 4096, 0.1
-# name, images, classes, picks, top_classes (0: all), whether formed factors are timed too, runs
+SYNTHETIC = "-"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is selected from.
+
+    Attributes:
+        name: For the table.
+        N: Images.
+        C: Classes.
+        K: Picks.
+        top: `top_classes`; 0: all, −1: what `enough_classes` says.
+        formed: Whether factors are formed, too.
+        runs: Of each; medians are told.
+    """
+
+    name: str
+    N: int
+    C: int
+    K: int
+    top: int = 0
+    formed: bool = True
+    runs: int = 3
+
+
 CASES = [
-    ("default head", 3000, 10, 60, 0, 1, 3),
-    ("40 classes", 1000, 40, 20, 0, 1, 3),
-    ("100 classes", 3000, 100, 60, 20, 1, 1),
-    ("many images", 100_000, 10, 60, 0, 0, 1),
+    Case("small pool", 300, 10, 60),
+    Case("default head", 3000, 10, 60),
+    Case("40 classes", 1000, 40, 20, runs=1),
+    Case("100 classes", 3000, 100, 60, top=20, runs=1),
+    Case("100 classes, by itself", 3000, 100, 60, top=-1, formed=False, runs=1),
+    Case("1,000 classes", 3000, 1000, 60, top=-1, formed=False, runs=1),
+    Case("a tenth of many images", 10_000, 10, 60, runs=1),
+    Case("many images", 100_000, 10, 60, formed=False, runs=1),
 ]
-QUICK = [("default head", 300, 5, 5, 0, 1, 1), ("more classes", 200, 12, 5, 4, 1, 1)]
+QUICK = [Case("default head", 300, 10, 5, runs=1), Case("more classes", 200, 12, 5, 4, runs=1)]
 
 
-def run(*, quick: bool) -> dict[str, Any]:
-    """In turns, each in a process of its own; the mask is made before, the order is the end."""
-    rows = []
-    for name, N, C, K, top, formed, runs in QUICK if quick else CASES:
-        kinds = ["structure", "formed"][: 1 + formed]
-        made: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
-        for _ in range(runs):
-            for kind in kinds:
-                made[kind].append(in_process("heads", kind, N, C, K, top))
-        row: dict[str, Any] = {"name": name, "N": N, "C": C, "K": K, "top": top}
-        row["d"] = made["structure"][0]["d"]
-        for kind, found in made.items():
-            row[kind] = statistics.median(one["seconds"] for one in found)
-            row[f"{kind}_gb"] = max(one["peak_gb"] for one in found)
-        if formed:
-            row["same_picks"] = made["structure"][0]["picked"] == made["formed"][0]["picked"]
-        rows.append(row)
+def run(*, quick: bool, images: Path | None = None) -> dict[str, Any]:
+    """In turns, each in a process of its own; the mask is made before, the order is the end.
+
+    Args:
+        quick: Tiny sizes.
+        images: A folder of images, one folder a class, to be a case, too; its rows are kept.
+    """
+    rows = [measured(case, SYNTHETIC) for case in (QUICK if quick else CASES)]
+    if images is not None:
+        features, labels = rows_of_folder(images)
+        case = Case(images.name, len(features), int(labels.max()) + 1, 60, top=-1, runs=1)
+        rows.append(measured(case, str(images)))
     return {"rows": rows, "one_task": spread(one_task(300 if quick else 2000))}
 
 
-def problem(N: int, C: int, top: int | None) -> tuple[nn.Module, Tensor, Tensor, Tensor]:
-    """A trained head, its pool, the default mask, and which images are labelled."""
-    features, labels = clustered_features(N, C)
+def measured(case: Case, images: str) -> dict[str, Any]:
+    kinds = ["structure", "formed"][: 1 + case.formed]
+    made: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
+    for _ in range(case.runs):
+        for kind in kinds:
+            asked = (kind, case.N, case.C, case.K, case.top, images)
+            made[kind].append(in_process("heads", *asked))
+    first = made["structure"][0]
+    row: dict[str, Any] = {"name": case.name, "N": case.N, "C": case.C, "K": case.K}
+    row |= {"top": first["top"], "d": first["d"], "runs": case.runs}
+    for kind, found in made.items():
+        row[kind] = statistics.median(one["seconds"] for one in found)
+        row[f"{kind}_cpu"] = statistics.median(one["cpu"] for one in found)
+        row[f"{kind}_gb"] = max(one["peak_gb"] for one in found)
+    if case.formed:
+        row["same_picks"] = first["picked"] == made["formed"][0]["picked"]
+    return row
+
+
+def problem(
+    N: int, C: int, top: int | None, images: str = SYNTHETIC
+) -> tuple[nn.Module, Tensor, Tensor, Tensor, int | None]:
+    """A trained head, its pool, the default mask, which images are labelled, and `top_classes`."""
+    features, labels = (
+        clustered_features(N, C) if images == SYNTHETIC else rows_of_folder(Path(images))
+    )
     known = torch.zeros(N, dtype=torch.bool)
     count = min(max(120, 2 * C), N // 2)
     known[torch.randperm(N, generator=torch.Generator().manual_seed(1))[:count]] = True
     model = trained_head(features[known], labels[known], C)
+    if top == -1:
+        with torch.inference_mode():
+            top = enough_classes(model(features).softmax(1))
     diagonal = fisher_diagonal(model, features[:2000], top_classes=top)
-    return model, features, fisher_mask(diagonal, model, inner=INNER, max_dim=MAX_DIM), known
+    mask = fisher_mask(diagonal, model, inner=INNER, max_dim=MAX_DIM)
+    return model, features, mask, known, top
 
 
 def factors(kind: str, model: nn.Module, rows: Tensor, mask: Tensor, top: int | None) -> Any:
@@ -72,14 +127,16 @@ def factors(kind: str, model: nn.Module, rows: Tensor, mask: Tensor, top: int | 
     return found
 
 
-def child(kind: str, N: int, C: int, K: int, top: int | None) -> dict[str, Any]:
-    model, rows, mask, known = problem(N, C, top)
-    started = time.perf_counter()
+def child(kind: str, N: int, C: int, K: int, top: int | None, images: str) -> dict[str, Any]:
+    model, rows, mask, known, top = problem(N, C, top, images)
+    started, used = time.perf_counter(), time.process_time()
     made = factors(kind, model, rows, mask, top)
     selection = select_batch(made, known, K, ridge=RIDGE, pick_weight="sample")
     return {
         "d": len(mask),
+        "top": top or 0,
         "seconds": time.perf_counter() - started,
+        "cpu": time.process_time() - used,
         "peak_gb": peak_memory(),
         "picked": selection.indices.tolist(),
     }
@@ -87,13 +144,15 @@ def child(kind: str, N: int, C: int, K: int, top: int | None) -> dict[str, Any]:
 
 def one_task(N: int) -> list[float]:
     """Seconds of `score_new` for one task of a head of ten classes."""
-    model, rows, mask, known = problem(N, 10, None)
+    model, rows, mask, known, _ = problem(N, 10, None)
     head = factors("structure", model, rows, mask, None)
     scorer = select_batch(head, known, 5, ridge=RIDGE, pick_weight="sample").scorer
     one = head[torch.tensor([0])]
+    score_new(scorer, one)
     return interleaved({"one": lambda: score_new(scorer, one)}, 20)["one"]
 
 
 if __name__ == "__main__":
-    kind, N, C, K, top = sys.argv[1], *map(int, sys.argv[2:])
-    print(json.dumps(child(kind, N, C, K, top or None)))
+    kind, images = sys.argv[1], sys.argv[6]
+    N, C, K, top = map(int, sys.argv[2:6])
+    print(json.dumps(child(kind, N, C, K, top or None, images)))

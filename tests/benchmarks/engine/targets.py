@@ -47,5 +47,33 @@ def rows(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
     ]  # fmt: skip
 
 
+def of_heads(made: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
+    """What a head's structure was to bring; nothing where it was not measured at full size."""
+    of = {one["name"]: one for one in made["rows"]}
+    if not of.keys() >= {"default head", "40 classes", "100 classes", "many images"}:
+        return []
+    default, forty, many = of["default head"], of["40 classes"], of["many images"]
+    tenth, hundred = of["a tenth of many images"], of["100 classes, by itself"]
+    ratios = {name: one["formed"] / one["structure"] for name, one in of.items() if "formed" in one}
+    same = [one["same_picks"] for one in of.values() if "formed" in one]
+    one = made["one_task"]["median"]
+    return [
+        ("default head, C = 10, 3,000 images, K = 60: mask to order", "≥ 4 ×, < 3 s",
+         f"{ratios['default head']:.1f} ×, {default['structure']:.1f} s",
+         ratios["default head"] >= 4 and default["structure"] < 3),
+        ("100,000 images, K = 60", "≥ 5 × (of a tenth), < 2 min, < 3 GB",
+         f"{ratios[tenth['name']]:.1f} ×, {many['structure']:.0f} s, {many['structure_gb']:.1f} GB",
+         ratios[tenth["name"]] >= 5 and many["structure"] < 120 and many["structure_gb"] < 3),
+        ("C = 40, d = 3,600, N = 1,000, K = 20", "≥ 5 ×", f"{ratios[forty['name']]:.1f} ×",
+         ratios[forty["name"]] >= 5),
+        ("100 classes, 3,000 images", "< 60 s, 4 GB",
+         f"{hundred['structure']:.0f} s, {hundred['structure_gb']:.1f} GB",
+         hundred["structure"] < 60 and hundred["structure_gb"] < 4),
+        ("`score_new`, one task", "< 3 ms", f"{1000 * one:.1f} ms", one < 0.003),
+        ("picks, wherever factors are formed, too", "all the same, in order",
+         f"{sum(same)} of {len(same)} heads", all(same)),
+    ]  # fmt: skip
+
+
 def cnn_times(found: dict[str, Any]) -> dict[str, dict[str, float]]:
     return dict(found["gradients"]["tables"]["small_cnn of the paper, 28×28"]["times"])
