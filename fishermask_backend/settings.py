@@ -69,8 +69,8 @@ class Settings(BaseSettings):
     )
     control_name: str = Field(
         "",
-        description="Name of the control to learn; empty: the first `Choices` that fits, else "
-        "`Taxonomy`, else `Rating`.",
+        description="Control to learn, or several, comma-separated; empty: every `Choices`, "
+        "`Taxonomy` and `Rating` that fits, of one image.",
     )
     taxonomy_level: Annotated[int, Field(ge=0, le=100)] = Field(
         0,

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fishermask_backend.controls.heads import Likelihood
 from fishermask_backend.fisher.likelihood import LIKELIHOODS
-from fishermask_backend.labeling import Likelihood
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.tensors import TensorsUnusable, load_tensors, save_tensors
 

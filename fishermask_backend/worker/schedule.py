@@ -4,7 +4,7 @@ import time
 
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.settings import Settings
-from fishermask_backend.store import embedding_queue, pool, projects, rounds, serving
+from fishermask_backend.store import by_control, embedding_queue, pool, projects, rounds, serving
 from fishermask_backend.store.schema import COLD_START
 from fishermask_backend.worker.work import Work
 
@@ -54,7 +54,7 @@ def round_reason(work: Work, spec: LabelSpec, inputs_key: str) -> str:
         return ""
     if 0 < project.train_asked_at <= work.began:  # since then: the next step has its labels, too
         return "training was asked for"
-    if (latest.classes, latest.likelihood) != (list(spec.classes), spec.likelihood):
+    if not by_control.is_of(latest, spec.heads):
         return "the labelling config has other classes"
     if latest.lost_files:
         return "the files of the last round cannot be read"

@@ -40,7 +40,7 @@ def publish(project: Project, spec: LabelSpec, name: str) -> int:
     (task,) = project.upload(digits()[:1])
     known = {each: 0.9 if each == name else 0.1 for each in spec.classes}
     row = {"task": task, "result": spec.prelabel(known), "score": 0.1, "model_version": "v"}
-    if spec.spelling.singly:  # an import would drop it
+    if spec.questions[0].spelling.singly:  # an import would drop it
         project.owner.call("POST", "/api/predictions/", json={**row, "project": project.id})
     else:
         address = f"/api/projects/{project.id}/import/predictions"

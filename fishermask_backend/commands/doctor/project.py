@@ -1,11 +1,12 @@
 """One project: what it has to learn, its images, and how the last step went."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
 from fishermask_backend.commands.doctor.findings import Finding, failed, ok, warning
+from fishermask_backend.controls.question import Question
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.project_settings import settings_of
@@ -29,33 +30,39 @@ def check_project(settings: Settings, studio: Studio, studio_id: int) -> Iterato
     except FisherMaskError as error:
         yield failed(what, str(error))
         return
-    classes = ", ".join(spec.classes)
-    yield ok(what, f"«{remote.title}»: the control {spec.control!r} is learnt, of {classes}")
-    if not spec.prelabelled:
-        yield warning(
-            what,
-            f"Label Studio takes no pre-labels for the control {spec.control!r}: the order works, but "
-            "nothing is pre-checked",
-            "remove leafsOnly from the <Taxonomy>, or TAXONOMY_LEVEL",
+    for question in spec.questions:
+        classes = ", ".join(question.classes)
+        yield ok(
+            what, f"«{remote.title}»: the control {question.control!r} is learnt, of {classes}"
         )
-    yield from _questions(spec, what)
-    yield from _last_step(settings, studio_id, what)
+        yield from _asked(question, what)
+    for note in spec.set_aside:
+        yield warning(what, note)
+    yield from _last_step(settings, studio_id, what, told=spec.set_aside)
     yield from _images(settings, studio, studio_id, spec)
 
 
-def _questions(spec: LabelSpec, what: str) -> Iterator[Finding]:
-    """Say what of the config makes labels or pre-labels get lost."""
-    if spec.likelihood == "categorical" and not spec.presence.required:
+def _asked(question: Question, what: str) -> Iterator[Finding]:
+    """Say what of a control makes labels or pre-labels get lost."""
+    control, spelling = question.control, question.spelling
+    if not question.prelabelled:
         yield warning(
             what,
-            f"the control {spec.control!r} may be submitted empty: the hotkey of a class that is "
-            "pre-labelled unchecks it, and «Submit» then stores nothing, without a word",
-            f'add required="true" to <{spec.spelling.tag} name="{spec.control}">',
+            f"Label Studio takes no pre-labels for the control {control!r}: the order works, but "
+            "nothing is pre-checked",
+            "remove leafsOnly from the <Taxonomy>, or TAXONOMY_LEVEL",
         )
-    if spec.spelling.singly:
+    if question.likelihood == "categorical" and not question.presence.required:
         yield warning(
             what,
-            f'the control {spec.control!r} has allowNested="true": Label Studio drops its pre-labels '
+            f"the control {control!r} may be submitted empty: the hotkey of a class that is "
+            "pre-labelled unchecks it, and «Submit» then stores nothing, without a word",
+            f'add required="true" to <{spelling.tag} name="{control}">',
+        )
+    if spelling.singly:
+        yield warning(
+            what,
+            f'the control {control!r} has allowNested="true": Label Studio drops its pre-labels '
             "from an import, so each is sent by itself, a quarter of a second each",
             "remove allowNested where no choice is inside another",
         )
@@ -67,7 +74,9 @@ def _params(settings: Settings, studio_id: int) -> dict[str, Any] | None:
         return None if project is None else project.params
 
 
-def _last_step(settings: Settings, studio_id: int, what: str) -> Iterator[Finding]:
+def _last_step(
+    settings: Settings, studio_id: int, what: str, told: Sequence[str]
+) -> Iterator[Finding]:
     with open_store().read() as session:
         project = projects.find(session, settings.label_studio_url, studio_id)
         if project is None:
@@ -83,7 +92,7 @@ def _last_step(settings: Settings, studio_id: int, what: str) -> Iterator[Findin
         yield warning(what, project.order_note)
     if unlearnt:
         yield warning(what, unlearnt, f"`fishermask status {studio_id}` names more of them")
-    for note in notes:
+    for note in (note for note in notes if note not in told):
         yield warning(what, note)
     for reason in reasons.values():
         of = f"{counts.failed_images} of {counts.tasks} images cannot be had"

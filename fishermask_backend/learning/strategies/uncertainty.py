@@ -7,7 +7,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from fishermask_backend.labeling import Likelihood
+from fishermask_backend.controls.heads import Likelihood
 from fishermask_backend.learning.classifier import probabilities
 from fishermask_backend.learning.ordering import Lap, Order
 from fishermask_backend.learning.strategies.strategy import Strategy
