@@ -79,8 +79,8 @@ package: python ## build wheel and source archive into dist/
 
 requirements: python ## compile requirements*.txt from pyproject.toml anew [UPGRADE=1]
 	@test -x $(UV) || { $(PYTHON) -m venv .venv-tools && echo "*" > .venv-tools/.gitignore && .venv-tools/bin/pip install --quiet "uv>=0.9"; }
-	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --group dev --output-file requirements-dev.txt
-	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras --group dev --output-file requirements-dev.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras --constraint requirements-dev.txt --output-file requirements.txt
 	echo "label-studio==1.23.2" | $(COMPILE) $(if $(UPGRADE),--upgrade) - --output-file requirements-label-studio.txt
 
 dependencies: python ## list the pinned versions with their dates, and what is newest; writes docs/dependencies.md

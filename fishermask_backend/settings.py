@@ -7,14 +7,22 @@ import os
 import re
 from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.errors import FisherMaskError, UnsupportedLabelConfig
 from fishermask_backend.extra_headers import read_headers
 from fishermask_backend.images.addresses import HostRule
 from fishermask_backend.labeling import LabelSpec, parse_label_config
@@ -26,6 +34,20 @@ class BadSettings(FisherMaskError):
 
 
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+# Strategies of scikit-activeml, by name; and those of them that know one class an image alone.
+PACKAGED = ("badge", "coreset", "typiclust", "probcover", "dropquery", "falcun")
+ONE_CLASS = ("badge", "dropquery", "falcun")
+
+
+def _installed(strategy: str) -> str:
+    if strategy in PACKAGED and find_spec("skactiveml") is None:
+        raise ValueError(
+            "it is one of scikit-activeml's, which is not installed: "
+            "pip install 'fishermask-backend[strategies]'"
+        )
+    return strategy
+
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -170,10 +192,26 @@ class Settings(BaseSettings):
     )
 
     # FisherMask
-    strategy: Literal["fishermask", "bait", "margin", "entropy", "random"] = Field(
+    strategy: Annotated[
+        Literal[
+            "fishermask",
+            "bait",
+            "margin",
+            "entropy",
+            "random",
+            "badge",
+            "coreset",
+            "typiclust",
+            "probcover",
+            "dropquery",
+            "falcun",
+        ],
+        AfterValidator(_installed),
+    ] = Field(
         "fishermask",
         description="How the next images are chosen: `fishermask`; `bait`, over the last layer alone; "
-        "`margin` or `entropy`, the least certain; `random`.",
+        "`margin` or `entropy`, the least certain; `random`; of scikit-activeml `badge`, `coreset`, "
+        "`typiclust`, `probcover`, `dropquery`, `falcun`.",
     )
     mask_inner: Annotated[int, Field(ge=0)] = Field(
         1000, description="Mask entries beside the last layer, by Fisher value."
@@ -317,7 +355,14 @@ class Settings(BaseSettings):
         Raises:
             UnsupportedLabelConfig: Nothing; the text says what to add.
         """
-        return parse_label_config(text, self.control_name, self.taxonomy_level)
+        spec = parse_label_config(text, self.control_name, self.taxonomy_level)
+        if self.strategy in ONE_CLASS and spec.likelihood != "categorical":
+            able = "fishermask, bait, margin, entropy, random, coreset, typiclust or probcover"
+            raise UnsupportedLabelConfig(
+                f"STRATEGY={self.strategy} knows one class an image, and here an image may have "
+                f"several: set STRATEGY to {able}."
+            )
+        return spec
 
     @property
     def queue_size(self) -> int:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
+from fishermask_backend.learning.lesson import Lesson
 from fishermask_backend.learning.ordering import Order
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Task
@@ -31,9 +31,9 @@ class Pool:
         return {task.task_id: task.answer for task in self.tasks if task.answer is not None}
 
     @property
-    def labelled(self) -> Tensor:
-        """(N,) bool."""
-        return torch.tensor([task.answer is not None for task in self.tasks])
+    def lesson(self) -> Lesson:
+        """What is learnt from."""
+        return Lesson(self.rows, [task.answer for task in self.tasks], self.servable)
 
 
 @dataclass(frozen=True)

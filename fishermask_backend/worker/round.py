@@ -12,20 +12,12 @@ from functools import partial
 
 import torch
 
-from fishermask_backend.controls.consensus import classes_of, unasked_of
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.learning.backbones import Backbone
-from fishermask_backend.learning.classifier import (
-    as_targets,
-    fit_classifier,
-    probabilities,
-    save_classifier,
-)
+from fishermask_backend.learning.classifier import save_classifier
 from fishermask_backend.learning.cold_start import first_order
 from fishermask_backend.learning.inputs import RowStore
-from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.strategies import STRATEGIES
-from fishermask_backend.learning.trained import Trained
 from fishermask_backend.state import round_scorer, round_weights
 from fishermask_backend.store import pool, projects, rounds, serving, validation
 from fishermask_backend.store.rounds import Scored
@@ -93,36 +85,15 @@ def decide(
 
     Fewer than two different answers teach nothing: then the order is the cold start's.
     """
-    settings, answers = work.settings, images.answers.values()
-    if len({tuple(classes_of(answer)) for answer in answers}) < 2:
+    lesson = images.lesson
+    if not lesson.teaches:
         return _cold_start(work, images, watch)
-    model = fit_classifier(
-        backbone,
-        images.rows[images.labelled],
-        as_targets(
-            map(classes_of, answers), spec.classes, spec.likelihood, map(unasked_of, answers)
-        ),
-        num_classes=len(spec.classes),
-        likelihood=spec.likelihood,
-        pool_rows=images.rows,
-        seed=settings.seed,
-        on_progress=partial(work.progress, "training"),
-    )
-    probs = probabilities(model, images.rows, spec.likelihood)
+    trained = lesson.learn(spec, backbone, work.settings, partial(work.progress, "training"))
     watch.lap("train")
-    trained = Trained(
-        model=model,
-        backbone=backbone.key,
-        rows=images.rows,
-        probs=probs,
-        labelled=images.labelled,
-        servable=images.servable,
-        recipe=FactorRecipe.of(settings, spec),
-    )
-    strategy = STRATEGIES[settings.strategy]
+    strategy = STRATEGIES[work.settings.strategy]
     _show(work, strategy.stage, images, learnt=True)
-    order = strategy.order(trained, settings, watch.lap)
-    return Decision(strategy.name, order, model, probs)
+    order = strategy.order(trained, work.settings, watch.lap)
+    return Decision(strategy.name, order, trained.model, trained.probs)
 
 
 def _cold_start(work: Work, images: Pool, watch: Stopwatch) -> Decision:

@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from fishermask_backend.demo.server import LabelStudioServer
+from fishermask_backend.learning import lesson
 from fishermask_backend.settings import load_settings
 from fishermask_backend.state import INPUTS
 from fishermask_backend.store import pool
 from fishermask_backend.store.schema import Project as ProjectRow
 from fishermask_backend.store.schema import Queue
-from fishermask_backend.worker import round as round_module
 from fishermask_backend.worker.connection import discover
 from tests.conftest import Told
 from tests.e2e.backends import wait_for
@@ -235,7 +235,7 @@ def test_memory_runs_out_in_a_round(
 ):
     queue = machine.queue(project)
     project.label(5)
-    once(monkeypatch, round_module, "probabilities", lambda *_: torch.empty(2**50))
+    once(monkeypatch, lesson, "probabilities", lambda *_: torch.empty(2**50))
     row = fails(machine, project)
     assert "MEMORY_LIMIT" in row.error
     check_serving(machine, project, queue)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from fishermask_backend.learning import lesson
 from fishermask_backend.store import queues, rounds
 from fishermask_backend.studio import Studio
-from fishermask_backend.worker import round as round_module
 from tests.conftest import Told
 from tests.e2e.machine import (
     Machine,
@@ -181,7 +181,7 @@ def test_training_asked_for_during_a_round_makes_one_more(
         return real(*args, **more)
 
     project.start_training()
-    once(monkeypatch, round_module, "fit_classifier", label_and_ask)
+    once(monkeypatch, lesson, "fit_classifier", label_and_ask)
     machine.work(lambda: len(machine.rounds(project)) == len(done) + 2)
     first, second = machine.rounds(project)[-2:]
     assert second.label_count == first.label_count + 1

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from fishermask_backend.learning import lesson
 from fishermask_backend.store.schema import Queue
 from fishermask_backend.worker import embedding
-from fishermask_backend.worker import round as round_module
 from tests.e2e.backends import wait_for
 from tests.e2e.machine import Machine, check_order, once
 from tests.e2e.people import Person
@@ -29,7 +29,7 @@ def project(machine: Machine, owner: Person) -> Iterator[Project]:
 
 @pytest.mark.parametrize(
     ("place", "name", "untrained"),
-    [(embedding, "embed", 0), (round_module, "fit_classifier", 6)],
+    [(embedding, "embed", 0), (lesson, "fit_classifier", 6)],
     ids=["images", "round"],
 )
 def test_queue_is_topped_up_while_a_step_computes(

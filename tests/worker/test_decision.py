@@ -17,7 +17,9 @@ TASKS = [
 def test_a_pool_knows_its_labels():
     pool = Pool(TASKS, torch.zeros(3, 2), torch.tensor([False, True, True]))
     assert pool.answers == {3: '["cat"]', 9: "[]"}
-    assert pool.labelled.tolist() == [True, False, True]
+    assert pool.lesson.labelled.tolist() == [True, False, True]
+    assert pool.lesson.rows is pool.rows
+    assert pool.lesson.servable is pool.servable
 
 
 @pytest.fixture

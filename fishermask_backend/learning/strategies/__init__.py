@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fishermask_backend.learning.ordering import Scorer
+from fishermask_backend.learning.strategies.activeml import PACKAGE
 from fishermask_backend.learning.strategies.bait import BAIT
 from fishermask_backend.learning.strategies.entropy import ENTROPY
 from fishermask_backend.learning.strategies.fishermask import FISHERMASK
@@ -17,6 +18,7 @@ STRATEGIES: dict[str, Strategy] = {
     "margin": MARGIN,
     "entropy": ENTROPY,
     "random": RANDOM,
+    **{strategy.name: strategy for strategy in PACKAGE},
 }
 
 
