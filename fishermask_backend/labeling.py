@@ -13,7 +13,8 @@ from math import inf
 from typing import Any
 
 from fishermask_backend.controls import config, image
-from fishermask_backend.controls.heads import Head, Likelihood
+from fishermask_backend.controls.heads import Head
+from fishermask_backend.controls.heads import Likelihood as Likelihood
 from fishermask_backend.controls.presence import presence
 from fishermask_backend.controls.question import Question
 from fishermask_backend.controls.reading import Asking, Reading, read_result

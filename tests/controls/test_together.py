@@ -95,7 +95,10 @@ def test_what_is_not_learnt_names_its_control():
     assert odd.classes == {"species: cat"}
     assert odd.not_learnt == "'quality', region 2: value is a number, not an object"
     both = reading(7, region("species", "cat"))
-    assert (both.classes, both.not_learnt) == ({"species: cat"}, "region 1 is a number, not an object")
+    assert (both.classes, both.not_learnt) == (
+        {"species: cat"},
+        "region 1 is a number, not an object",
+    )
 
 
 def test_nothing_chosen_anywhere():
