@@ -6,13 +6,16 @@ database keeps them and in rounds, with colons of the control's name doubled, so
 alike.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NotRequired, TypedDict
 
 # As in fisher/likelihood.py, which is not asked: the web process, which reads configs and writes
 # pre-labels, does without torch.
 Likelihood = Literal["categorical", "bernoulli"]
+JointLikelihood = (
+    Likelihood | Literal["joint"]
+)  # joint: each control's own, independent of each other
 
 
 class StoredHead(TypedDict):
@@ -79,10 +82,6 @@ def read_head(stored: StoredHead) -> Head:
     return Head(stored["control"], tuple(stored["classes"]), stored["likelihood"])
 
 
-def slices(heads: Sequence[Head]) -> Mapping[Head, slice]:
-    """Return where each head's classes are among all of them."""
-    found: dict[Head, slice] = {}
-    start = 0
-    for head in heads:
-        found[head] = slice(start, start := start + len(head.classes))
-    return found
+def likelihood_of(heads: Sequence[Head]) -> JointLikelihood:
+    """Return the likelihood of the answers to all of them."""
+    return heads[0].likelihood if len(heads) == 1 else "joint"

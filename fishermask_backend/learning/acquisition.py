@@ -7,20 +7,23 @@ from torch import Tensor
 
 from fishermask_backend.fisher import (
     Factors,
-    Selection,
+    JointSelection,
     Shards,
     enough_classes,
     fisher_diagonal,
     fisher_mask,
     largest_entries,
     rest_weight,
-    select_batch,
+    select_jointly,
 )
 from fishermask_backend.learning.candidates import within_memory
+from fishermask_backend.learning.heads import shares_weights
 from fishermask_backend.learning.ordering import Lap
 from fishermask_backend.learning.storage import STORAGES
 from fishermask_backend.learning.trained import Trained
 from fishermask_backend.settings import Settings
+
+SHARED = "Each control's gain is measured as if the network's trunk, which all share, were its own."
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,15 @@ class Acquisition:
     """What FisherMask says about a pool, on the CPU but for the selection's scorer.
 
     Attributes:
-        mask: (d,) the parameters looked at.
+        masks: (d,) the parameters looked at, of each head.
         chosen: (M,) pool indices of the images looked at, ascending.
         selection: Over those images.
         notes: What was approximated, as sentences for the status.
     """
 
-    mask: Tensor
+    masks: tuple[Tensor, ...]
     chosen: Tensor
-    selection: Selection
+    selection: JointSelection
     notes: list[str]
 
 
@@ -59,16 +62,23 @@ def acquire(
         The same for every process.
     """
     shards = shards or Shards()
-    diagonal = pool_diagonal(trained, shards)
-    mask, about_mask = choose_mask(trained, diagonal, settings)
+    heads = trained.heads
+    masks, about_masks = [], list[str]()
+    for head in heads:
+        mask, notes = choose_mask(head, pool_diagonal(head, shards), settings)
+        masks.append(mask)
+        about_masks += notes
     lap("mask")
-    chosen, about_memory = within_memory(trained, mask, settings, shards)
+    chosen, about_memory = within_memory(trained, masks, settings, shards)
     own = chosen[shards.part(len(chosen))]
-    factors = pool_factors(trained, own, mask, settings)
-    formed = shards.largest(float(isinstance(factors, Tensor) and len(own) > 0), diagonal) > 0
-    selection = select_batch(
+    factors = [
+        pool_factors(head, own, mask, settings) for head, mask in zip(heads, masks, strict=True)
+    ]
+    some_formed = any(isinstance(each, Tensor) for each in factors) and len(own) > 0
+    formed = shards.largest(float(some_formed), torch.zeros((), device=trained.device)) > 0
+    selection = select_jointly(
         factors,
-        trained.labelled[own].to(factors.device),
+        [head.labelled[own].to(trained.device) for head in heads],
         settings.queue_size,
         ridge=settings.ridge,
         pick_weight=settings.pick_weight,
@@ -81,16 +91,22 @@ def acquire(
     lap("select")
     about_pool = _about_the_pool(int((~trained.labelled[chosen]).sum()), settings)
     about_factors = _about_formed_factors(settings) if formed else []
-    notes = about_mask + about_memory + about_pool + about_factors
-    return Acquisition(mask.cpu(), chosen, selection, notes)
+    notes = about_masks + about_memory + about_pool + about_factors
+    if shares_weights(trained.model):
+        notes.append(SHARED)
+    return Acquisition(tuple(mask.cpu() for mask in masks), chosen, selection, notes)
 
 
 def with_enough_classes(trained: Trained, settings: Settings) -> Trained:
-    """Return the same with a recipe whose classes are enough, where TOP_CLASSES=0 leaves that open."""
+    """Return the same with recipes whose classes are enough, where TOP_CLASSES=0 leaves that open."""
     if settings.top_classes:
         return trained
-    enough = enough_classes(trained.probs, trained.recipe.likelihood)
-    return replace(trained, recipe=replace(trained.recipe, top_classes=enough))
+    return trained.with_recipes(
+        [
+            replace(head.recipe, top_classes=enough_classes(head.probs, head.recipe.likelihood))
+            for head in trained.heads
+        ]
+    )
 
 
 def pool_diagonal(trained: Trained, shards: Shards) -> Tensor:

@@ -1,5 +1,6 @@
 """Which images a selection looks at: as many as memory holds."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,6 +11,9 @@ from fishermask_backend.learning.storage import STORAGES
 from fishermask_backend.learning.trained import Trained
 from fishermask_backend.machine.device import free_gpu_bytes
 from fishermask_backend.settings import Settings
+
+LIMIT = "MEMORY_LIMIT"
+LIBRARIES = 2**30  # bytes of libraries and chunks in work
 
 
 class Memory(NamedTuple):
@@ -33,7 +37,7 @@ class Memory(NamedTuple):
 
 
 def within_memory(
-    trained: Trained, mask: Tensor, settings: Settings, shards: Shards
+    trained: Trained, masks: Sequence[Tensor], settings: Settings, shards: Shards
 ) -> tuple[Tensor, list[str]]:
     """Return the images (M,) that the selection looks at, and what memory left out, as sentences.
 
@@ -42,14 +46,17 @@ def within_memory(
 
     Args:
         trained: The network and its pool.
-        mask: (d,) the parameters that factors are over.
+        masks: (d,) the parameters that factors are over, of each head.
         settings: The limit of memory, FACTORS, the queue's size and the seed.
         shards: The processes that share the work.
     """
     labelled = trained.labelled
     wanted = torch.nonzero(labelled | trained.servable).flatten()
     least = int(labelled.sum()) + settings.queue_size
-    memories, formed = _memories(trained, mask, settings, shards)
+    heads = zip(trained.heads, masks, strict=True)
+    of_heads = [_memories(head, mask, settings, shards) for head, mask in heads]
+    memories = _together([memories for memories, _ in of_heads], trained, shards)
+    formed = any(formed for _, formed in of_heads)
     fit, tightest = min(((m.size - m.fixed) // m.each, m) for m in memories)
     room = min(max(least, fit), len(wanted))
     notes = []
@@ -75,6 +82,21 @@ def _gib(size: int) -> str:
     return f"{size / 2**30:.1f} GiB"
 
 
+def _together(
+    of_heads: Sequence[Sequence[Memory]], trained: Trained, shards: Shards
+) -> Sequence[Memory]:
+    """Return what several heads take up together; rows and libraries are there once."""
+    more = len(of_heads) - 1
+    found = []
+    for memories in zip(*of_heads, strict=True):
+        first, row = memories[0], trained.rows[:1].nbytes
+        rows = 2 * row if first.name == LIMIT else 0
+        fixed = sum(m.fixed for m in memories) - more * shards.size * LIBRARIES
+        each = sum(m.each for m in memories) - more * rows
+        found.append(Memory(first.name, first.size, fixed, max(1, each)))
+    return found
+
+
 def _memories(
     trained: Trained, mask: Tensor, settings: Settings, shards: Shards
 ) -> tuple[list[Memory], bool]:
@@ -95,12 +117,12 @@ def _memories(
     allowed, formed = settings.memory_allowed, head is None
     if trained.device.type != "cuda" or (formed and not entry):
         needs = {"row_bytes": row, "factor_bytes": factors, "classes": R, "mask_size": d}
-        return [memory("MEMORY_LIMIT", allowed, **needs)], formed
+        return [memory(LIMIT, allowed, **needs)], formed
     like = torch.zeros((), device=trained.device)
     least = -int(shards.largest(-float(free_gpu_bytes(trained.device)), like)) * shards.size
     on_gpu = {"factor_bytes": factors, "classes": R, "mask_size": d}
     return [
-        memory("MEMORY_LIMIT", allowed, row_bytes=row),
+        memory(LIMIT, allowed, row_bytes=row),
         memory("what is free on the GPU", least, **on_gpu),
     ], formed
 
@@ -127,4 +149,4 @@ def bytes_needed(
         mask_size: d, the last layer included.
     """
     each = 2 * row_bytes + factor_bytes
-    return images * each + selection_bytes(images, classes, mask_size) + 2**30
+    return images * each + selection_bytes(images, classes, mask_size) + LIBRARIES

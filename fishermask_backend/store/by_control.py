@@ -3,14 +3,40 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TypedDict, cast
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from fishermask_backend.controls.consensus import classes_of, unasked_of
-from fishermask_backend.controls.heads import Head, Likelihood, read_head
+from fishermask_backend.controls.heads import (
+    Head,
+    JointLikelihood,
+    Likelihood,
+    StoredHead,
+    likelihood_of,
+    read_head,
+    stored_heads,
+)
 from fishermask_backend.store.schema import Project, Round, Task
+
+
+class About(TypedDict):
+    """What a round tells of the controls that it was made for."""
+
+    classes: list[str]
+    likelihood: JointLikelihood
+    heads: list[StoredHead] | None
+
+
+def about(asked: Sequence[Head], trained: Sequence[Head]) -> About:
+    """Return what a round is to tell of the controls that were asked, some of which were trained."""
+    own = trained or asked
+    heads = stored_heads(asked)
+    for head, stored in zip(asked, heads or (), strict=False):
+        stored["trained"] = head in trained
+    names = [name for head in own for name in head.names]
+    return {"classes": names, "likelihood": likelihood_of(own), "heads": heads}
 
 
 def learnt(source: Round) -> list[Head]:

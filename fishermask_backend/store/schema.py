@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, NotRequired, TypedDict
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from fishermask_backend.controls.heads import Likelihood, StoredHead
+from fishermask_backend.controls.heads import JointLikelihood, StoredHead
 
 COLD_START = "cold start"  # what orders a pool before two classes are labelled
 
@@ -183,7 +183,7 @@ class Round(Base):
     label_count: Mapped[int] = mapped_column("labels")
     pool_size: Mapped[int] = mapped_column("pool")
     classes: Mapped[list[str]]  # of its classifier
-    likelihood: Mapped[Likelihood | Literal["joint"]] = mapped_column(String(20))
+    likelihood: Mapped[JointLikelihood] = mapped_column(String(20))
     heads: Mapped[list[StoredHead] | None]  # all controls, where there were several
     inputs_key: Mapped[str] = mapped_column(String(200))
     weights: Mapped[str | None] = mapped_column(Text)  # file names in MODEL_DIR

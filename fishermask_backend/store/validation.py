@@ -36,6 +36,18 @@ def check(session: Session, latest: Round) -> Checked:
     return Checked(len(every), sum(map(all, every)))
 
 
+def note(session: Session, before: Round) -> None:
+    """Keep with a round what `check` says of it, and `check_controls` of its controls."""
+    before.checked, before.agreed = check(session, before)
+    if before.heads is not None:
+        own = check_controls(session, before)
+        before.heads = [
+            {**head, "checked": found.checked, "agreed": found.agreed}
+            for head in before.heads
+            for found in [own.get(head["control"], Checked(0, 0))]
+        ]
+
+
 def check_controls(session: Session, latest: Round) -> dict[str, Checked]:
     """Do what `check` does for each control of a round that has several."""
     tasks, heads = _compared(session, latest), learnt(latest)

@@ -12,7 +12,8 @@ from fishermask_backend.learning.candidates import bytes_needed, within_memory
 from fishermask_backend.learning.trained import Trained
 from tests.conftest import CONFIG
 from tests.fisher_problem import ENVIRONMENT as WHOLE_NETWORK
-from tests.fisher_problem import small_problem
+from tests.fisher_problem import HEAD as FROZEN
+from tests.fisher_problem import small_problem, two_heads
 from tests.trained_head import ENVIRONMENT, LABELLED, POOL, trained
 
 SPEC = parse_label_config(CONFIG)
@@ -42,7 +43,7 @@ def test_factors_on_disk_need_no_memory(configured):
         settings = configured(**WHOLE_NETWORK, MEMORY_LIMIT=limit, FACTORS=factors)
         given = repeated(small_problem(settings, POOL)[0], 100)
         assert find_head(given.model, FIRST) is None
-        return within_memory(given, FIRST, settings, Shards())
+        return within_memory(given, [FIRST], settings, Shards())
 
     assert len(looked_at("float32")[0]) < len(looked_at("bfloat16")[0]) < len(looked_at("disk")[0])
     assert "FACTORS=bfloat16 holds more" in looked_at("float32")[1][0]
@@ -55,7 +56,7 @@ def test_a_head_s_factors_take_the_same_whatever_is_asked_for(configured):
 
     def looked_at(factors):
         settings = configured(**ENVIRONMENT, MEMORY_LIMIT=limit, FACTORS=factors)
-        return within_memory(of_a_head(settings), MASK, settings, Shards())
+        return within_memory(of_a_head(settings), [MASK], settings, Shards())
 
     chosen, (note,) = looked_at("float32")
     head = find_head(of_a_head(configured(**ENVIRONMENT)).model, MASK)
@@ -70,7 +71,7 @@ def test_a_head_s_factors_take_the_same_whatever_is_asked_for(configured):
 def test_sketched_columns_are_formed(configured):
     sketch = {"MAX_DIM": "10", "MAX_DIM_RULE": "sketch"}
     settings = configured(**ENVIRONMENT, **sketch, MEMORY_LIMIT=str(2**30 + 10 * 2**20))
-    chosen, (note,) = within_memory(of_a_head(settings), MASK, settings, Shards())
+    chosen, (note,) = within_memory(of_a_head(settings), [MASK], settings, Shards())
     needed = bytes_needed(
         len(chosen), row_bytes=32, factor_bytes=4 * 2 * 10, classes=2, mask_size=10
     )
@@ -81,7 +82,7 @@ def test_sketched_columns_are_formed(configured):
 def test_labelled_images_and_a_queue_are_looked_at_in_any_case(configured):
     settings = configured(**ENVIRONMENT, MEMORY_LIMIT="1")
     given = of_a_head(settings)
-    chosen, (note, exceeded) = within_memory(given, MASK, settings, Shards())
+    chosen, (note, exceeded) = within_memory(given, [MASK], settings, Shards())
     assert int(given.labelled[chosen].sum()) == int(LABELLED.sum())
     assert len(chosen) == int(LABELLED.sum()) + settings.queue_size
     assert f"random {len(chosen)} of {POOL * TIMES} images" in note
@@ -92,7 +93,7 @@ def test_labelled_images_and_a_queue_are_looked_at_in_any_case(configured):
 def test_a_pool_of_no_more_than_that_exceeds_the_limit_aloud(configured):
     settings = configured(**{**ENVIRONMENT, "QUEUE_MARGIN": "100"}, MEMORY_LIMIT="1")
     given = trained(settings, SPEC)
-    chosen, (note,) = within_memory(given, MASK, settings, Shards())
+    chosen, (note,) = within_memory(given, [MASK], settings, Shards())
     assert torch.equal(chosen, torch.nonzero(given.labelled | given.servable).flatten())
     assert note.startswith("MEMORY_LIMIT (0.0 GiB) is exceeded")
 
@@ -150,3 +151,20 @@ def test_a_selection_takes_what_is_estimated_to_a_third(kind, sizes) -> None:
     )
     peak, estimate = map(int, done.stdout.split())
     assert abs(estimate - peak) < peak / 3, f"{estimate / peak:.2f} of {peak}"
+
+
+def test_several_heads_take_their_factors_each_and_the_rows_once(configured):
+    environment = {**WHOLE_NETWORK, **FROZEN}
+    given = two_heads(configured(**environment), POOL)
+    masks = [torch.arange(50), torch.arange(70)]
+    each = 2 * given.rows[:1].nbytes
+    for head, mask in zip(given.heads, masks, strict=True):
+        factors = head.recipe.structured(head.model, head.rows[:1], mask)
+        each += factors.image_bytes + 16 * head.num_classes**2
+    fixed = 2**30 + 56 * (50**2 + 70**2)
+    room = int(given.labelled.sum()) + 8
+    settings = configured(**environment, MEMORY_LIMIT=str(fixed + room * each))
+    chosen, (note,) = within_memory(given, masks, settings, Shards())
+    assert len(chosen) == room
+    assert "MEMORY_LIMIT" in note
+    assert given.labelled[chosen].sum() == given.labelled.sum()

@@ -9,6 +9,8 @@ from fishermask_backend.fisher import PoolScorer, score_new
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.tensors import save_tensors
 
+Stored = tuple[dict[str, Tensor], dict[str, str]]
+
 
 @dataclass(frozen=True)
 class FisherScorer:
@@ -30,7 +32,11 @@ class FisherScorer:
         """Return how much each image (M,) would lower the objective, were it picked next."""
         return score_new(self.state, self.recipe.either(model, rows, self.mask)).cpu()
 
+    def stored(self) -> Stored:
+        """Return the tensors and texts that it is rebuilt from."""
+        tensors = {**self.state.to_tensors(), "mask": self.mask}
+        return tensors, {"strategy": self.strategy, **self.recipe.to_metadata()}
+
     def save(self, path: Path) -> None:
         """Write it to a safetensors file."""
-        tensors = {**self.state.to_tensors(), "mask": self.mask}
-        save_tensors(path, tensors, {"strategy": self.strategy, **self.recipe.to_metadata()})
+        save_tensors(path, *self.stored())
