@@ -225,7 +225,8 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         self, spec: LabelSpec, serving: Round, score: Score | None, version: str
     ) -> Predicted:
         thought = rounds.class_probabilities(serving, score)
-        known = {name: p for name, p in thought.items() if name in spec.classes}
+        asked = set(spec.classes)
+        known = {name: p for name, p in thought.items() if name in asked}
         if score is None or (self.settings.prelabels and not known):
             return []  # an empty prediction would stay: a task that has one is not asked about again
         result = spec.prelabel(
