@@ -12,7 +12,8 @@ from torch import Tensor
 from fishermask_backend.controls.consensus import classes_of, unasked_of
 from fishermask_backend.controls.heads import Head
 from fishermask_backend.learning.backbones import Backbone
-from fishermask_backend.learning.classifier import Progress, fit_heads, joint_probabilities
+from fishermask_backend.learning.classifier import Progress
+from fishermask_backend.learning.joint_classifier import fit_heads, joint_probabilities
 from fishermask_backend.learning.objectives import Taught, as_targets
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.trained import Trained

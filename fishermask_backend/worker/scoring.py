@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import torch
 
 from fishermask_backend.learning.backbones import Backbone
-from fishermask_backend.learning.classifier import joint_probabilities, load_classifier
+from fishermask_backend.learning.classifier import load_classifier
 from fishermask_backend.learning.inputs import RowStore
+from fishermask_backend.learning.joint_classifier import joint_probabilities
 from fishermask_backend.learning.ordering import QUEUE_END
 from fishermask_backend.learning.strategies import load_scorer
 from fishermask_backend.learning.tensors import TensorsUnusable

@@ -7,12 +7,8 @@ import torch
 
 from fishermask_backend.controls.consensus import answer_text
 from fishermask_backend.labeling import parse_label_config
-from fishermask_backend.learning.classifier import (
-    fit_classifier,
-    fit_heads,
-    joint_probabilities,
-    probabilities,
-)
+from fishermask_backend.learning.classifier import fit_classifier, probabilities
+from fishermask_backend.learning.joint_classifier import fit_heads, joint_probabilities
 from fishermask_backend.learning.lesson import Lesson
 from fishermask_backend.learning.objectives import Taught, as_targets
 from fishermask_backend.learning.recipe import FactorRecipe

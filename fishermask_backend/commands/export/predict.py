@@ -18,7 +18,8 @@ import torch
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.images.decoding import decode
 from fishermask_backend.learning.backbones import Backbone, load_backbone
-from fishermask_backend.learning.classifier import joint_probabilities, load_classifier
+from fishermask_backend.learning.classifier import load_classifier
+from fishermask_backend.learning.joint_classifier import joint_probabilities
 
 HERE = Path(__file__).parent
 AT_ONCE = 64  # images in memory
