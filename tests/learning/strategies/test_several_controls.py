@@ -1,5 +1,7 @@
 """Strategies where several controls are learnt: the sum over them of what each says."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -55,3 +57,22 @@ def test_a_scorer_that_lacks_a_head_is_unusable(given, tmp_path):
     save_tensors(path, {n: t for n, t in tensors.items() if not n.startswith("1.")}, metadata)
     with pytest.raises(TensorsUnusable, match="the next round writes a new one"):
         load_scorer(path)
+
+
+def test_a_package_that_knows_one_classifier_picks_for_each_control_in_turn(given):
+    pytest.importorskip("skactiveml")
+    trained, settings = given
+    size = settings.queue_size
+    scores = ordered(given, "badge").scores
+    queue = scores.argsort(stable=True)[: int((scores < QUEUE_END).sum())].tolist()
+    own = [
+        STRATEGIES["badge"]
+        .order(replace(head, labelled=trained.labelled), settings, lambda stage: None)
+        .scores.argsort(stable=True)[:size]
+        .tolist()
+        for head in trained.heads
+    ]
+    in_turn = dict.fromkeys(image for pair in zip(*own, strict=True) for image in pair)
+    assert len(queue) == size
+    assert queue[0] == own[0][0]
+    assert set(queue) <= {*in_turn}
