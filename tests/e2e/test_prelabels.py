@@ -109,3 +109,27 @@ def test_nested_choices_are_pre_checked_and_read_by_their_paths(
     page.submit()
     assert submitted(owner, task)[0]["value"] == {"choices": [["fruit", "Kiwi"]]}
     assert spec.answer(submitted(owner, task)) == {"fruit / Kiwi"}
+
+
+def test_the_pre_label_of_a_question_that_is_hidden_is_not_submitted(
+    make_project: MakeProject, page: LabellingPage, owner: Person
+):
+    hidden = (
+        '<Rating name="r" toName="image" visibleWhen="choice-selected" whenTagName="l" '
+        'whenChoiceValue="dog"/>'
+    )
+    control = f'<Choices name="l" toName="image">{FLAT}</Choices>{hidden}'
+    spec = parse_label_config(config(control))
+    project = make_project(0, config(control))
+    (task,) = project.upload(digits()[:1])
+    known = {"l: cat": 0.9, "l: dog": 0.1, "r: 2": 0.9}
+    regions = spec.prelabel(known)
+    assert [region["from_name"] for region in regions] == ["l", "r"]
+    row = {"task": task, "result": regions, "score": 0.1, "model_version": "v"}
+    address = f"/api/projects/{project.id}/import/predictions"
+    assert project.owner.call("POST", address, json=[row])["created"] == 1
+    project.change(model_version="v", sampling="Uncertainty sampling")
+    page.open(project.id)
+    assert page.shown(CHECKED) == ["A cat[1]"]
+    page.submit()
+    assert [region["from_name"] for region in submitted(owner, task)] == ["l"]
