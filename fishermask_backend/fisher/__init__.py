@@ -16,6 +16,7 @@ torch and nothing else of this project.
 from fishermask_backend.fisher.diagonal import fisher_diagonal
 from fishermask_backend.fisher.factors import factors_on_disk, masked_factors
 from fishermask_backend.fisher.head import HeadFactors
+from fishermask_backend.fisher.head_maker import HeadMaker, head_factors, head_maker
 from fishermask_backend.fisher.likelihood import rest_weight
 from fishermask_backend.fisher.many_classes import enough_classes
 from fishermask_backend.fisher.mask import fisher_mask, largest_entries
@@ -29,12 +30,13 @@ from fishermask_backend.fisher.selection import (
     selection_bytes,
 )
 from fishermask_backend.fisher.shards import Shards
-from fishermask_backend.fisher.structure import find_head, head_factors
+from fishermask_backend.fisher.structure import find_head
 
 __all__ = [
     "DenseFactors",
     "Factors",
     "HeadFactors",
+    "HeadMaker",
     "JointSelection",
     "PoolScorer",
     "Selection",
@@ -45,6 +47,7 @@ __all__ = [
     "fisher_diagonal",
     "fisher_mask",
     "head_factors",
+    "head_maker",
     "largest_entries",
     "masked_factors",
     "rest_weight",

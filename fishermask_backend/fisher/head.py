@@ -20,12 +20,11 @@ Indices: n images, r rows, g groups, d masked entries, sorted by group.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from fishermask_backend.fisher.groups import Groups
 from fishermask_backend.fisher.operators import (
     PASS_BYTES,
     Factors,
@@ -36,52 +35,6 @@ from fishermask_backend.fisher.operators import (
 PASS_COST = 8  # reading, multiplying and writing an entry, in multiply-adds of a matrix product
 PRODUCT_BYTES = 2**25  # in work at a time, in a pick's products: their sums over entries are short
 SPARSE = 2  # images in a range for each one wanted, above which those wanted are copied instead
-
-
-@dataclass(frozen=True)
-class Groups:
-    """How masked entries are grouped. Entries are sorted by group.
-
-    Attributes:
-        directions: B (C, G) float64; its first C columns are the identity.
-        group: Group of each entry (d,), ascending.
-        source: Of each entry the row of `HeadFactors`'s inputs that holds ψ (d,).
-        place: Of each entry its column of V (d,).
-        shared: H; the first H rows of the inputs belong to all of the first C groups, the others
-            follow one behind the other, each entry of the remaining groups having its own.
-    """
-
-    directions: Tensor
-    group: Tensor
-    source: Tensor
-    place: Tensor
-    shared: int
-
-    @cached_property
-    def edges(self) -> list[int]:
-        """The first entry of each group, and d (G + 1,)."""
-        sizes = torch.bincount(self.group, minlength=self.directions.shape[1])
-        return [0, *sizes.cumsum(0).tolist()]
-
-    @property
-    def outer(self) -> int:
-        """Number of entries of the last layer, which come first."""
-        return self.edges[self.directions.shape[0]]
-
-    def sorted(self, matrix: Tensor) -> Tensor:
-        """Return a symmetric matrix (d, d) over V's columns in the order of the entries."""
-        return matrix if self._in_order else matrix[self.place][:, self.place]
-
-    def unsorted(self, matrix: Tensor) -> Tensor:
-        """Return it in the order of V's columns again."""
-        if self._in_order:
-            return matrix
-        back = torch.argsort(self.place)
-        return matrix[back][:, back]
-
-    @cached_property
-    def _in_order(self) -> bool:
-        return bool((self.place.diff() == 1).all())
 
 
 class HeadFactors(Factors):
@@ -103,6 +56,9 @@ class HeadFactors(Factors):
         d = self.shape[2]
         by_groups = d * d // 2 + PASS_COST * G * d + C * G * (G + C)
         self.structured = by_groups < R * d * d
+        self.make = groups
+        if self.device.type == "cpu" and not groups.in_order:
+            self.order = groups.place
 
     @property
     def image_bytes(self) -> int:
@@ -118,7 +74,7 @@ class HeadFactors(Factors):
         groups = self._groups
         own = self._numbers(images)[groups.source].T.unsqueeze(1)
         V = (gathered(self._seeds, images) @ groups.directions)[:, :, groups.group].mul_(own)
-        return V if groups._in_order else torch.empty_like(V).index_copy_(2, groups.place, V)
+        return V if groups.in_order else torch.empty_like(V).index_copy_(2, groups.place, V)
 
     def gram(self, images: Tensor, weights: Tensor | None = None) -> Tensor:
         """Return Σ w_n V_nᵀV_n (d, d), block by block of groups."""
@@ -171,6 +127,41 @@ class HeadFactors(Factors):
 
         self.over(images, PASS_BYTES, 8 * (2 * G * G + 3 * d + 4 * C * C), compute)
         return found
+
+    def times(self, image: Tensor, S: Tensor) -> Tensor:
+        """Return V_n S (R, d) of one image (1,); the rows of S (d, d) come in `order`.
+
+        E B Z with Z_g = ψ_gᵀ S_g: a row of S is read once, and none of a unit that is not active.
+        """
+        if self.device.type != "cpu":  # a product a group is more to start than to do
+            return super().times(image, S)
+        groups, edges = self._groups, self._groups.edges
+        psi = self._numbers(image)[groups.source, 0]
+        Z = S.new_zeros((groups.directions.shape[1], len(S)))
+        active = S.new_zeros(len(Z)).index_add_(0, groups.group, (psi != 0).to(S))
+        for g in active.nonzero().flatten().tolist():
+            torch.mv(S[edges[g] : edges[g + 1]].T, psi[edges[g] : edges[g + 1]], out=Z[g])
+        return self._seeds[int(image)] @ groups.directions @ Z
+
+    def prepared(self, S: Tensor) -> Tensor:
+        """Return a symmetric S (d, d) with rows and columns by group."""
+        return self._groups.sorted(S)
+
+    def block(self, image: Tensor, prepared: Tensor) -> Tensor:
+        """Return V_n S V_nᵀ (R, R) of one image, as `blocks` does, from half of S."""
+        groups, edges = self._groups, self._groups.edges
+        psi = self._numbers(image)[groups.source, 0]
+        G = groups.directions.shape[1]
+        Z = prepared.new_zeros((G, len(psi)))
+        active = prepared.new_zeros(G).index_add_(0, groups.group, (psi != 0).to(prepared))
+        for g in active.nonzero().flatten().tolist():
+            start, stop = edges[g], edges[g + 1]
+            torch.mv(prepared[start:stop, start:].T, psi[start:stop], out=Z[g, start:])
+        half = prepared.new_zeros((G, G)).index_add_(1, groups.group, Z.mul_(psi))
+        half.diagonal().div_(2)
+        EB = self._seeds[int(image)] @ groups.directions
+        product: Tensor = EB @ (half + half.T) @ EB.T
+        return product
 
     def products(self, images: Tensor, W: Tensor, use: Callable[[slice, Tensor], None]) -> None:
         """Call use(part of the images, their W V_nᵀ (n, r, R)) until all have come."""

@@ -10,26 +10,26 @@ Woodbury identity, A⁻¹ becomes A⁻¹ − WᵀW, so that with B = X_n Wᵀ an
     P_n ← P_n − BBᵀ        Q_n ← Q_n − BEᵀ − EBᵀ        U = W I_U A⁻¹ − ½ (W I_U Wᵀ) W
 
 where A⁻¹ is the one before the pick. Removing s: S = (I − P_s)⁻¹, all four signs turned. That is
-O(N C² d) a step instead of O(N C d²).
+O(N C² d) a step instead of O(N C d²). With H = A⁻¹ I_U A⁻¹, W I_U A⁻¹ is Rᵀ X_s H and W I_U Wᵀ is
+Rᵀ (X_s H X_sᵀ) R, so that a step needs X_s A⁻¹ and X_s H alone (`inverse.py`).
 
 Differences lose digits: where these could decide a pick, P and Q are computed afresh from A.
 """
 
-import logging
 import math
 
 import torch
 from torch import Tensor
 
+from fishermask_backend.fisher.accumulated import Accumulated
+from fishermask_backend.fisher.inverse import Inverse
 from fishermask_backend.fisher.operators import PASS_BYTES, Factors, sandwiched
 from fishermask_backend.fisher.scoring import leading_gains, marginal_gains, marginal_losses
 from fishermask_backend.fisher.shards import Shards
 
-log = logging.getLogger(__name__)
-
 PRECISION = 1e-10  # of gains, relative to the largest
 ROUNDING = 10 * torch.finfo(torch.float64).eps  # of a matrix product, relative to its largest term
-CONDITION = 5e7  # of A, above which its inverse's errors decide picks
+WEIGHED = 1e3  # of A, up to which A⁻¹ I_U A⁻¹ is kept: its errors grow with the square
 EXPLICIT = 1e5  # of A, up to which P and Q may be had from the inverse, without triangular solves
 DRIFT = 1e6  # growth of the inverse's errors by removals; picks make them smaller
 NOTHING = 1e-13  # an eigenvalue of P_s: such a direction changes a P_n by less than this part of it
@@ -43,7 +43,6 @@ class Information:
 
     Attributes:
         candidates: Indices (M,) of the images that may be picked, ascending, on the CPU.
-        inverse: A⁻¹ (d, d).
         pool_fisher: I_U (d, d).
         P: (M, C, C).
         Q: (M, C, C).
@@ -81,11 +80,8 @@ class Information:
         if not torch.isfinite(self.pool_fisher).all():
             which = self._not_finite()
             raise ValueError(f"The factors of {which} are not finite: check the model.")
-        self._A = shards.sum(factors.gram(labelled.cpu())) / total
-        self._A.diagonal().add_(ridge)
-        self._ridge = ridge
-        self._warned = False
-        self._peak_P, self._peak_Q = self._A.new_zeros((2, len(candidates)))
+        self._A = Accumulated(shards.sum(factors.gram(labelled.cpu())) / total, ridge)
+        self._peak_P, self._peak_Q = self.pool_fisher.new_zeros((2, len(candidates)))
         self._start_afresh()
 
     def gains(self) -> Tensor:
@@ -124,26 +120,31 @@ class Information:
     def _factor(self, place: int | None) -> Tensor:
         """Return X (C, d) of a candidate, wherever it is."""
         if place is None:
-            return self._shards.sum(self._A.new_zeros(self._factors.shape[1:]))
+            return self._shards.sum(self.pool_fisher.new_zeros(self._factors.shape[1:]))
         V = self._factors.rows(self.candidates[place : place + 1])[0]
         return self._shards.sum(V * self._scale)
 
     def _step(self, place: int | None, sign: float) -> None:
         X = self._factor(place)
-        XA = X @ self.inverse
+        image = None if place is None else self.candidates[place : place + 1]
+        XA = self._inverse.times(X, image, self._scale)
         values, vectors = torch.linalg.eigh(XA @ X.T)
         growth = 1 + sign * values
-        self._A.addmm_(X.T, X, alpha=sign)
+        self._A.add(X, sign)
         self._drift *= max(float(growth.min()), 1e-99) ** -2 if sign < 0 else 1.0
-        if self._drift > DRIFT or self._ill_conditioned():
+        if self._drift > DRIFT or self._A.ill_conditioned():
             self._start_afresh()
             return
         something = values > NOTHING  # a softmax's rows tell one direction less than they are
         if not something.any():
             return
-        W = (vectors * growth.rsqrt())[:, something].T @ XA
-        weighed = W @ self.pool_fisher
-        U = weighed @ self.inverse - sign / 2 * (weighed @ W.T) @ W
+        R = (vectors * growth.rsqrt())[:, something]
+        if self._inverse.has_weighed and self._A.condition < WEIGHED:
+            XH = self._inverse.times_weighed(X, image, self._scale)
+        else:
+            XH = self._inverse.times(XA @ self.pool_fisher)
+        W = R.T @ XA
+        U = R.T @ XH - sign / 2 * (R.T @ (XH @ X.T) @ R) @ W
         both = torch.cat([W, U]) * self._scale
 
         def update(part: slice, products: Tensor) -> None:
@@ -154,27 +155,14 @@ class Information:
             self.Q[part].sub_(T, alpha=sign)
 
         self._factors.products(self.candidates, both, update)
-        self.inverse.addmm_(W.T, W, alpha=-sign)
+        self._inverse.change(W, U, sign)
         self._peak_P = torch.maximum(self._peak_P, _traces(self.P))
         self._peak_Q = torch.maximum(self._peak_Q, _traces(self.Q))
 
     @property
-    def _condition(self) -> float:
-        return float(self._A.diagonal().max()) / self._ridge if len(self._A) else 1.0
-
-    def _ill_conditioned(self) -> bool:
-        """Return whether A⁻¹ is too inexact to be updated; logged once."""
-        condition = self._condition
-        if condition < CONDITION:
-            return False
-        if not self._warned:
-            log.warning(
-                "The ridge λ = %.1e is small beside the information, %.1e: P and Q are computed "
-                "afresh at every pick, which is slow. A larger ridge is fast.",
-                self._ridge, condition * self._ridge,
-            )  # fmt: skip
-        self._warned = True
-        return True
+    def inverse(self) -> Tensor:
+        """A⁻¹ (d, d) as it is now."""
+        return self._inverse.inverse
 
     def _restore_beside(self, gains: Tensor) -> bool:
         largest = float(gains.max()) if len(gains) else -math.inf
@@ -193,21 +181,26 @@ class Information:
 
     def _start_afresh(self) -> None:
         """Compute A⁻¹ and every P and Q from A."""
-        self.inverse = torch.cholesky_inverse(_cholesky(self._A))
+        inverse = torch.cholesky_inverse(self._A.cholesky())
+        weighed = None
+        if self._A.condition < (EXPLICIT if self._factors.structured else WEIGHED):
+            weighed = sandwiched(self.pool_fisher, inverse)
+        own = self._factors if self._shards.size == 1 else None  # else all must round alike
+        lasting = weighed if self._A.condition < WEIGHED else None
+        self._inverse = Inverse(inverse, lasting, own)
         self._drift = 1.0
-        if self._factors.structured and self._condition < EXPLICIT:
-            weighed = sandwiched(self.pool_fisher, self.inverse)
-            self.P = self._factors.blocks(self.candidates, self.inverse).mul_(self._scale**2)
+        if weighed is not None and self._factors.structured:
+            self.P = self._factors.blocks(self.candidates, inverse).mul_(self._scale**2)
             self.Q = self._factors.blocks(self.candidates, weighed).mul_(self._scale**2)
         else:
             M, C = len(self.candidates), self._factors.shape[1]
-            self.P, self.Q = self._A.new_zeros((2, M, C, C))
+            self.P, self.Q = self.pool_fisher.new_zeros((2, M, C, C))
             self._solve(torch.arange(M))
         self._note_peaks(torch.arange(len(self.candidates)))
 
     def _solve(self, places: Tensor) -> None:
         """Compute P = YYᵀ and Q = Y H Yᵀ with A = LLᵀ, Y = X L⁻ᵀ, H = L⁻¹ I_U L⁻ᵀ."""
-        L = _cholesky(self._A)
+        L = self._A.cholesky()
         half = torch.linalg.solve_triangular(L, self.pool_fisher, upper=False)
         H = torch.linalg.solve_triangular(L, half.T, upper=False)
         _, C, d = self._factors.shape
@@ -235,15 +228,3 @@ class Information:
 
 def _traces(matrices: Tensor) -> Tensor:
     return torch.einsum("nii->n", matrices)
-
-
-def _cholesky(A: Tensor) -> Tensor:
-    """Return L with A = LLᵀ; where rounding has eaten the ridge, of a slightly larger A."""
-    factor: Tensor
-    factor, failed = torch.linalg.cholesky_ex(A)
-    more = torch.finfo(A.dtype).eps * float(A.diagonal().sum())
-    while failed:
-        log.warning("The ridge is lost in the rounding of A: %.1e is added to its diagonal.", more)
-        factor, failed = torch.linalg.cholesky_ex(A + more * torch.eye(len(A)).to(A))
-        more *= 10
-    return factor

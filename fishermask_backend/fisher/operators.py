@@ -30,9 +30,13 @@ class Factors(ABC):
         shape: (N, C, d).
         device: Where the arithmetic is done.
         structured: Whether V_n S V_nᵀ costs less than multiplying V_n itself with a (d, d) matrix.
+        order: The order (d,) in which `times` wants a matrix's rows; None: as they are.
+        make: What all factors of a network and mask share; a matrix is prepared for it.
     """
 
     structured = False
+    order: Tensor | None = None
+    make: object = None
 
     def __init__(self, shape: tuple[int, int, int], device: torch.device) -> None:
         self.shape, self.device = shape, device
@@ -87,6 +91,18 @@ class Factors(ABC):
 
         self.over(images, PASS_BYTES, self._row_bytes, compute)
         return found
+
+    def times(self, image: Tensor, S: Tensor) -> Tensor:
+        """Return V_n S (C, d) of one image (1,); the rows of S (d, d) come in `order`."""
+        return self.rows(image)[0] @ S
+
+    def prepared(self, S: Tensor) -> Tensor:
+        """Return a symmetric S (d, d) as `block` wants it."""
+        return S
+
+    def block(self, image: Tensor, prepared: Tensor) -> Tensor:
+        """Return V_n S V_nᵀ (C, C) of one image (1,) by a matrix that was prepared once."""
+        return self.blocks(image, prepared)[0]
 
     def products(self, images: Tensor, W: Tensor, use: Callable[[slice, Tensor], None]) -> None:
         """Call use(part of the images, their W V_nᵀ (n, r, C)) until all have come.

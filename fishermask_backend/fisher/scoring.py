@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -12,6 +12,7 @@ from fishermask_backend.fisher.operators import Factors, as_factors, sandwiched
 
 GAIN_BYTES = 2**24  # of P in work at a time
 BOUND_ROUNDING = 1e-9  # of tr[Q], added to a bound of a gain
+FEW = 8  # images scored one by one
 FIRST = 64  # one of so many images has its gain computed before the bounds decide about the others
 
 
@@ -112,6 +113,9 @@ class PoolScorer:
     inverse: Tensor
     pool_fisher: Tensor
     scale: Tensor
+    _ready: "_Ready" = field(
+        default_factory=lambda: _Ready(), init=False, repr=False, compare=False
+    )
 
     @cached_property
     def weighed(self) -> Tensor:
@@ -144,6 +148,28 @@ class PoolScorer:
         )
 
 
+class _Ready:
+    """A scorer's matrices as factors of one make want them, for images that come a few at a time.
+
+    They cost more than they save the first time; whoever comes again will come more often.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._make: object = None
+        self._matrices: list[Tensor] = []
+
+    def matrices(self, scorer: PoolScorer, factors: Factors) -> list[Tensor]:
+        """Return A⁻¹ and A⁻¹ I_U A⁻¹; nothing when first asked, and where they would save nothing."""
+        if not self._asked or factors.device.type != "cpu" or not factors.structured:
+            self._asked = True
+            return []
+        if not self._matrices or factors.make is not self._make:
+            self._make = factors.make
+            self._matrices = [factors.prepared(S) for S in (scorer.inverse, scorer.weighed)]
+        return self._matrices
+
+
 def score_new(scorer: PoolScorer, factors: Tensor | Factors) -> Tensor:
     """Return the marginal gains of new images, on the scale of `Selection.remaining`.
 
@@ -164,7 +190,15 @@ def score_new(scorer: PoolScorer, factors: Tensor | Factors) -> Tensor:
         raise ValueError(f"Factors {shape} do not fit a scorer of d={d}: (M, C, d).")
     new = as_factors(factors)
     images = torch.arange(len(new))
-    if new.structured and len(new) * new.shape[1] > d:  # then A⁻¹ I_U A⁻¹ costs less than it saves
+    ready = scorer._ready.matrices(scorer, new) if 0 < len(new) <= FEW else []
+    if ready:
+        P, Q = (
+            torch.stack([new.block(image, S) for image in images.unsqueeze(1)]) * scorer.scale**2
+            for S in ready
+        )
+        return marginal_gains(P, Q)
+    # From here on A⁻¹ I_U A⁻¹ costs less than it saves.
+    if new.structured and ("weighed" in vars(scorer) or len(new) * new.shape[1] > d):
         P, Q = (
             new.blocks(images, S.to(new.device)).to(S) * scorer.scale**2
             for S in (scorer.inverse, scorer.weighed)

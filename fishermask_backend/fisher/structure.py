@@ -1,4 +1,4 @@
-"""Whether a network ends in a head whose factors have the structure of `head.py`, and making them."""
+"""Whether a network ends in a head whose factors have the structure of `head.py`, and which one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,21 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fishermask_backend.fisher.chunks import for_each_chunk
-from fishermask_backend.fisher.factors import masked_factors
-from fishermask_backend.fisher.head import Groups, HeadFactors
-from fishermask_backend.fisher.likelihood import (
-    Likelihood,
-    Weighting,
-    factor_vectors,
-    label_model,
-)
-from fishermask_backend.fisher.operators import PASS_BYTES
-from fishermask_backend.fisher.recording import differentiable, trained_parameters
+from fishermask_backend.fisher.groups import Groups
+from fishermask_backend.fisher.recording import trained_parameters
 
-IMAGES = 1024  # passed through the network at a time
-CHECKED = 3  # images whose rows are compared with those of `masked_factors`
-TOLERANCE = 1e-3  # of the largest entry, in that comparison: it is of structure, not of rounding
 IDLE = (nn.Dropout, nn.Identity)  # in eval mode they change nothing
 
 
@@ -44,69 +32,6 @@ class Head:
         """Return `HeadFactors.image_bytes` before there are any, with so many rows an image."""
         numbers = self.last.in_features + 1 + self.inner
         return 8 * rows * self.last.out_features + self.last.weight.element_size() * numbers
-
-
-def head_factors(
-    model: nn.Module,
-    images: Tensor,
-    mask: Tensor,
-    *,
-    weighting: Weighting = "expected",
-    likelihood: Likelihood = "categorical",
-    top_classes: int | None = None,
-) -> HeadFactors | None:
-    """Return what `masked_factors` returns, by the head's structure; None where there is none.
-
-    The rows of a few images are compared with those of `masked_factors`.
-
-    Args:
-        model: Gives logits (N, C); run in eval mode and left as it was found.
-        images: (N, ...), whatever the model takes, N ≥ 1; on any device.
-        mask: Flat parameter indices (d,), as `fisher_mask` gives them.
-        weighting: See `masked_factors`.
-        likelihood: See `masked_factors`.
-        top_classes: See `masked_factors`.
-
-    Returns:
-        The factors, on the model's device, or None.
-    """
-    head = find_head(model, mask)
-    if head is None or not len(images):
-        return None
-    device = head.last.weight.device
-    groups, entries = _grouped(head, mask.to(device), trained_parameters(model))
-    N, dtype = len(images), head.last.weight.dtype
-    inputs = torch.empty((groups.shared + len(entries[0]), N), dtype=dtype, device=device)
-    C = head.last.out_features
-    R = min(top_classes or C, C)
-    seeds = torch.empty((N, R, C), dtype=torch.float64, device=device)
-    with differentiable(model), torch.no_grad():
-        if head.prefix(images[:1].to(device)).ndim != 2:
-            return None
-
-        def compute(start: int, stop: int) -> None:
-            logits, numbers = _forward(head, images[start:stop].to(device), entries)
-            inputs[:, start:stop] = numbers
-            seeds[start:stop] = factor_vectors(
-                logits.double(),
-                label_model(likelihood),
-                weighting=weighting,
-                top_classes=top_classes,
-            )
-
-        for_each_chunk(N, max(1, min(IMAGES, PASS_BYTES // (8 * R * C))), compute)
-    made = HeadFactors(seeds, inputs, groups)
-    few = torch.unique(torch.linspace(0, N - 1, min(CHECKED, N)).long())
-    rows = masked_factors(
-        model,
-        images[few].to(device),
-        mask,
-        weighting=weighting,
-        likelihood=likelihood,
-        top_classes=top_classes,
-    )
-    error = (made.rows(few) - rows.double()).abs().max() if rows.numel() else torch.zeros(())
-    return made if error <= TOLERANCE * rows.abs().max().clamp_min(1e-30) else None
 
 
 def find_head(model: nn.Module, mask: Tensor) -> Head | None:
@@ -166,7 +91,7 @@ def _masked(mask: Tensor, parameters: list[nn.Parameter]) -> dict[int, int]:
     return {id(p): count for p, count in zip(parameters, counts, strict=True) if count}
 
 
-def _grouped(
+def grouped(
     head: Head, mask: Tensor, parameters: list[nn.Parameter]
 ) -> tuple[Groups, tuple[Tensor, Tensor]]:
     """Return how the masked entries are grouped, and unit and input of each hidden one, sorted.
@@ -207,7 +132,7 @@ def _grouped(
     return Groups(directions, group, source, place, H + 1), (unit, hidden_source)
 
 
-def _forward(head: Head, images: Tensor, entries: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def forward(head: Head, images: Tensor, entries: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     """Return the logits (n, C) and the numbers ψ is made of (·, n)."""
     x = head.prefix(images)
     h = x if head.hidden is None else head.hidden(x).relu()

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from fishermask_backend.fisher import (
     Factors,
+    HeadMaker,
     JointSelection,
     Shards,
     enough_classes,
@@ -69,13 +70,15 @@ def acquire(
         masks.append(mask)
         about_masks += notes
     lap("mask")
-    chosen, about_memory = within_memory(trained, masks, settings, shards)
+    made = [
+        (mask, head.recipe.head(head.model, head.rows, mask))
+        for head, mask in zip(heads, masks, strict=True)
+    ]
+    chosen, about_memory = within_memory(trained, made, settings, shards)
     own = chosen[shards.part(len(chosen))]
     factors = [
-        pool_factors(head, own, mask, settings) for head, mask in zip(heads, masks, strict=True)
+        pool_factors(head, own, *each, settings) for head, each in zip(heads, made, strict=True)
     ]
-    some_formed = any(isinstance(each, Tensor) for each in factors) and len(own) > 0
-    formed = shards.largest(float(some_formed), torch.zeros((), device=trained.device)) > 0
     selection = select_jointly(
         factors,
         [head.labelled[own].to(trained.device) for head in heads],
@@ -90,6 +93,7 @@ def acquire(
     selection = selection._replace(indices=selection.indices.cpu(), remaining=remaining.cpu())
     lap("select")
     about_pool = _about_the_pool(int((~trained.labelled[chosen]).sum()), settings)
+    formed = any(maker is None for _, maker in made)
     about_factors = _about_formed_factors(settings) if formed else []
     notes = about_masks + about_memory + about_pool + about_factors
     if shares_weights(trained.model):
@@ -149,9 +153,9 @@ def choose_mask(trained: Trained, diagonal: Tensor, settings: Settings) -> tuple
 
 
 def pool_factors(
-    trained: Trained, own: Tensor, mask: Tensor, settings: Settings
+    trained: Trained, own: Tensor, mask: Tensor, head: HeadMaker | None, settings: Settings
 ) -> Tensor | Factors:
-    """Return the factors of the pool's images `own` (n,), by the head's structure where it has one.
+    """Return the factors of the pool's images `own` (n,), by the head's structure where there is one.
 
     Others are formed, V (n, C, d), and stored as FACTORS says. The rows stay where they are: a GPU
     sees a chunk of them at a time.
@@ -159,9 +163,8 @@ def pool_factors(
     Raises:
         OSError: FACTORS=disk, and MODEL_DIR has no room for them.
     """
-    found = trained.recipe.structured(trained.model, trained.rows[own], mask)
-    if found is not None:
-        return found
+    if head is not None:
+        return head(trained.rows[own])
     shape = (len(own), *trained.recipe.shape(trained.num_classes, len(mask)))
     out = STORAGES[settings.factors].empty(shape, device=trained.device, folder=settings.model_dir)
     return trained.recipe.factors(trained.model, trained.rows[own], mask, out)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fishermask_backend.fisher import Shards, selection_bytes
+from fishermask_backend.fisher import HeadMaker, Shards, selection_bytes
 from fishermask_backend.learning.storage import STORAGES
 from fishermask_backend.learning.trained import Trained
 from fishermask_backend.machine.device import free_gpu_bytes
@@ -14,6 +14,8 @@ from fishermask_backend.settings import Settings
 
 LIMIT = "MEMORY_LIMIT"
 LIBRARIES = 2**30  # bytes of libraries and chunks in work
+
+Made = tuple[Tensor, HeadMaker | None]  # a head's mask, and what makes its factors by structure
 
 
 class Memory(NamedTuple):
@@ -37,7 +39,7 @@ class Memory(NamedTuple):
 
 
 def within_memory(
-    trained: Trained, masks: Sequence[Tensor], settings: Settings, shards: Shards
+    trained: Trained, made: Sequence[Made], settings: Settings, shards: Shards
 ) -> tuple[Tensor, list[str]]:
     """Return the images (M,) that the selection looks at, and what memory left out, as sentences.
 
@@ -46,21 +48,19 @@ def within_memory(
 
     Args:
         trained: The network and its pool.
-        masks: (d,) the parameters that factors are over, of each head.
+        made: Of each head the mask (d,), and what makes its factors; None: they are formed.
         settings: The limit of memory, FACTORS, the queue's size and the seed.
         shards: The processes that share the work.
     """
     labelled = trained.labelled
     wanted = torch.nonzero(labelled | trained.servable).flatten()
     least = int(labelled.sum()) + settings.queue_size
-    heads = zip(trained.heads, masks, strict=True)
-    of_heads = [_memories(head, mask, settings, shards) for head, mask in heads]
-    memories = _together([memories for memories, _ in of_heads], trained, shards)
-    formed = any(formed for _, formed in of_heads)
-    fit, tightest = min(((m.size - m.fixed) // m.each, m) for m in memories)
+    found = memories(trained, made, settings, shards)
+    fit, tightest = min(((m.size - m.fixed) // m.each, m) for m in found)
     room = min(max(least, fit), len(wanted))
     notes = []
     if room < len(wanted):
+        formed = any(maker is None for _, maker in made)
         roomier = STORAGES[settings.factors].roomier if formed else None
         notes.append(
             f"Candidates are a random {room} of {len(wanted)} images: more would need "
@@ -82,31 +82,39 @@ def _gib(size: int) -> str:
     return f"{size / 2**30:.1f} GiB"
 
 
-def _together(
-    of_heads: Sequence[Sequence[Memory]], trained: Trained, shards: Shards
-) -> Sequence[Memory]:
-    """Return what several heads take up together; rows and libraries are there once."""
-    more = len(of_heads) - 1
+def memories(
+    trained: Trained, made: Sequence[Made], settings: Settings, shards: Shards
+) -> list[Memory]:
+    """Return what bounds the pool; rows and libraries are there once, whatever the number of heads.
+
+    Args:
+        trained: The network and its pool.
+        made: See `within_memory`.
+        settings: The limit of memory, and FACTORS.
+        shards: The processes that share the work.
+    """
+    heads = zip(trained.heads, made, strict=True)
+    of_heads = [_of_head(head, *each, settings, shards) for head, each in heads]
+    more, row = len(of_heads) - 1, trained.rows[:1].nbytes
     found = []
-    for memories in zip(*of_heads, strict=True):
-        first, row = memories[0], trained.rows[:1].nbytes
+    for own in zip(*of_heads, strict=True):
+        first = own[0]
         rows = 2 * row if first.name == LIMIT else 0
-        fixed = sum(m.fixed for m in memories) - more * shards.size * LIBRARIES
-        each = sum(m.each for m in memories) - more * rows
+        fixed = sum(m.fixed for m in own) - more * shards.size * LIBRARIES
+        each = sum(m.each for m in own) - more * rows
         found.append(Memory(first.name, first.size, fixed, max(1, each)))
     return found
 
 
-def _memories(
-    trained: Trained, mask: Tensor, settings: Settings, shards: Shards
-) -> tuple[list[Memory], bool]:
-    """Return what bounds the pool, and whether its factors are formed.
+def _of_head(
+    trained: Trained, mask: Tensor, head: HeadMaker | None, settings: Settings, shards: Shards
+) -> list[Memory]:
+    """Return what bounds the pool of one head.
 
     This machine's memory has the rows, and the factors unless a GPU has them; with the factors lies
     what the selection keeps beside them.
     """
     R, d = trained.recipe.shape(trained.num_classes, len(mask))
-    head = trained.recipe.structured(trained.model, trained.rows[:1], mask)
     entry, row = STORAGES[settings.factors].memory, trained.rows[:1].nbytes
     factors = R * d * entry if head is None else head.image_bytes
 
@@ -114,17 +122,17 @@ def _memories(
         fixed, one = (bytes_needed(images, **each) for images in (0, 1))
         return Memory(name, size, shards.size * fixed, max(1, one - fixed))
 
-    allowed, formed = settings.memory_allowed, head is None
-    if trained.device.type != "cuda" or (formed and not entry):
+    allowed = settings.memory_allowed
+    if trained.device.type != "cuda" or (head is None and not entry):
         needs = {"row_bytes": row, "factor_bytes": factors, "classes": R, "mask_size": d}
-        return [memory(LIMIT, allowed, **needs)], formed
+        return [memory(LIMIT, allowed, **needs)]
     like = torch.zeros((), device=trained.device)
     least = -int(shards.largest(-float(free_gpu_bytes(trained.device)), like)) * shards.size
     on_gpu = {"factor_bytes": factors, "classes": R, "mask_size": d}
     return [
         memory(LIMIT, allowed, row_bytes=row),
         memory("what is free on the GPU", least, **on_gpu),
-    ], formed
+    ]
 
 
 def bytes_needed(

@@ -108,6 +108,7 @@ def _run(folder: Path, settings: Settings) -> None:
     env = {
         "PYTHONPATH": os.pathsep.join(path for path in importable if path),
         "MASK_INNER": str(settings.mask_inner),  # a strategy may have its own,
+        "MAX_DIM": str(settings.max_dim),  # a round with little memory,
         "BATCH_SIZE": str(settings.batch_size),  # and a project
         "QUEUE_MARGIN": str(settings.queue_margin),
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // count)),

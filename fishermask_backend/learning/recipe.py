@@ -8,7 +8,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from fishermask_backend.controls.heads import Likelihood
-from fishermask_backend.fisher import Factors, HeadFactors, head_factors, masked_factors
+from fishermask_backend.fisher import HeadMaker, head_maker, masked_factors
 from fishermask_backend.fisher.likelihood import Weighting
 from fishermask_backend.learning.tensors import TensorsUnusable
 from fishermask_backend.settings import Settings
@@ -95,18 +95,20 @@ class FactorRecipe:
             out=out,
         )
 
-    def structured(self, model: nn.Module, rows: Tensor, mask: Tensor) -> HeadFactors | None:
-        """Return what `factors` returns without forming it, by the structure of the network's head.
+    def head(self, model: nn.Module, rows: Tensor, mask: Tensor) -> HeadMaker | None:
+        """Return what makes `factors` without forming them, by the structure of the network's head.
 
-        The rows may lie elsewhere than the network.
+        Args:
+            model: The network.
+            rows: Some of the pool's (N, ...), at least one, wherever they lie.
+            mask: (d,).
 
         Returns:
-            The factors on the network's device; None where the mask reaches beyond a head, and where
-            columns are sketched.
+            None where the mask reaches beyond a head, and where columns are sketched.
         """
         if self.sketch_dim and len(mask) > self.sketch_dim:
             return None
-        return head_factors(
+        return head_maker(
             model,
             rows,
             mask,
@@ -114,8 +116,3 @@ class FactorRecipe:
             likelihood=self.likelihood,
             top_classes=self.top_classes,
         )
-
-    def either(self, model: nn.Module, rows: Tensor, mask: Tensor) -> Tensor | Factors:
-        """Return `structured` factors where there are such, else formed ones."""
-        found = self.structured(model, rows, mask)
-        return self.factors(model, rows, mask) if found is None else found

@@ -56,9 +56,10 @@ def run_round(
     found = (
         decide(work, spec, backbone, images, watch) if learn else _cold_start(work, images, watch)
     )
-    for note in found.order.notes:
-        log.info("%s: round %s: %s", work.name, watch.round, note)
     weights, scorer = _save(work, backbone, found, watch)
+    notes = [*found.order.notes, *watch.notes()]
+    for note in notes:
+        log.info("%s: round %s: %s", work.name, watch.round, note)
     new = Round(
         project_id=work.project_id,
         number=watch.round,
@@ -73,7 +74,7 @@ def run_round(
         started_at=started_at,
         computed_at=time.time(),
         seconds=watch.seconds,
-        notes=list(found.order.notes),
+        notes=notes,
     )
     return _store(work, new, found.scored(images.tasks), images.answers if learn else None)
 

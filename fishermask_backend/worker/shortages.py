@@ -31,6 +31,7 @@ def shortage(error: Exception, settings: Settings) -> str:
     if out or "can't allocate memory" in str(error):
         return (
             f"Memory ran out: a round may use MEMORY_LIMIT={settings.memory_allowed} bytes, more than "
-            "is free. Set it lower, or FACTORS=disk."
+            "is free. Set it lower. Where factors are formed (TRAIN=all, sketches) FACTORS=disk takes "
+            "less, too."
         )
     return ""

@@ -27,6 +27,7 @@ from fishermask_backend.worker.queueing import fill, keep_filled
 from fishermask_backend.worker.round import run_round
 from fishermask_backend.worker.schedule import POOL_GREW, next_look, resting, round_reason
 from fishermask_backend.worker.scoring import score_new_tasks
+from fishermask_backend.worker.starving import not_starving
 from fishermask_backend.worker.sync import sync
 from fishermask_backend.worker.topping_up import topping_up
 from fishermask_backend.worker.work import Work
@@ -102,7 +103,8 @@ def do_step(work: Work, memory: Memory) -> float:
         keep_filled(work, spec, look=look)
         more = False
     else:
-        with closing(embedding.open_inputs(work, memory.backbone)) as inputs:
+        inputs_of = closing(embedding.open_inputs(work, memory.backbone))
+        with not_starving(), inputs_of as inputs:
             _embed(work, spec, memory.backbone, inputs)
             if not _make_round_if_due(work, spec, memory.backbone, inputs):
                 keep_filled(work, spec, look=look)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from fishermask_backend.machine.processor import Turns
 from fishermask_backend.settings import Settings
 from fishermask_backend.state import project_folder
 from fishermask_backend.store import Store, leases, projects
@@ -19,6 +20,8 @@ from fishermask_backend.studio import Studio
 log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 1.0
+WORTH_TELLING = 5.0  # seconds that a round took
+WAITS = 0.5  # part of what it could have used of the processor
 
 
 @dataclass
@@ -108,6 +111,7 @@ class Stopwatch:
     round: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     _last: float = field(default_factory=time.monotonic)
+    _first_turns: Turns = field(default_factory=Turns.now)
 
     def lap(self, stage: str) -> None:
         """End a stage."""
@@ -116,3 +120,13 @@ class Stopwatch:
         self._last = now
         fields = {"round": self.round, "stage": stage, "seconds": took}
         log.info("%s: round %s: %s took %.1f s", self.project, *fields.values(), extra=fields)
+
+    def notes(self) -> list[str]:
+        """Say for the status that the round waited for the processor, where it did."""
+        given, took = Turns.now().since(self._first_turns), sum(self.seconds.values())
+        if took < WORTH_TELLING or given.share > WAITS:
+            return []
+        return [
+            f"Other programs had the processor: in {took:.0f} s the round got {given.used:.0f} s of a "
+            f"core, {given.share:.0%} of what it could have used."
+        ]

@@ -66,7 +66,10 @@ def measure(client: httpx.Client, backend: Backend, folder: Path, tasks: int, ro
     wait_until(lambda: version(client, project).startswith("fishermask-"), 600)
     first = time.perf_counter() - start
     wait_until(lambda: backend.project(project)["embedded"] == tasks, 600)
+    worker = backend.worker.pid
+    before = processor_seconds(worker)
     orders, submits = label_rounds(client, project, images, rounds)
+    used = (processor_seconds(worker) - before) / rounds
     stages = stage_medians(backend, project)
     predicts = [
         (n, timed_predict(client, backend, project, n)) for n in (1, 100, 1000) if n <= tasks
@@ -75,7 +78,8 @@ def measure(client: httpx.Client, backend: Backend, folder: Path, tasks: int, ro
     rows = [
         ("connecting → first queue", f"{first:.1f} s", "1"),
         ("label that starts a round → new order", spread(orders), str(len(orders))),
-        *((f"round stage: {name}", f"{value:.2f} s", str(len(orders))) for name, value in stages),
+        *((name, f"{value:.2f} s", str(len(orders))) for name, value in stages),
+        ("processor time of the worker, a round", f"{used:.1f} s", str(len(orders))),
         *((f"`/predict`, {n} tasks", spread(times), str(len(times))) for n, times in predicts),
         ("`fit`, as the webhook's caller waits", spread(fits), str(len(fits))),
         (
@@ -116,9 +120,30 @@ def label_rounds(
 
 
 def stage_medians(backend: Backend, project: int) -> list[tuple[str, float]]:
+    """The whole way from the event to the order that is served, piece by piece."""
     rounds = [r for r in backend.finished_rounds(project) if r["weights"]]
-    names = rounds[-1]["seconds"]
-    return [(name, statistics.median(r["seconds"][name] for r in rounds)) for name in names]
+    ways = [way(one) for one in rounds]
+    return [(name, statistics.median(each[name] for each in ways)) for name in ways[-1]]
+
+
+def way(one: dict[str, Any]) -> dict[str, float]:
+    """Seconds of each piece of a round's way."""
+    told = one["finished"] - one["trigger_to_order_seconds"]
+    within = sum(one["seconds"].values())
+    return {
+        "event → round: noticed, labels read": one["started"] - told,
+        **{f"round stage: {name}": seconds for name, seconds in one["seconds"].items()},
+        "round → order: stored, published, set": one["finished"] - one["started"] - within,
+    }
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process has used of the processor, with those it waited for; 0 where nobody tells."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def timed_predict(client: httpx.Client, backend: Backend, project: int, count: int) -> list[float]:
@@ -178,9 +203,10 @@ def heading() -> str:
         "# How long people wait\n\n"
         f"Made by `python -m tests.benchmarks.loop` on {date.today():%Y-%m-%d}: {os.cpu_count()} cores "
         f"({platform.machine()}), {'a GPU' if torch.cuda.is_available() else 'no GPU'}, torch "
-        f"{torch.__version__}, Python {platform.python_version()}. Label Studio 1.23.2 (SQLite), web "
-        f"server and worker share these cores. Default settings: a batch of {BATCH} and a margin of "
-        "40 tasks, efficientnet_lite0 at its default image size, 10 classes."
+        f"{torch.__version__}, Python {platform.python_version()}, {os.getloadavg()[2]:.1f} "
+        "processes at work on average in the quarter of an hour before. Label Studio 1.23.2 (SQLite), "
+        f"web server and worker share these cores. Default settings: a batch of {BATCH} and a margin "
+        "of 40 tasks, efficientnet_lite0 at its default image size, 10 classes."
     )
 
 

@@ -37,6 +37,9 @@ def test_sums_and_products_are_those_of_formed_factors(
     S = torch.randn(2 * [V.shape[2]]).double()
     S = S + S.T
     near(head.blocks(images, S), part @ S @ part.mT)
+    one, n = images[-1:], len(images) - 1
+    near(head.block(one, head.prepared(S)), (part @ S @ part.mT)[n])
+    near(head.times(one, S if head.order is None else S[head.order]), part[n] @ S)
     W = torch.randn(3, V.shape[2]).double()
     found = torch.empty(len(images), 3, V.shape[1]).double()
     head.products(images, W, lambda part, products: found[part].copy_(products))
@@ -74,16 +77,26 @@ def test_picks_in_float32(C: int, backward_steps: float) -> None:
     assert head.indices.tolist() == formed.indices.tolist()
 
 
-@pytest.mark.parametrize("count", [1, 100])
+@pytest.mark.parametrize("count", [0, 1, 3, 20, 100])
 def test_new_images_are_scored_alike(count: int) -> None:
-    """One by its row, many by A⁻¹ I_U A⁻¹."""
+    """By rows or by A⁻¹ I_U A⁻¹, one by one or many at once, the first time and later."""
     case = trained()
     V, head = case.structured().rows(torch.arange(200)), case.structured()
     scorer = select_batch(V, case.labelled, 5, ridge=0.1).scorer
-    some = torch.arange(count)
-    torch.testing.assert_close(
-        score_new(scorer, head[some]), score_new(scorer, V[some]), rtol=1e-9, atol=0
-    )
+    some, expected = torch.arange(count), score_new(scorer, V[:count])
+    for new in (head[some], head[some], case.structured()[some]):
+        torch.testing.assert_close(score_new(scorer, new), expected, rtol=1e-9, atol=0)
+
+
+def test_a_scorer_keeps_apart_factors_of_other_masks() -> None:
+    case, one = trained(), torch.arange(1)
+    mask = case.mask[torch.randperm(len(case.mask), generator=torch.Generator().manual_seed(1))]
+    other = HeadCase(case.model, case.images, mask, case.labelled)
+    scorer = select_batch(case.structured(), case.labelled, 5, ridge=0.1).scorer
+    for each in (case, other, case, other):
+        expected = score_new(scorer, each.dense()[:1])
+        found = score_new(scorer, each.structured()[one])
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=0)
 
 
 def test_a_pool_with_a_factor_that_is_no_number() -> None:

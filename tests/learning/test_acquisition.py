@@ -58,11 +58,16 @@ def made(configured, model):
     return make
 
 
+def factors_of(given, mask, settings):
+    head = given.recipe.head(given.model, given.rows, mask)
+    return pool_factors(given, EVERY, mask, head, settings)
+
+
 def test_exact_by_default(model, rows, made):
     given, settings, mask, notes = made()
     assert notes == []
     assert torch.equal(mask, fisher_mask(fisher_diagonal(model, rows), model, inner=10))
-    factors = pool_factors(given, EVERY, mask, settings)
+    factors = factors_of(given, mask, settings)
     formed = masked_factors(model, rows, mask)
     assert torch.allclose(factors.rows(EVERY).float(), formed, atol=1e-6)
     assert factors.shape == (POOL, *given.recipe.shape(CLASSES, len(mask)))
@@ -73,7 +78,7 @@ def test_top_classes(model, rows, made):
     assert "TOP_CLASSES=2 of 5" in note
     left = probabilities(model, rows, "categorical").sort(1).values[:, :3].sum(1)
     assert f"weigh {float(left.mean()):.3g} " in note
-    factors = pool_factors(given, EVERY, mask, settings)
+    factors = factors_of(given, mask, settings)
     assert factors.shape == (POOL, 2, len(mask)) == (POOL, *given.recipe.shape(CLASSES, len(mask)))
 
 
@@ -92,7 +97,7 @@ def test_a_mask_too_large_is_sketched(made):
     given, settings, mask, (note,) = made(MAX_DIM="12", MAX_DIM_RULE="sketch")
     assert "MAX_DIM=12: 45 masked parameters are sketched" in note
     assert len(mask) == 45
-    assert pool_factors(given, EVERY, mask, settings).shape == (POOL, CLASSES, 12)
+    assert factors_of(given, mask, settings).shape == (POOL, CLASSES, 12)
     assert given.recipe.shape(CLASSES, len(mask)) == (CLASSES, 12)
 
 
@@ -105,7 +110,7 @@ def test_what_was_approximated_is_told_once(configured, model, caplog):
 
 
 def check_half_the_size(given, settings, mask):
-    found = pool_factors(given, EVERY, mask, settings)
+    found = factors_of(given, mask, settings)
     assert found.dtype == torch.bfloat16
     exact = given.recipe.factors(given.model, given.rows, mask)
     assert torch.allclose(found.float(), exact, rtol=2**-8, atol=1e-6)
@@ -131,7 +136,7 @@ def test_a_whole_network_s_factors_of_half_the_size(configured, factors):
 @pytest.mark.parametrize("factors", ["float32", "bfloat16", "disk"])
 def test_a_head_s_factors_are_never_stored(model, rows, made, factors):
     given, settings, mask, _ = made(FACTORS=factors)
-    found = pool_factors(given, EVERY, mask, settings)
+    found = factors_of(given, mask, settings)
     assert isinstance(found, HeadFactors)
     assert torch.allclose(found.rows(EVERY).float(), masked_factors(model, rows, mask), atol=1e-6)
     assert acquire(given, settings).notes == []  # nothing is rounded

@@ -31,6 +31,11 @@ def repeated(few: Trained, times: int) -> Trained:
     return Trained(few.model, few.backbone, rows, probs, labelled, ~labelled, few.recipe)
 
 
+def looked_at(given, mask, settings):
+    head = given.recipe.head(given.model, given.rows, mask)
+    return within_memory(given, [(mask, head)], settings, Shards())
+
+
 def of_a_head(settings) -> Trained:
     return repeated(trained(settings, SPEC), TIMES)
 
@@ -39,31 +44,31 @@ def test_factors_on_disk_need_no_memory(configured):
     images = 4 * 2**20  # bytes beyond what is taken without any image
     limit = str(2**30 + 56 * len(FIRST) ** 2 + images)
 
-    def looked_at(factors):
+    def of(factors):
         settings = configured(**WHOLE_NETWORK, MEMORY_LIMIT=limit, FACTORS=factors)
         given = repeated(small_problem(settings, POOL)[0], 100)
         assert find_head(given.model, FIRST) is None
-        return within_memory(given, [FIRST], settings, Shards())
+        return looked_at(given, FIRST, settings)
 
-    assert len(looked_at("float32")[0]) < len(looked_at("bfloat16")[0]) < len(looked_at("disk")[0])
-    assert "FACTORS=bfloat16 holds more" in looked_at("float32")[1][0]
-    assert "FACTORS=disk holds more" in looked_at("bfloat16")[1][0]
-    assert looked_at("disk")[1][0].endswith("marginal gain.")
+    assert len(of("float32")[0]) < len(of("bfloat16")[0]) < len(of("disk")[0])
+    assert "FACTORS=bfloat16 holds more" in of("float32")[1][0]
+    assert "FACTORS=disk holds more" in of("bfloat16")[1][0]
+    assert of("disk")[1][0].endswith("marginal gain.")
 
 
 def test_a_head_s_factors_take_the_same_whatever_is_asked_for(configured):
     limit = str(2**30 + 56 * len(MASK) ** 2 + 30 * 2**20)
 
-    def looked_at(factors):
+    def of(factors):
         settings = configured(**ENVIRONMENT, MEMORY_LIMIT=limit, FACTORS=factors)
-        return within_memory(of_a_head(settings), [MASK], settings, Shards())
+        return looked_at(of_a_head(settings), MASK, settings)
 
-    chosen, (note,) = looked_at("float32")
+    chosen, (note,) = of("float32")
     head = find_head(of_a_head(configured(**ENVIRONMENT)).model, MASK)
     assert len(chosen) == 30 * 2**20 // (2 * 32 + head.image_bytes(2) + 16 * 2**2)
     assert note.endswith("marginal gain.")  # no FACTORS holds more
     for factors in ("bfloat16", "disk"):
-        same, notes = looked_at(factors)
+        same, notes = of(factors)
         assert torch.equal(same, chosen)
         assert notes == [note]
 
@@ -71,7 +76,7 @@ def test_a_head_s_factors_take_the_same_whatever_is_asked_for(configured):
 def test_sketched_columns_are_formed(configured):
     sketch = {"MAX_DIM": "10", "MAX_DIM_RULE": "sketch"}
     settings = configured(**ENVIRONMENT, **sketch, MEMORY_LIMIT=str(2**30 + 10 * 2**20))
-    chosen, (note,) = within_memory(of_a_head(settings), [MASK], settings, Shards())
+    chosen, (note,) = looked_at(of_a_head(settings), MASK, settings)
     needed = bytes_needed(
         len(chosen), row_bytes=32, factor_bytes=4 * 2 * 10, classes=2, mask_size=10
     )
@@ -82,7 +87,7 @@ def test_sketched_columns_are_formed(configured):
 def test_labelled_images_and_a_queue_are_looked_at_in_any_case(configured):
     settings = configured(**ENVIRONMENT, MEMORY_LIMIT="1")
     given = of_a_head(settings)
-    chosen, (note, exceeded) = within_memory(given, [MASK], settings, Shards())
+    chosen, (note, exceeded) = looked_at(given, MASK, settings)
     assert int(given.labelled[chosen].sum()) == int(LABELLED.sum())
     assert len(chosen) == int(LABELLED.sum()) + settings.queue_size
     assert f"random {len(chosen)} of {POOL * TIMES} images" in note
@@ -93,7 +98,7 @@ def test_labelled_images_and_a_queue_are_looked_at_in_any_case(configured):
 def test_a_pool_of_no_more_than_that_exceeds_the_limit_aloud(configured):
     settings = configured(**{**ENVIRONMENT, "QUEUE_MARGIN": "100"}, MEMORY_LIMIT="1")
     given = trained(settings, SPEC)
-    chosen, (note,) = within_memory(given, [MASK], settings, Shards())
+    chosen, (note,) = looked_at(given, MASK, settings)
     assert torch.equal(chosen, torch.nonzero(given.labelled | given.servable).flatten())
     assert note.startswith("MEMORY_LIMIT (0.0 GiB) is exceeded")
 
@@ -123,7 +128,7 @@ model = nn.Sequential(nn.Linear(F, H), nn.ReLU(), nn.Linear(H, C)).eval()
 last = H * (F + 1)
 mask = torch.arange(last - inner, last + C * (H + 1))
 own = rows[torch.arange(N)]
-factors = FactorRecipe("categorical", "expected").structured(model, own, mask)
+factors = FactorRecipe("categorical", "expected").head(model, own, mask)(own)
 del own
 row, each = 4 * F, factors.image_bytes
 """
@@ -157,14 +162,15 @@ def test_several_heads_take_their_factors_each_and_the_rows_once(configured):
     environment = {**WHOLE_NETWORK, **FROZEN}
     given = two_heads(configured(**environment), POOL)
     masks = [torch.arange(50), torch.arange(70)]
-    each = 2 * given.rows[:1].nbytes
+    each, made = 2 * given.rows[:1].nbytes, []
     for head, mask in zip(given.heads, masks, strict=True):
-        factors = head.recipe.structured(head.model, head.rows[:1], mask)
-        each += factors.image_bytes + 16 * head.num_classes**2
+        maker = head.recipe.head(head.model, head.rows, mask)
+        made.append((mask, maker))
+        each += maker.image_bytes + 16 * head.num_classes**2
     fixed = 2**30 + 56 * (50**2 + 70**2)
     room = int(given.labelled.sum()) + 8
     settings = configured(**environment, MEMORY_LIMIT=str(fixed + room * each))
-    chosen, (note,) = within_memory(given, masks, settings, Shards())
+    chosen, (note,) = within_memory(given, made, settings, Shards())
     assert len(chosen) == room
     assert "MEMORY_LIMIT" in note
     assert given.labelled[chosen].sum() == given.labelled.sum()

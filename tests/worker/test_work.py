@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from fishermask_backend.errors import LeaseLost
+from fishermask_backend.machine.processor import Turns
 from fishermask_backend.store import projects
 from fishermask_backend.worker import work as work_module
+from fishermask_backend.worker.work import Stopwatch
 from tests.store.stored import change
 
 BOTH_DATABASES = True
@@ -69,3 +71,21 @@ def test_time_left_is_that_of_the_stage_so_far(work, monkeypatch):
 def test_beside_a_round_nothing_is_shown(work):
     replace(work, silent=True).progress("publishing", 0, 3)
     assert shown(work) is None
+
+
+@pytest.mark.parametrize(
+    ("took", "waited", "told"),
+    [
+        (40.0, 30.0, "in 40 s the round got 10 s of a core, 25% of what it could have used"),
+        (40.0, 9.0, None),  # next to nothing is lost
+        (4.0, 30.0, None),  # nobody notices
+    ],
+)
+def test_a_round_that_waits_for_the_processor_says_so(monkeypatch, took, waited, told):
+    watch = Stopwatch("project 1")
+    watch.seconds["select"] = took
+    before = watch._first_turns
+    now = Turns(before.used + 10.0, before.waited + waited)
+    monkeypatch.setattr(Turns, "now", classmethod(lambda cls: now))
+    notes = watch.notes()
+    assert [told in note for note in notes] == ([True] if told else [])

@@ -1,11 +1,12 @@
 """What places later images by their marginal gain after a FisherMask round's picks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
-from fishermask_backend.fisher import PoolScorer, score_new
+from fishermask_backend.fisher import HeadMaker, PoolScorer, score_new
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.tensors import save_tensors
 
@@ -28,9 +29,19 @@ class FisherScorer:
     mask: Tensor
     recipe: FactorRecipe
 
+    _seen: "_Seen" = field(default_factory=lambda: _Seen(), init=False, repr=False, compare=False)
+
     def gains(self, model: nn.Module, rows: Tensor) -> Tensor:
         """Return how much each image (M,) would lower the objective, were it picked next."""
-        return score_new(self.state, self.recipe.either(model, rows, self.mask)).cpu()
+        head = self._head(model, rows) if len(rows) else None
+        factors = head(rows) if head else self.recipe.factors(model, rows, self.mask)
+        return score_new(self.state, factors).cpu()
+
+    def _head(self, model: nn.Module, rows: Tensor) -> HeadMaker | None:
+        seen, at = self._seen, (model, next(model.parameters()).device)
+        if seen.at != at:
+            seen.at, seen.head = at, self.recipe.head(model, rows, self.mask)
+        return seen.head
 
     def stored(self) -> Stored:
         """Return the tensors and texts that it is rebuilt from."""
@@ -40,3 +51,11 @@ class FisherScorer:
     def save(self, path: Path) -> None:
         """Write it to a safetensors file."""
         save_tensors(path, *self.stored())
+
+
+@dataclass
+class _Seen:
+    """The network that images were scored with last, and where: its head is not looked for again."""
+
+    at: tuple[nn.Module, torch.device] | None = None
+    head: HeadMaker | None = None

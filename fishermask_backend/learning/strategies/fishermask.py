@@ -1,7 +1,7 @@
 """FisherMask (arXiv 2411.05752): the batch that tells most about the pool, over what matters in it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch import Tensor
 from fishermask_backend.fisher import PoolScorer
 from fishermask_backend.learning.acquisition import Acquisition, acquire, with_enough_classes
 from fishermask_backend.learning.fisher_job import acquire_in_processes
+from fishermask_backend.learning.fitting import fitted
 from fishermask_backend.learning.ordering import Lap, Order, Scorer, evenly_spaced, ranked
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.strategies.fisher_scorer import FisherScorer
@@ -41,7 +42,7 @@ class FisherMask(Strategy):
         """Order a pool: the queue as it is picked, then the rest by marginal gain."""
         if self.mask_inner is not None:
             settings = settings.model_copy(update={"mask_inner": self.mask_inner})
-        trained = with_enough_classes(trained, settings)
+        trained, settings, given_up = fitted(with_enough_classes(trained, settings), settings)
         if settings.fisher_processes > 1:
             found = acquire_in_processes(trained, settings)
             lap("select")
@@ -53,7 +54,7 @@ class FisherMask(Strategy):
         )
         order = _order(trained, found, scorer, settings.queue_size)
         lap("order")
-        return order
+        return replace(order, notes=[*given_up, *found.notes])
 
     def scorer(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Scorer:
         """Return a stored scorer."""
@@ -82,8 +83,7 @@ def _order(trained: Trained, found: Acquisition, scorer: Scorer, queue_size: int
     return Order(
         evenly_spaced(ranking, size, queue_size),
         torch.where(torch.isfinite(gains), gains, 0.0),
-        found.notes,
-        scorer,
+        scorer=scorer,
     )
 
 

@@ -7,6 +7,7 @@ from fishermask_backend.fisher import fisher_diagonal, fisher_mask, masked_facto
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.learning import candidates
 from fishermask_backend.learning.ordering import QUEUE_END
+from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.strategies import load_scorer
 from fishermask_backend.learning.strategies.bait import BAIT
 from fishermask_backend.learning.strategies.fishermask import FISHERMASK
@@ -241,3 +242,14 @@ def test_bait_looks_at_the_last_layer_alone(model, small):
     sizes = [p.numel() for p in model.parameters()]
     assert order.scorer.mask.tolist() == [*range(sum(sizes[:2]), sum(sizes))]
     assert order_of(small(MASK_INNER="0")).scores.tolist() == order.scores.tolist()
+
+
+def test_a_network_s_head_is_looked_for_once(model, rows, small, monkeypatch):
+    scorer = order_of(small()).scorer
+    looked = []
+    find = FactorRecipe.head
+    monkeypatch.setattr(FactorRecipe, "head", lambda *a: looked.append(a) or find(*a))
+    expected = scorer.gains(model, rows)
+    found = [float(scorer.gains(model, row)) for row in rows.unsqueeze(1)]
+    assert found == pytest.approx(expected.tolist(), rel=1e-5)
+    assert len(looked) == 1
