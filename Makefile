@@ -52,10 +52,11 @@ format: python ## format the code and mend what ruff can mend
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-soak: python ## the long tests: kills, faults, bad requests, latency, memory, crowds; writes docs/reliability.md (an hour) [SEED=1]
+soak: python ## the long tests: kills, faults, bad requests and answers, latency, memory, crowds; writes docs/reliability.md (an hour) [SEED=1]
 	@$(ENVIRONMENTS) dev label-studio
 	.venv/bin/python -m tests.soak.kills --kills 30 --rounds 10 $(if $(SEED),--seed $(SEED))
 	.venv/bin/python -m tests.soak.fuzz --requests 10000
+	.venv/bin/python -m tests.soak.answers --looks 200
 	@$(MAKE) --no-print-directory --jobs 2 soak-faults soak-memory  # which wait for most of their time
 	.venv/bin/python -m tests.soak.latency
 	.venv/bin/python -m tests.soak.crowd

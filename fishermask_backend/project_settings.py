@@ -13,15 +13,14 @@ from fishermask_backend.errors import BadRequest
 from fishermask_backend.settings import Settings
 
 NAMES = (
-    "control_name",
-    "taxonomy_level",
-    "batch_size",
-    "train_every",
-    "queue_margin",
-    "quiet_seconds",
-    "prelabels",
-    "strategy",
-)
+    "auto_order", "take_over", "prelabels", "prelabel_above", "keep_queues_days",
+    "control_name", "taxonomy_level", "ground_truth",
+    "batch_size", "train_every", "queue_margin", "quiet_seconds", "reconcile_minutes", "seed",
+    "backbone", "train", "image_size",
+    "strategy", "mask_inner", "mask_rule", "weighting", "pick_weight", "ridge",
+    "max_dim", "max_dim_rule", "top_classes", "pool_limit",
+)  # fmt: skip
+"""What is left out concerns all projects: addresses, keys, files, and the machine."""
 
 _Params: type[BaseModel] = create_model(
     "_Params",
@@ -67,12 +66,19 @@ def settings_of(settings: Settings, params: Mapping[str, Any] | None) -> Setting
         BadRequest: Its params are those of another version.
     """
     own = read_params(params) if params else {}
+    if own.get("backbone", settings.backbone) != settings.backbone:
+        own["backbone_weights"] = ""  # the file that the setting names is of the setting's network
     return settings.model_copy(update=own) if own else settings
 
 
 def _sentence(problem: Any) -> str:
     name = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
+        if name in Settings.model_fields:
+            return (
+                f"Extra params: {name} is a setting of the whole backend: set {name.upper()} where it "
+                f"is started. A project can have its own {', '.join(NAMES)}."
+            )
         return (
             f"Extra params: {_short(name)} is no setting of a project, as are {', '.join(NAMES)}."
         )

@@ -40,6 +40,12 @@ PACKAGED = ("badge", "coreset", "typiclust", "probcover", "dropquery", "falcun")
 ONE_CLASS = ("badge", "dropquery", "falcun")
 
 
+def _side(pixels: int) -> int:
+    if pixels != 0 and pixels < 16:
+        raise ValueError("16 to 1024 pixels are expected, or 0 for the backbone's own")
+    return pixels
+
+
 def _installed(strategy: str) -> str:
     if strategy in PACKAGED and find_spec("skactiveml") is None:
         raise ValueError(
@@ -177,18 +183,22 @@ class Settings(BaseSettings):
     # Classifier
     backbone: str = Field(
         "efficientnet_lite0",
-        description="`efficientnet_lite0`, `small_cnn` or a torchvision classification model.",
+        description="`efficientnet_lite0` (or 1, 2), `small_cnn`, a torchvision classification model "
+        "such as `resnet18`, or a timm model such as `timm/vit_small_patch14_dinov2.lvd142m` "
+        "(docs/backbones.md).",
     )
     backbone_weights: str = Field(
         "",
         description="File of weights, or `none`; empty: pretrained "
-        "(inside the package, or torchvision's own download).",
+        "(inside the package, or torchvision's or Hugging Face's download).",
     )
     train: Literal["head", "all"] = Field(
         "head", description="`head`: a head on frozen features; `all`: every layer."
     )
-    image_size: Annotated[int, Field(ge=16, le=1024)] = Field(
-        160, description="Images are resized to this many pixels square (docs/training.md)."
+    image_size: Annotated[int, Field(le=1024), AfterValidator(_side)] = Field(
+        0,
+        description="Images are resized to this many pixels square; 0: the backbone's own, 160 but for "
+        "timm's (docs/training.md).",
     )
 
     # FisherMask
@@ -356,7 +366,8 @@ class Settings(BaseSettings):
             UnsupportedLabelConfig: Nothing; the text says what to add.
         """
         spec = parse_label_config(text, self.control_name, self.taxonomy_level)
-        if self.strategy in ONE_CLASS and spec.likelihood != "categorical":
+        several = any(head.likelihood != "categorical" for head in spec.heads)
+        if self.strategy in ONE_CLASS and several:
             able = "fishermask, bait, margin, entropy, random, coreset, typiclust or probcover"
             raise UnsupportedLabelConfig(
                 f"STRATEGY={self.strategy} knows one class an image, and here an image may have "

@@ -1,5 +1,8 @@
 """Settings of one project: what extra params may say."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 
@@ -8,6 +11,8 @@ from fishermask_backend.project_settings import NAMES, read_params, settings_of
 from fishermask_backend.settings import Settings
 
 from .controls.json_values import ANY, UNHURRIED
+
+README = Path(__file__).resolve().parents[1] / "README.md"
 
 
 def test_all_are_settings():
@@ -43,8 +48,11 @@ def test_params_are_checked_like_settings(given_, params):
         ("species", "Extra params 'species': a JSON object is expected, like {\"control_name\""),
         ("[1]", r"Extra params '\[1\]': a JSON object"),
         (7, "Extra params 7: a JSON object"),
-        ({"batchsize": 3}, "'batchsize' is no setting of a project, as are control_name, "),
-        ({"model_dir": "/"}, "'model_dir' is no setting of a project"),
+        ({"batchsize": 3}, "'batchsize' is no setting of a project, as are auto_order, "),
+        (
+            {"model_dir": "/"},
+            "model_dir is a setting of the whole backend: set MODEL_DIR where it is",
+        ),
         ({"batch_size": 0}, "batch_size=0: Input should be greater than or equal to 1"),
         ({"batch_size": 501}, "batch_size=501: Input should be less than or equal to 500"),
         ({"strategy": "best"}, "strategy='best': Input should be 'fishermask', 'bait'"),
@@ -65,6 +73,33 @@ def test_any_json_is_taken_or_refused(value):
         assert isinstance(read_params(value), dict)
     except BadRequest as error:
         assert len(str(error)) < 5000
+
+
+@pytest.mark.parametrize("name", sorted(Settings.model_fields.keys() - set(NAMES)))
+def test_what_concerns_all_projects_is_refused(name):
+    with pytest.raises(
+        BadRequest, match=f"set {name.upper()} where it is started. A project can have"
+    ):
+        read_params({name: Settings.model_fields[name].default})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_of_a_project_s_own_is_taken_by_its_default(name):
+    default = Settings.model_fields[name].default
+    assert read_params({name.upper(): default}) == {name: default}
+
+
+def test_the_readme_lists_them():
+    told = README.read_text().partition("Allowed are ")[2].partition(";")[0]
+    assert tuple(re.findall("`([a-z_]+)`", told)) == NAMES
+
+
+def test_a_file_of_weights_is_of_the_network_it_is_set_with(configured, tmp_path):
+    settings = configured(BACKBONE="resnet18", BACKBONE_WEIGHTS="/weights.pt")
+    own = settings_of(settings, {"backbone": "resnet50", "seed": 2})
+    assert (own.backbone, own.backbone_weights) == ("resnet50", "")
+    same = settings_of(settings, {"backbone": "resnet18", "seed": 2})
+    assert same.backbone_weights == "/weights.pt"
 
 
 def test_other_settings_are_the_backend_s(settings):

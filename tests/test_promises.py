@@ -44,6 +44,10 @@ GOOD = {
         **{f"{what}_doubled": 0 for what in ("rounds", "rows", "predictions")},
     },
     "fuzz": {"requests": 10_000, "answers": {"/predict 200": 9000, "/projects/<id> 404": 1000}},
+    "answers": {
+        "seed": 18, "looks": 200, "changed": 1200, "calls": ["/api/tasks/"], "told": {"errors": 90},
+        "labels": 200, **{flaw: [] for flaw in promises.ANSWERS_FLAWS},
+    },
     "memory": {
         "rounds": 200,
         "projects": 4,
@@ -103,6 +107,10 @@ def test_all_kept(results, capsys):
         ("kills", ["kills"], [], "kills"),
         ("fuzz", ["answers", "/predict 500"], 1, "bad requests"),
         ("fuzz", ["requests"], 9999, "bad requests"),
+        ("answers", ["changed"], 999, "changed answers"),
+        ("answers", ["labels"], 199, "changed answers"),
+        ("answers", ["labels_lost"], [7], "changed answers"),
+        ("answers", ["unexpected"], ["Unexpected KeyError"], "changed answers"),
         ("memory", ["worker", "mb_a_round"], 0.3, "worker"),
         ("memory", ["rounds"], 199, "worker"),
         ("crowd", ["people", "twice"], 190, "served twice"),

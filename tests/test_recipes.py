@@ -168,13 +168,14 @@ def averages():
 
         return Trunk(build, scale=((127.0,) * 3, (128.0,) * 3), origin="0123456789ab")
 
+    source.image_size = lambda name: SIZE
     source.trunk = trunk
     return source
 
 
 def test_a_new_source_of_backbones(work, monkeypatch):
     monkeypatch.setattr(backbones, "SOURCES", (averages(), *backbones.SOURCES))
-    step = work(BACKBONE="colours/mean", IMAGE_SIZE=str(SIZE), QUEUE_MARGIN="2", BATCH_SIZE="3")
+    step = work(BACKBONE="colours/mean", IMAGE_SIZE="0", QUEUE_MARGIN="2", BATCH_SIZE="3")
     backbone = Backbone.of(step.settings, torch.device("cpu"))
     assert backbone.key == f"colours.2fmean-head-0123456789ab-{SIZE}"
     annotations = {
@@ -205,6 +206,8 @@ def test_an_unknown_name_is_told_what_every_source_knows(monkeypatch):
             "resnet19", train="head", image_size=SIZE, weights="", device=torch.device("cpu")
         )
     assert str(raised.value) == (
-        "BACKBONE=resnet19 is not known: use colours/mean, efficientnet_lite0, small_cnn or a "
-        "classification model of torchvision, such as resnet18."
+        "BACKBONE=resnet19 is not known: use colours/mean, efficientnet_lite0, efficientnet_lite1, "
+        "efficientnet_lite2, small_cnn, a model of timm, such as "
+        "timm/vit_small_patch14_dinov2.lvd142m or a classification model of torchvision, such as "
+        "resnet18."
     )

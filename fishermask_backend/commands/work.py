@@ -30,7 +30,7 @@ def work(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     try:
-        step = partial(do_step, memory=Memory(settings))
+        step = partial(do_step, memory=Memory())
         Worker(settings, Store(settings.database), step).run()
     except SystemExit:
         logging.shutdown()

@@ -33,7 +33,15 @@ def held_out_accuracies(
         settings = Settings()
         backbone = Backbone.of(settings, choose_device(settings.device))
     files = images.files(images.held_out)
-    pixels = [decode(file.read_bytes(), backbone.image_size, max_pixels=np.inf) for file in files]
+    pixels = [
+        decode(
+            file.read_bytes(),
+            backbone.image_size,
+            max_pixels=np.inf,
+            interpolation=backbone.interpolation,
+        ).pixels
+        for file in files
+    ]
     rows = torch.from_numpy(backbone.rows(np.stack(pixels)))
     truth = np.array(list(images.held_out.values()))
     found = {}

@@ -1,12 +1,13 @@
 """Which images to label next."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+from fishermask_backend.fisher.greedy import greedy
 from fishermask_backend.fisher.information import Information
 from fishermask_backend.fisher.joint import JointInformation
 from fishermask_backend.fisher.operators import Factors, as_factors
@@ -17,7 +18,6 @@ from fishermask_backend.fisher.shards import Shards
 PickWeight = Literal["batch", "sample"]
 
 CHUNK_IMAGES = 1024  # scored at a time
-TIE = 1e-9  # gains this close to the largest, relative to it, are equal: rounding decides nothing
 
 
 class Selection(NamedTuple):
@@ -58,6 +58,7 @@ def select_batch(
     pool_limit: int | None = None,
     seed: int = 0,
     shards: Shards | None = None,
+    on_pick: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Selection:
     """Pick the images whose labels lower tr[A⁻¹ I_U] most, one after the other.
 
@@ -81,6 +82,8 @@ def select_batch(
         seed: Of that draw.
         shards: The other processes, where each holds a part of the pool in `pool` and `labelled`;
             all call this function with the same options. None: this one holds all.
+        on_pick: Called with the picks made so far, and of how many, once before the pool is looked at
+            and from then on after each.
 
     Returns:
         The selection. Of equal gains the lower index wins.
@@ -98,6 +101,7 @@ def select_batch(
         pool_limit=pool_limit,
         seed=seed,
         shards=shards,
+        on_pick=on_pick,
     )
     return Selection(found.indices, found.gains, found.remaining, *found.scorers)
 
@@ -113,6 +117,7 @@ def select_jointly(
     pool_limit: int | None = None,
     seed: int = 0,
     shards: Shards | None = None,
+    on_pick: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> JointSelection:
     """Do what `select_batch` does for several heads at once: a pick's gain is the sum of theirs.
 
@@ -129,6 +134,7 @@ def select_jointly(
         pool_limit: Candidates.
         seed: Of their draw.
         shards: The other processes.
+        on_pick: Told of each pick.
 
     Raises:
         ValueError: Shapes or options do not fit, or a factor is not finite.
@@ -146,6 +152,7 @@ def select_jointly(
     start = sum(shards.counts(size, here)[: shards.rank])
     total = max(sum(shards.counts(int(some.sum()), here)) + batch_size, 1)
     scale = math.sqrt(1.0 / total * (batch_size if pick_weight == "batch" else 1))
+    on_pick(0, batch_size)
     parts = [
         Information(
             factors, own.nonzero().flatten(), candidates,
@@ -154,8 +161,8 @@ def select_jointly(
         for factors, own in zip(heads, known, strict=True)
     ]  # fmt: skip
     information = parts[0] if len(parts) == 1 else JointInformation(parts, shards)
-    picked, gains = _greedy(
-        information, candidates + start, batch_size, backward_steps, shards, device
+    picked, gains = greedy(
+        information, candidates + start, batch_size, backward_steps, shards, device, on_pick
     )
     scorers = tuple(_scorer(part, scale) for part in parts)
     left = information.gains()
@@ -186,62 +193,3 @@ def selection_bytes(images: int, rows: int, mask_size: int) -> int:
         mask_size: d.
     """
     return 16 * images * rows**2 + 56 * mask_size**2
-
-
-def _greedy(
-    information: Information | JointInformation,
-    indices: Tensor,
-    batch_size: int,
-    backward_steps: float,
-    shards: Shards,
-    device: torch.device,
-) -> tuple[dict[int, int | None], list[float]]:
-    """Return the picks in their order, and their gains.
-
-    Args:
-        information: Of this process's candidates.
-        indices: Their indices over all shards (M,), ascending.
-        batch_size: K.
-        backward_steps: b.
-        shards: The other processes.
-        device: Of the information.
-
-    Returns:
-        Each pick's index over all shards, with its place among this process's candidates or None;
-        and how much each lowered the objective.
-    """
-    open_ = torch.ones(len(indices), dtype=torch.bool, device=device)
-    picked: dict[int, int | None] = {}
-    gains: list[float] = []
-    most = sum(shards.counts(len(indices), open_))
-    for _ in range(min(math.floor((backward_steps + 1) * batch_size), most)):
-        now = information.leading_gains(open_)
-        index, place = _first_largest(now, indices, shards)
-        picked[index] = place
-        gains.append(shards.largest(-math.inf if place is None else float(now[place]), now))
-        if place is not None:
-            open_[place] = False
-        information.add(place)
-    while len(picked) > batch_size:
-        ordered = sorted(picked)
-        own = {i: place for i, index in enumerate(ordered) if (place := picked[index]) is not None}
-        losses = torch.zeros(len(ordered), dtype=torch.float64, device=device)
-        losses[[*own]] = information.losses([*own.values()])
-        rises = -shards.sum(losses)
-        worst = ordered[int(_near(rises, float(rises.max())).nonzero()[0])]
-        del gains[[*picked].index(worst)]
-        information.remove(picked.pop(worst))
-    return picked, gains
-
-
-def _first_largest(values: Tensor, indices: Tensor, shards: Shards) -> tuple[int, int | None]:
-    """Return the lowest index of those with the largest value, and its place if it is here."""
-    top = shards.largest(float(values.max()) if len(values) else -math.inf, values)
-    near = _near(values, top).nonzero().flatten().cpu()
-    first = int(indices[near[0]]) if len(near) else None
-    lowest = -shards.largest(-math.inf if first is None else -first, values)
-    return int(lowest), int(near[0]) if first == lowest else None
-
-
-def _near(values: Tensor, top: float) -> Tensor:
-    return values >= top - TIE * abs(top)

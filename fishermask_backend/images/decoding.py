@@ -1,10 +1,10 @@
 """The bytes of an image file → pixels, within bounds of memory and time."""
 
 import io
-import logging
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,12 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images.depth import WITH_ALPHA, grey_levels, is_deep_colour, lit
 
-log = logging.getLogger(__name__)
-
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 _SECONDS = 20.0  # for one image; a 100-megapixel photo takes about 3
 _BLOCK = 8192  # bytes fed to a decoder at a time, so that the clock is looked at in between
 _MANY_PIXELS = 25_000_000
+# Pillow's average over the source pixels that fall into a target pixel (antialiased).
+RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 _SCAN, _END_OF_JPEG = b"\xff\xda", b"\xff\xd9"
 _LEAST_SCAN = 64  # bytes, the scan's own header among them: of fewer nothing is to be seen
 _one_large_image = threading.Lock()
@@ -37,6 +37,20 @@ _TURNED = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+class Square(NamedTuple):
+    """What images are resized to: the side in pixels, and how."""
+
+    size: int
+    resampling: Image.Resampling
+
+
+class Picture(NamedTuple):
+    """A decoded image."""
+
+    pixels: NDArray[np.uint8]  # RGB, (3, S, S)
+    cut_short: bool = False  # a part of it is missing, and grey
 
 
 class PageInstead(ImageUnavailable):
@@ -73,8 +87,13 @@ class _TimedBytes(io.BytesIO):
 
 
 def decode(
-    body: bytes, size: int, *, max_pixels: float, seconds: float = _SECONDS
-) -> NDArray[np.uint8]:
+    body: bytes,
+    size: int,
+    *,
+    max_pixels: float,
+    interpolation: str = "bicubic",
+    seconds: float = _SECONDS,
+) -> Picture:
     """Decode an image file into a square of RGB pixels.
 
     The whole picture is squashed to the square: cropping would cut off what an annotator's label
@@ -87,24 +106,21 @@ def decode(
         body: The file.
         size: S, the side of the square, pixels.
         max_pixels: Largest width × height, read from the header before a pixel is decoded.
+        interpolation: `bicubic` or `bilinear`.
         seconds: Time limit.
-
-    Returns:
-        Array of shape (3, S, S), uint8.
 
     Raises:
         ImageUnavailable: Not an image of a known format, broken, too large or too slow to decode.
     """
-    end = time.monotonic() + seconds
+    end, square = time.monotonic() + seconds, Square(size, RESAMPLING[interpolation])
     try:
         try:
-            return _decoded(_TimedBytes(body, end), size, max_pixels)
+            return Picture(_decoded(_TimedBytes(body, end), square, max_pixels))
         except OSError:
             if not _cut_short(body):
                 raise
-            found = _decoded(_TimedBytes(body, end, _END_OF_JPEG), size, max_pixels)
-            log.info("a JPEG of %s bytes is cut short: what is there is used", len(body))
-            return found
+            found = _decoded(_TimedBytes(body, end, _END_OF_JPEG), square, max_pixels)
+            return Picture(found, cut_short=True)
     except ImageUnavailable:
         raise
     except UnidentifiedImageError:
@@ -121,11 +137,11 @@ def decode(
         ) from None
 
 
-def _decoded(file: _TimedBytes, size: int, max_pixels: float) -> NDArray[np.uint8]:
+def _decoded(file: _TimedBytes, square: Square, max_pixels: float) -> NDArray[np.uint8]:
     with Image.open(file, formats=FORMATS) as image:
         _check_size(image, max_pixels)
         with _turn(image):
-            return _pixels(image, size)
+            return _pixels(image, square)
 
 
 def _cut_short(body: bytes) -> bool:
@@ -153,17 +169,17 @@ def _turn(image: Image.Image) -> AbstractContextManager[object]:
     return _one_large_image if image.width * image.height > _MANY_PIXELS else nullcontext()
 
 
-def _pixels(image: ImageFile.ImageFile, size: int) -> NDArray[np.uint8]:
-    image.draft(None, (2 * size, 2 * size))  # a JPEG is decoded at 1/2, 1/4 or 1/8
+def _pixels(image: ImageFile.ImageFile, square: Square) -> NDArray[np.uint8]:
+    image.draft(None, (2 * square.size, 2 * square.size))  # a JPEG is decoded at 1/2, 1/4 or 1/8
     image.decodermaxblock = _BLOCK
-    small = _on_white(_squashed(image, size))
+    small = _on_white(_squashed(image, square))
     turned = _TURNED.get(_orientation(image))
     if turned is not None:
         small = small.transpose(turned)
     return np.ascontiguousarray(np.asarray(small, dtype=np.uint8).transpose(2, 0, 1))
 
 
-def _squashed(image: Image.Image, size: int) -> Image.Image:
+def _squashed(image: Image.Image, square: Square) -> Image.Image:
     """Resize, in the image's own mode where that can be averaged: the small copy is converted."""
     deep = is_deep_colour(image)
     image.load()
@@ -175,8 +191,7 @@ def _squashed(image: Image.Image, size: int) -> Image.Image:
         image = image.convert("RGBA")
     elif image.mode not in _RESIZED_AS_THEY_ARE:
         image = image.convert("L" if image.mode == "1" else "RGB")
-    # Pillow's bicubic averages over the source pixels that fall into a target pixel (antialiased).
-    return image.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    return image.resize((square.size, square.size), square.resampling, reducing_gap=3.0)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -6,12 +6,10 @@ import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 
 import httpx
-import numpy as np
-from numpy.typing import NDArray
 
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images.addresses import AddressGuard
-from fishermask_backend.images.decoding import PageInstead, decode
+from fishermask_backend.images.decoding import PageInstead, Picture, decode
 from fishermask_backend.images.download import Downloader, FetchFailed
 from fishermask_backend.images.urls import (
     CLOUD,
@@ -54,6 +52,7 @@ class ImageLoader:
             Studio, and its errors pass through `load`.
         own_at_a_time: Files fetched from Label Studio at a time, whatever number of threads load.
         image_size: S, the side of the square that images are resized to, pixels.
+        interpolation: How, `bicubic` or `bilinear`.
         allowed_hosts: Hosts, `host:port`, `*.domain` or networks that images may come from
             although their addresses are private.
         max_bytes: Largest image file, bytes.
@@ -71,12 +70,13 @@ class ImageLoader:
         authorization: Callable[[], Mapping[str, str]],
         own_at_a_time: int = 2,
         image_size: int,
+        interpolation: str = "bicubic",
         allowed_hosts: Sequence[str] = (),
         max_bytes: int = 50 * 2**20,
         max_pixels: float = 100e6,
         timeout: float = 20.0,
     ) -> None:
-        self._size = image_size
+        self._size, self._interpolation = image_size, interpolation
         self._max_bytes = max_bytes
         self._max_pixels = max_pixels
         self._files = LabelStudioFiles(label_studio_url)
@@ -89,15 +89,12 @@ class ImageLoader:
             timeout=timeout,
         )
 
-    def load(self, url: str, *, task_id: int) -> NDArray[np.uint8]:
+    def load(self, url: str, *, task_id: int) -> Picture:
         """Fetch and decode the image of a task.
 
         Args:
             url: What the task's data holds for its image.
             task_id: Named in errors, and needed to ask Label Studio for cloud storage.
-
-        Returns:
-            RGB pixels of shape (3, S, S), uint8.
 
         Raises:
             ImageUnavailable: With a sentence that names the task, the URL without its secrets, and
@@ -105,7 +102,10 @@ class ImageLoader:
         """
         try:
             return decode(
-                self._bytes(url.strip(), task_id), self._size, max_pixels=self._max_pixels
+                self._bytes(url.strip(), task_id),
+                self._size,
+                max_pixels=self._max_pixels,
+                interpolation=self._interpolation,
             )
         except ImageUnavailable as error:
             name = f"Task {task_id}, image {without_secrets(url.strip())}".rstrip()

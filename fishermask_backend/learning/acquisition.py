@@ -88,6 +88,7 @@ def acquire(
         pool_limit=settings.pool_limit or None,
         seed=settings.seed,
         shards=shards,
+        on_pick=trained.on_pick,
     )
     remaining = shards.joined(selection.remaining, len(chosen))
     selection = selection._replace(indices=selection.indices.cpu(), remaining=remaining.cpu())

@@ -36,6 +36,7 @@ from fishermask_backend.learning.trained import Trained
 from fishermask_backend.logs import configure
 from fishermask_backend.machine.locks import locked
 from fishermask_backend.machine.priority import lower_session
+from fishermask_backend.project_settings import NAMES
 from fishermask_backend.settings import Settings, load_settings
 from fishermask_backend.state import FISHER_JOB
 
@@ -107,10 +108,8 @@ def _run(folder: Path, settings: Settings) -> None:
     importable = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
     env = {
         "PYTHONPATH": os.pathsep.join(path for path in importable if path),
-        "MASK_INNER": str(settings.mask_inner),  # a strategy may have its own,
-        "MAX_DIM": str(settings.max_dim),  # a round with little memory,
-        "BATCH_SIZE": str(settings.batch_size),  # and a project
-        "QUEUE_MARGIN": str(settings.queue_margin),
+        # Of its own a project may have these, a strategy its mask, a round with little memory MAX_DIM.
+        **{name.upper(): str(getattr(settings, name)) for name in (*NAMES, "backbone_weights")},
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // count)),
         "GLOO_SOCKET_IFNAME": "lo",  # on one machine nothing needs to be reachable from outside
         "NCCL_SOCKET_IFNAME": "lo",

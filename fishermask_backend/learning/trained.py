@@ -1,8 +1,8 @@
 """What a strategy is given: a trained network, and the pool it is to choose from."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ class Trained:
         servable: (N,) bool, images that Label Studio would still serve.
         recipe: How factors are made of the network; of several heads, of the first.
         parts: Of several heads, each as a network of its own over the same pool.
+        on_pick: Called with the images picked so far, and of how many, while a queue is picked.
     """
 
     model: nn.Module
@@ -43,6 +44,7 @@ class Trained:
     servable: Tensor
     recipe: FactorRecipe
     parts: tuple["Trained", ...] = ()
+    on_pick: Callable[[int, int], None] = field(default=lambda _done, _of: None, repr=False)
 
     @property
     def heads(self) -> tuple["Trained", ...]:

@@ -2,6 +2,7 @@
 
 import os
 import ssl
+import urllib.request
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,6 +27,16 @@ def tls_context() -> ssl.SSLContext:
         CertificatesUnusable: One of the variables names something else.
     """
     return _context(tuple((name, os.environ[name]) for name in VARIABLES if os.environ.get(name)))
+
+
+def trust_by_urllib() -> None:
+    """Let urllib, which would trust other authorities than all the rest does, trust the same.
+
+    Raises:
+        CertificatesUnusable: One of the variables names something else.
+    """
+    handler = urllib.request.HTTPSHandler(context=tls_context())
+    urllib.request.install_opener(urllib.request.build_opener(handler))
 
 
 # Reading the authorities takes a tenth of a second, more than all else that a look computes.

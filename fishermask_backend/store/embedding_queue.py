@@ -65,6 +65,13 @@ def errors(session: Session, project_id: int, limit: int = 20) -> dict[int, str]
     return {task.task_id: f"{task.image_error} {_outlook(task)}" for task in found}
 
 
+def cut_short(session: Session, project_id: int, limit: int = 20) -> list[int]:
+    """Return some tasks whose image is learnt from although a part of it is missing."""
+    mine = Task.project_id == project_id, Task.image_cut_short, Task.row.is_not(None)
+    query = select(Task.task_id).where(*mine).order_by(Task.task_id).limit(limit)
+    return list(session.scalars(query))
+
+
 def _outlook(task: Task) -> str:
     if task.image_broken:
         return f"It is given up; {START_AGAIN}."

@@ -33,6 +33,7 @@ class Counts:
     pending: int
     tied: int
     broken_images: int
+    cut_short_images: int
 
 
 def counts(session: Session, project_id: int) -> Counts:
@@ -47,6 +48,7 @@ def counts(session: Session, project_id: int) -> Counts:
             func.count().filter(changed, Task.row.is_not(None)),
             func.count().filter(Task.tied),
             func.count().filter(Task.image_broken),
+            func.count().filter(Task.image_cut_short, Task.row.is_not(None)),
         ).where(Task.project_id == project_id)
     ).one()
     return Counts(*row)
@@ -80,7 +82,7 @@ def put_tasks(
             changed.append(task_id)
             task.row, task.trained = None, None
             task.image_error, task.image_tries, task.image_retry_at = None, 0, 0.0
-            task.image_broken = False
+            task.image_broken = task.image_cut_short = False
     _forget_scores(session, project.id, changed)
     if new:
         session.execute(insert(Task), new)
@@ -115,6 +117,12 @@ def delete_tasks(session: Session, project_id: int, ids: Sequence[int]) -> None:
             session.execute(
                 delete(table).where(table.project_id == project_id, table.task_id.in_(batch))
             )
+
+
+def seen(session: Session, project: Project) -> int:
+    """Count the tasks that the pass in progress has met."""
+    mine = Task.project_id == project.id, Task.seen_pass == project.pass_number
+    return session.scalar(select(func.count()).where(*mine)) or 0
 
 
 def unseen(session: Session, project: Project) -> list[int]:

@@ -15,7 +15,8 @@ RoundState = Literal["storing", "computed", "imported", "active", "superseded"]
 GroundTruth = Literal["hand", "all", "none"]  # whose stars decide
 QueueState = Literal["importing", "imported", "active", "superseded", "deleted"]
 
-PlannedPage = tuple[Literal["annotated", "tasks"], int]  # which tasks, and the page's number
+TaskKind = Literal["annotated", "skipped", "tasks"]  # with an annotation, with a skip, or all
+PlannedRange = tuple[TaskKind, int, int]  # which tasks: the first id and the last
 
 
 class FormerOrder(TypedDict):
@@ -36,6 +37,7 @@ class Progress(TypedDict):
     started: float
     at: NotRequired[float]  # when it was said; left out by versions before it
     eta_seconds: float | None  # from `at`
+    pace: NotRequired[float]  # seconds for one, as it was last measured
 
 
 class PastError(TypedDict):
@@ -55,9 +57,10 @@ class Base(DeclarativeBase):
         FormerOrder: JSON,
         Progress: JSON,
         dict[str, float]: JSON,
+        dict[str, int]: JSON,
         dict[str, dict[str, float]]: JSON,
         dict[str, Any]: JSON,
-        list[PlannedPage]: JSON,
+        list[PlannedRange]: JSON,
         list[PastError]: JSON,
         list[StoredHead]: JSON,
         list[int]: JSON,
@@ -85,6 +88,7 @@ class Project(Base):
     asked_since: Mapped[dict[str, dict[str, float]] | None]  # a control: a class: when it came
     ground_truth: Mapped[GroundTruth] = mapped_column(String(10), default="hand")  # as GROUND_TRUTH
     params: Mapped[dict[str, Any] | None]  # settings of its own (`project_settings`), checked
+    params_note: Mapped[str] = mapped_column(Text, default="")  # what of them cannot be meant
     skip_queue: Mapped[str] = mapped_column(String(40), default="REQUEUE_FOR_OTHERS")
     token: Mapped[str | None] = mapped_column(Text)  # encrypted; has read the project
     offered_token: Mapped[str | None] = mapped_column(Text)  # encrypted; from /setup, not tried yet
@@ -104,13 +108,14 @@ class Project(Base):
     lease_until: Mapped[float] = mapped_column(default=0.0)
     fence: Mapped[int] = mapped_column(default=0)
 
-    # Reading: a full pass is a plan of pages; between passes, what changed since the cursor.
-    plan: Mapped[list[PlannedPage] | None]
+    # Reading: a full pass is a plan of ranges; between passes, what changed since the cursor.
+    plan: Mapped[list[PlannedRange] | None]
     plan_total: Mapped[int] = mapped_column(default=0)
     pass_number: Mapped[int] = mapped_column(default=0)
     pass_finished_at: Mapped[float] = mapped_column(default=0.0)
     pass_wanted: Mapped[bool] = mapped_column(default=True)
     cursor: Mapped[float] = mapped_column(default=0.0)  # newest change seen
+    odd_entries: Mapped[dict[str, int] | None]  # what could not be read: the pass that met it last
     next_row: Mapped[int] = mapped_column(default=0)  # first free row of the inputs file
     inputs_key: Mapped[str] = mapped_column(String(200), default="")
 
@@ -141,6 +146,7 @@ class Task(Base):
     image_error: Mapped[str | None] = mapped_column(Text)
     image_tries: Mapped[int] = mapped_column(default=0)
     image_broken: Mapped[bool] = mapped_column(default=False)  # given up; else tried again
+    image_cut_short: Mapped[bool] = mapped_column(default=False)  # as far as it was embedded
     image_retry_at: Mapped[float] = mapped_column(default=0.0)
     shuffle: Mapped[float] = mapped_column(default=0.0)  # random order of embedding
     annotated: Mapped[bool] = mapped_column(default=False)  # has an annotation that isn't a skip

@@ -1,7 +1,11 @@
-"""Label Studio's tokens at rest: encrypted with `SECRET_KEY`, or with a key file in MODEL_DIR."""
+"""Label Studio's tokens at rest: encrypted with `SECRET_KEY`, or with a key file in MODEL_DIR.
+
+The same key marks whose state a process uses.
+"""
 
 import base64
 import hashlib
+import hmac
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -25,7 +29,7 @@ class TokenBox:
             key = base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest())
         else:
             key = _key_file(folder / KEY_FILE)
-        self._fernet = Fernet(key)
+        self._key, self._fernet = key, Fernet(key)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -36,6 +40,10 @@ class TokenBox:
         """Return the token encrypted."""
         return self._fernet.encrypt(token.encode()).decode()
 
+    def mark(self, text: str) -> str:
+        """Return what stands for a text under this key, and leads back to neither."""
+        return hmac.digest(self._key, text.encode(), "sha256").hex()[:16]
+
     def open(self, sealed: str | None) -> str | None:
         """Return the token, or None if there is none or it was sealed with another key."""
         if not sealed:
@@ -44,6 +52,20 @@ class TokenBox:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken:
             return None
+
+
+def fingerprint(settings: Settings) -> str:
+    """Return a mark of whose state and Label Studio a process uses; says nothing to whoever has no key.
+
+    Empty where there is no key to be had.
+    """
+    database = settings.database_url
+    if settings.secret_key and not database:  # else the key is of this MODEL_DIR alone
+        database = str(settings.model_dir.resolve())
+    try:
+        return TokenBox.of(settings).mark(f"{database} {settings.label_studio_url}")
+    except (OSError, ValueError):
+        return ""
 
 
 def _key_file(path: Path) -> bytes:

@@ -15,19 +15,20 @@ from fishermask_backend.studio import listing
 from fishermask_backend.studio.calls import Calls
 from fishermask_backend.studio.page_sizes import PAGE, PageSizes
 from fishermask_backend.studio.records import (
-    Page,
+    LARGEST_ID,
+    StudioBackend,
     StudioProject,
     an_object,
     is_id,
     objects,
     read_backend,
-    read_page,
     read_project,
     read_projects,
     read_webhooks,
     text,
 )
 from fishermask_backend.studio.refusals import as_label_studio_error
+from fishermask_backend.studio.tasks import Page, read_page
 from fishermask_backend.versions import is_ours
 
 log = logging.getLogger(__name__)
@@ -70,8 +71,8 @@ class Studio(Calls):
         with as_label_studio_error(f"read project {studio_id}", project=studio_id):
             return read_project(self.send("GET", f"api/projects/{studio_id}/"), studio_id)
 
-    def own_backends(self, studio_id: int) -> dict[str, str]:
-        """Return the addresses at which a project has this backend, with their titles.
+    def own_backends(self, studio_id: int) -> list[StudioBackend]:
+        """Return the ML backends of a project that are this one, or others of its kind.
 
         It is known by its answer to /setup, which Label Studio keeps: a version of ours.
         """
@@ -80,11 +81,11 @@ class Studio(Calls):
         ):
             answer = self.send("GET", "api/ml/", params={"project": studio_id})
             backends = [read_backend(backend) for backend in objects(answer)]
-        return {b.url: b.title for b in backends if is_ours(b.model_version)}
+        return [b for b in backends if is_ours(b.model_version)]
 
     def has_backend(self, studio_id: int, url: str) -> bool:
         """Say whether a project's backend at this address is one of our kind."""
-        return url in self.own_backends(studio_id)
+        return any(backend.url == url for backend in self.own_backends(studio_id))
 
     def shorten_events(self, studio_id: int, url: str, headers: dict[str, str]) -> None:
         """Have a project's events sent to an address without what they are about.
@@ -101,18 +102,22 @@ class Studio(Calls):
                     body = {"send_payload": False, "headers": {**hook.headers, **headers}}
                     self.send("PATCH", f"api/webhooks/{hook.hook_id}/", body)
 
-    def tasks_page(self, studio_id: int, page: int, *, annotated: bool = False) -> Page:
-        """Return a page of 500 tasks by id; of all tasks, or of annotated (or skipped) ones."""
-        query = listing.ANNOTATED if annotated else None
-        size = self._sizes.at_once(studio_id)
-        first = PAGE // size * (page - 1) + 1
-        found = self._page(studio_id, query, page=first, size=size, with_annotations=annotated)
-        for part in range(first + 1, first + PAGE // size):
-            if size * (part - 1) >= found.total:
-                break
-            more = self._page(studio_id, query, page=part, size=size, with_annotations=annotated)
-            found = Page(found.tasks + more.tasks, more.total, found.oddities + more.oddities)
-        return found
+    def extent(self, studio_id: int, kind: str) -> tuple[int, int, int]:
+        """Return how many tasks of a kind (`listing.COUNTS`) there are, and their range of ids."""
+        ends = [
+            self._page(studio_id, listing.end(kind, last=last), size=1) for last in (False, True)
+        ]
+        lowest, highest = (page.tasks[0].task_id if page.tasks else None for page in ends)
+        first, last = lowest or 0, LARGEST_ID if highest is None else highest
+        return max(page.total for page in ends), first, last
+
+    def tasks_between(self, studio_id: int, kind: str, first: int, last: int) -> Page:
+        """Return tasks of a kind in a range of ids, with their annotations unless all are asked for.
+
+        Those of lowest id, 500 at most; their total counts the whole range.
+        """
+        query, size = listing.between(kind, first, last), self._sizes.at_once(studio_id)
+        return self._page(studio_id, query, size=size, with_annotations=kind in listing.COUNTS)
 
     def task_data(self, studio_id: int, task_id: int) -> Mapping[str, Any]:
         """Return what a task holds, long texts whole; empty if it is gone.
@@ -121,11 +126,6 @@ class Studio(Calls):
         """
         found = self._page(studio_id, listing.only([task_id]), size=1, whole=True).tasks
         return found[0].data if found else {}
-
-    def count_tasks(self, studio_id: int, *, annotated: bool = False) -> int:
-        """Count a project's tasks, or its annotated (or skipped) ones."""
-        query = listing.ANNOTATED if annotated else None
-        return self._page(studio_id, query, size=1).total
 
     def changed_tasks(self, studio_id: int, since: float, at_most: int = PAGE) -> Page:
         """Return tasks changed after a time (Label Studio's clock), with annotations.
@@ -151,9 +151,10 @@ class Studio(Calls):
         for start in range(0, len(ids), size):
             chunk = list(ids[start : start + size])
             query = listing.only(chunk)
-            if self._page(studio_id, query, size=1).total == len(chunk):
+            there = self._page(studio_id, query, size=1).total
+            if there == len(chunk):
                 found.update(chunk)
-            else:
+            elif there:
                 found.update(task.task_id for task in self._page(studio_id, query).tasks)
         return [task_id for task_id in ids if task_id in found]
 

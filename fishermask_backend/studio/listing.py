@@ -6,21 +6,8 @@ from typing import Any
 
 Query = dict[str, Any]
 
-ANNOTATED: Query = {
-    "filters": {
-        "conjunction": "or",
-        "items": [
-            {
-                "filter": f"filter:tasks:{column}",
-                "operator": "greater",
-                "type": "Number",
-                "value": 0,
-            }
-            for column in ("total_annotations", "cancelled_annotations")
-        ],
-    }
-}
-"""Annotated or skipped ones."""
+COUNTS = {"annotated": "total_annotations", "skipped": "cancelled_annotations"}
+"""Of what a task of a kind has at least one; all tasks are of any other kind."""
 
 NEWEST_FIRST: Query = {"ordering": ["-tasks:updated_at"]}
 
@@ -34,6 +21,31 @@ def changed_after(since: float) -> Query:
         "value": datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
     }
     return {"filters": {"conjunction": "and", "items": [changed]}, **NEWEST_FIRST}
+
+
+def end(kind: str, *, last: bool) -> Query:
+    """Return the query of tasks of a kind, the lowest id first, or the highest."""
+    return {**_all_of(*_of_kind(kind)), "ordering": [f"{'-' if last else ''}tasks:id"]}
+
+
+def between(kind: str, first: int, last: int) -> Query:
+    """Return the query of tasks of a kind whose ids are in a range, both ends included, by id."""
+    ids = _filter("id", "in", {"min": first, "max": last})
+    return {**_all_of(ids, *_of_kind(kind)), "ordering": ["tasks:id"]}
+
+
+def _of_kind(kind: str) -> list[Query]:
+    return [_filter(COUNTS[kind], "greater", 0)] if kind in COUNTS else []
+
+
+def _filter(column: str, operator: str, value: Any) -> Query:
+    return {
+        "filter": f"filter:tasks:{column}", "operator": operator, "type": "Number", "value": value
+    }  # fmt: skip
+
+
+def _all_of(*filters: Query) -> Query:
+    return {"filters": {"conjunction": "and", "items": list(filters)}}
 
 
 def only(ids: Sequence[int]) -> Query:

@@ -3,12 +3,11 @@
 Errors of the domain become HTTP answers here and nowhere else.
 """
 
-import hmac
 import logging
 import re
 from typing import Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, current_app, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import HTTPException, NotFound
 
@@ -16,8 +15,10 @@ from fishermask_backend import __version__
 from fishermask_backend.errors import BadRequest, FisherMaskError, UnsupportedLabelConfig
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import open_store
+from fishermask_backend.store.tokens import fingerprint
 from fishermask_backend.versions import PROJECT_HEADER
 from fishermask_backend.web import access_log
+from fishermask_backend.web.basic_auth import has_credentials
 from fishermask_backend.web.incoming import LARGEST_ID, shown
 from fishermask_backend.web.metrics import exposition
 from fishermask_backend.web.model import START_TRAINING, FisherMaskBackend
@@ -32,7 +33,8 @@ from fishermask_backend.web.url_prefix import UrlPrefix
 log = logging.getLogger(__name__)
 
 EVENT_BODY = 2**20  # bytes; a larger event is lost, and what it told is found within a minute
-OPEN_PATHS = frozenset({"/health", "/webhook"})  # Label Studio sends no credentials there
+STATE = "FISHERMASK_STATE"  # whose it is, for `fishermask doctor`
+OPEN_PATHS = frozenset({"/health", "/webhook"})  # checks and events come without credentials
 SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell them, nothing can store them
 HTTP_STATUS = {BadRequest: 400, UnsupportedLabelConfig: 422}
 
@@ -43,6 +45,7 @@ def create_app() -> Flask:
     open_store().fail_fast()
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
+    app.config[STATE] = fingerprint(settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     access_log.watch(app)
     app.before_request(_authenticate)
@@ -72,7 +75,8 @@ def create_app() -> Flask:
 
 def health() -> Response:
     """Say that the process is up; touches nothing, since Label Studio allows it a second."""
-    return jsonify({"status": "UP", "model_class": FisherMaskBackend.__name__})
+    state = current_app.config[STATE]
+    return jsonify({"status": "UP", "model_class": FisherMaskBackend.__name__, "state": state})
 
 
 def ready() -> tuple[Response, int]:
@@ -108,13 +112,16 @@ def predict() -> Response:
     return jsonify({"results": results, "model_version": version})
 
 
-def webhook() -> tuple[Response, int]:
+def webhook() -> Response | tuple[Response, int]:
     """Take note of an event."""
     request.max_content_length = min(EVENT_BODY, load_settings().max_body)  # anybody may send one
     body = _body()
     if "project" not in body and PROJECT_HEADER in request.headers:
         body = {**body, "project": _short_id(request.headers[PROJECT_HEADER])}
-    FisherMaskBackend().fit(_text(body, "action"), body)
+    action = _text(body, "action")
+    if action == START_TRAINING and not has_credentials():  # no event: it comes with them
+        return _credentials_needed()
+    FisherMaskBackend().fit(action, body)
     return jsonify({}), 201
 
 
@@ -207,18 +214,13 @@ def _short_id(project: Any) -> Any:
 
 
 def _authenticate() -> Response | None:
-    settings = load_settings()
     nowhere = isinstance(request.routing_exception, NotFound)
-    if not settings.basic_auth_user or request.path in OPEN_PATHS or nowhere:
+    if request.path in OPEN_PATHS or nowhere or has_credentials():
         return None
-    given = request.authorization
-    user = (given.username or "") if given else ""
-    password = (given.password or "") if given else ""
-    # Both are always compared, each in constant time.
-    good_user = hmac.compare_digest(user.encode(), settings.basic_auth_user.encode())
-    good_password = hmac.compare_digest(password.encode(), settings.basic_auth_pass.encode())
-    if good_user and good_password:
-        return None
+    return _credentials_needed()
+
+
+def _credentials_needed() -> Response:
     answer = _error(401, "Basic auth is needed: BASIC_AUTH_USER and BASIC_AUTH_PASS.")
     answer.headers["WWW-Authenticate"] = 'Basic realm="fishermask"'
     return answer

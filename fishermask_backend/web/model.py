@@ -205,7 +205,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             address = self.settings.label_studio_url
             project = projects.register(session, address, studio_id, created)
             if self._changes(project):
-                project.params = self.params
+                project.params, project.params_note = self.params, ""
                 log.info("project %s: its own settings are %s", studio_id, self.params)
             if self._offers_token(project):
                 project.offered_token = TokenBox.of(self.settings).seal(self.access_token)

@@ -11,6 +11,7 @@ from fishermask_backend.settings import load_settings
 from fishermask_backend.store import embedding_queue, open_store, pool, projects, queues, rounds
 from fishermask_backend.store.not_learnt import not_learnt
 from fishermask_backend.store.notes import label_notes
+from fishermask_backend.store.odd_entries import odd_entries
 from fishermask_backend.store.pool import Counts
 from fishermask_backend.store.schema import Progress, Project, Round
 from fishermask_backend.web.agreement import Agreement, agreements, learning, recent, rounded
@@ -72,6 +73,8 @@ def project_status(studio_id: int) -> dict[str, Any] | None:
             ],
             "errors": [{"at": e["at"], "error": e["error"]} for e in project.errors or []],
             "image_errors": embedding_queue.errors(session, project.id),
+            "cut_short_image_tasks": embedding_queue.cut_short(session, project.id),
+            "unread_entries": list(odd_entries(project).examples),
             "not_learnt_annotations": _not_learnt(session, project),
         }
 
@@ -86,15 +89,18 @@ def _short(
         "title": project.title,
         "connected": project.connected,
         "settings": project.params or {},
+        "settings_note": project.params_note,
         "active_version": queues.answered_version(session, project.id),
         "tasks": counts.tasks,
         "embedded": counts.embedded,
         "failed_images": counts.failed_images,
         "given_up_images": counts.broken_images,
+        "cut_short_images": counts.cut_short_images,
         "labelled": counts.labelled,
         "pending_labels": counts.pending,
         "tied_tasks": counts.tied,
         "not_learnt": not_learnt(session, project.id).sentence,
+        "unread": odd_entries(project).sentence,
         "label_notes": label_notes(session, project),
         "queue_left": len(queues.left(session, project)),
         "round": latest.number if latest else 0,
@@ -136,6 +142,7 @@ def _progress(stored: Progress | None) -> dict[str, Any] | None:
         return None
     shown: dict[str, Any] = {**stored}
     eta, said_at = stored["eta_seconds"], shown.pop("at", stored["started"])
+    shown.pop("pace", None)
     if eta is not None:
         shown["eta_seconds"] = round(max(0.0, eta - (time.time() - said_at)), 1)
     return shown

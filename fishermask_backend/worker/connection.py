@@ -1,12 +1,13 @@
 """Whether this backend is connected to a project: Label Studio's list says, not who calls us."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from fishermask_backend.errors import FisherMaskError, LabelStudioError
+from fishermask_backend.errors import BadRequest, FisherMaskError, LabelStudioError
+from fishermask_backend.project_settings import read_params
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import Store, projects
-from fishermask_backend.studio import Studio, StudioProject
+from fishermask_backend.studio import Studio, StudioBackend, StudioProject
 from fishermask_backend.versions import PROJECT_HEADER
 from fishermask_backend.worker import served_order
 from fishermask_backend.worker.access import with_key
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 def keep_connected(work: Work, *, look: bool = False) -> bool:
     """Look, before a full pass or if told to, whether the project still has this backend.
 
-    If not, its former order is put back.
+    If not, its former order is put back. If it has, with which settings of its own.
 
     Label Studio tells a backend nothing when it is removed, and /setup can be called by anybody: a
     project's settings are touched only while its own list of backends names us.
@@ -44,9 +45,33 @@ def keep_connected(work: Work, *, look: bool = False) -> bool:
             mine.connected = connected
             mine.pass_wanted |= connected  # after an absence everything may be different
     if passing or not project.connected:
-        for address in backends:
-            _shorten_events(work, project.studio_id, address)
+        for backend in backends:
+            _shorten_events(work, project.studio_id, backend.url)
+    _take_params(work, backends)
     return connected
+
+
+def _take_params(work: Work, backends: Sequence[StudioBackend]) -> None:
+    """Take the project's own settings as Label Studio keeps them: /setup tells us, if we are up then.
+
+    What cannot be meant is told, and the settings stay as they were. Where the project has several
+    backends of our kind and none at `BACKEND_URL`, nobody knows whose are ours.
+    """
+    own = [b for b in backends if len(backends) == 1 or b.url == work.settings.own_url]
+    if not own:
+        return
+    project = work.project()
+    params, note = project.params or {}, ""
+    try:
+        params = read_params(own[0].params)
+    except BadRequest as error:
+        note = f"{error} Until then it goes on with {params or 'none of its own'}."
+    if (params, note) == (project.params or {}, project.params_note):
+        return
+    log.info("%s: its own settings are %s%s", work.name, params, note and f". {note}")
+    with work.begin() as session:
+        mine = projects.get(session, work.project_id)
+        mine.params, mine.params_note = params, note
 
 
 def _shorten_events(work: Work, studio_id: int, address: str) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fishermask_backend.controls import image
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images import ImageLoader, ImageUnreachable
+from fishermask_backend.images.decoding import Picture
 from fishermask_backend.images.kept import is_digest
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.inputs import InputsUnusable, RowStore
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 EMBEDDING_SECONDS = 20.0  # fetching and embedding, before labels are looked at again
 IMAGES_A_BATCH = 64
 
-Outcome = NDArray[np.uint8] | ImageUnavailable  # pixels, or why there are none
+Outcome = Picture | ImageUnavailable  # an image, or why there is none
 
 
 def open_inputs(work: Work, backbone: Backbone) -> RowStore:
@@ -47,14 +47,17 @@ def open_inputs(work: Work, backbone: Backbone) -> RowStore:
     return RowStore.fresh(path, shape, dtype)
 
 
-def open_loader(settings: Settings, studio: Studio) -> ImageLoader:
+def open_loader(
+    settings: Settings, studio: Studio, image_size: int, interpolation: str = "bicubic"
+) -> ImageLoader:
     """Return what loads the images of Label Studio's tasks, as the settings allow."""
     return ImageLoader(
         label_studio_url=settings.label_studio_url,
         authorization=studio.authorization,
         # Its annotators wait for the same server; images elsewhere disturb nobody.
         own_at_a_time=(settings.fetch_concurrency + 1) // 2,
-        image_size=settings.image_size,
+        image_size=image_size,
+        interpolation=interpolation,
         allowed_hosts=settings.allowed_image_hosts,
         max_bytes=settings.max_image_bytes,
         max_pixels=settings.max_image_pixels,
@@ -90,7 +93,10 @@ def embed(work: Work, backbone: Backbone, inputs: RowStore, loader: ImageLoader)
             outcomes = [(task, found) for task, found in pairs if found is not None]
             _keep(work, backbone, inputs, outcomes)
             done += len(outcomes)
-            failed += sum(isinstance(found, ImageUnavailable) for _, found in outcomes)
+            lost = sum(isinstance(found, ImageUnavailable) for _, found in outcomes)
+            failed += lost
+            embedded = min(counts.tasks, counts.embedded + len(outcomes) - lost)
+            work.progress("embedding images", embedded, counts.tasks)
             in_vain = all(isinstance(found, ImageUnavailable) for _, found in outcomes)
             if asked or (in_vain and all(task.image_tries for task in tasks)):
                 return
@@ -103,7 +109,7 @@ def embed(work: Work, backbone: Backbone, inputs: RowStore, loader: ImageLoader)
         fetchers.shutdown(wait=False, cancel_futures=True)  # a stop does not wait for downloads
 
 
-def load_image(loader: ImageLoader, task_id: int, address: str, data_key: str) -> NDArray[np.uint8]:
+def load_image(loader: ImageLoader, task_id: int, address: str, data_key: str) -> Picture:
     """Load a task's image.
 
     Raises:
@@ -153,7 +159,7 @@ def _keep(
     outcomes: Sequence[tuple[Task, Outcome]],
 ) -> None:
     pixels = {
-        task.task_id: outcome
+        task.task_id: outcome.pixels
         for task, outcome in outcomes
         if not isinstance(outcome, ImageUnavailable)
     }
@@ -176,3 +182,6 @@ def _keep(
                 log.warning("%s: %s", work.name, outcome)
             else:
                 now.row, now.image_error = numbers[task.task_id], None
+                now.image_cut_short = outcome.cut_short
+                if outcome.cut_short:
+                    log.info("%s: the image of task %s is cut short", work.name, task.task_id)

@@ -6,8 +6,10 @@ factors, selection and order, is `strategies/`; publishing what a round decided 
 
 import json
 import logging
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -35,7 +37,13 @@ OWN_STAGES = {"read", "train", "save", FIRST_QUEUE, "cluster"}
 
 
 def run_round(
-    work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore, *, learn: bool = True
+    work: Work,
+    spec: LabelSpec,
+    backbone: Backbone,
+    inputs: RowStore,
+    *,
+    learn: bool = True,
+    since: float = math.inf,
 ) -> Round:
     """Compute a round over the images embedded so far, and store it.
 
@@ -45,6 +53,7 @@ def run_round(
         backbone: What the rows are, and the network over them.
         inputs: The rows.
         learn: False renews the first queue over a larger pool; labels wait for the next round.
+        since: Since when it is due, seconds since 1970; infinite: since now.
 
     Returns:
         The stored round.
@@ -70,7 +79,7 @@ def run_round(
         inputs_key=backbone.key,
         weights=weights,
         scorer=scorer,
-        triggered_at=max(project.last_event_at, project.registered_at),
+        triggered_at=min(since, started_at),
         started_at=started_at,
         computed_at=time.time(),
         seconds=watch.seconds,
@@ -93,6 +102,7 @@ def decide(
         return _cold_start(work, images, watch)
     trained = lesson.learn(heads, backbone, work.settings, partial(work.progress, "training"))
     watch.lap("train")
+    trained = replace(trained, on_pick=_picking(work))
     strategy = STRATEGIES[work.settings.strategy]
     _show(work, strategy.stage, images, learnt=True)
     order = strategy.order(trained, work.settings, watch.lap)
@@ -116,6 +126,14 @@ def _show(work: Work, stage: str, images: Pool, *, learnt: bool) -> None:
         seconds = [last.seconds[stage] for stage in stages]
         expected = sum(seconds) / last.pool_size * size if seconds else None
     work.progress(stage, 0, size, expected=expected)
+
+
+def _picking(work: Work) -> Callable[[int, int], None]:
+    """Return what shows how many of a queue's images are picked."""
+    with work.store.read() as session:
+        last = rounds.latest(session, work.project_id)
+    expected = last.seconds.get("select") if last is not None else None
+    return partial(work.progress, "picking images", expected=expected)
 
 
 def _next_number(work: Work, project: Project) -> int:

@@ -1,6 +1,7 @@
 """When there is something to do for a project."""
 
 import time
+from typing import NamedTuple
 
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.settings import Settings
@@ -34,8 +35,15 @@ def resting(work: Work) -> bool:
         )
 
 
-def round_reason(work: Work, spec: LabelSpec, inputs_key: str) -> str:
-    """Say why a round is due now; empty when it isn't."""
+class Due(NamedTuple):
+    """Why a round is due, and since when, in seconds since 1970."""
+
+    reason: str
+    since: float
+
+
+def round_due(work: Work, spec: LabelSpec, inputs_key: str) -> Due | None:
+    """Say why a round is due now, and since when; None when it isn't."""
     settings, now = work.settings, time.time()
     with work.store.read() as session:
         project = projects.get(session, work.project_id)
@@ -45,30 +53,31 @@ def round_reason(work: Work, spec: LabelSpec, inputs_key: str) -> str:
         to_come = embedding_queue.untried(session, project.id, annotated=False)
         candidates = serving.embedded_candidates(session, project)
     if counts.embedded == 0 or (candidates == 0 and to_come):  # there would be nothing to serve
-        return ""
+        return None
     if latest is None or latest.inputs_key != inputs_key:
         complete = project.plan is None and not untried
         enough = candidates >= settings.queue_size or (candidates and not to_come)
         if complete or (enough and now - project.registered_at > FIRST_QUEUE_SECONDS):
-            return "the first queue is wanted"
-        return ""
+            return Due("the first queue is wanted", now if latest else project.registered_at)
+        return None
     if 0 < project.train_asked_at <= work.began:  # since then: the next step has its labels, too
-        return "training was asked for"
+        return Due("training was asked for", project.train_asked_at)
     if not by_control.is_of(latest, spec.heads):
-        return "the labelling config has other classes"
+        return Due("the labelling config has other classes", now)
     if latest.lost_files:
-        return "the files of the last round cannot be read"
+        return Due("the files of the last round cannot be read", now)
     if counts.pending >= settings.labels_per_round:
-        return f"{counts.pending} labels are new"
-    quiet = now - project.last_event_at
+        return Due(f"{counts.pending} labels are new", min(now, project.last_event_at))
+    quiet, patience = now - project.last_event_at, _patience(settings, counts.pending)
     # Below 0 the clock was put back.
-    if counts.pending and not 0 <= quiet < _patience(settings, counts.pending):
-        return f"{counts.pending} labels are new and no more came"
+    if counts.pending and not 0 <= quiet < patience:
+        since = min(now, project.last_event_at + patience)
+        return Due(f"{counts.pending} labels are new and no more came", since)
     grown = counts.embedded / max(1, latest.pool_size)
     complete = project.plan is None and not untried
     if latest.acquisition == COLD_START and grown >= (LAST_GROWTH if complete else GROWTH):
-        return POOL_GREW
-    return ""
+        return Due(POOL_GREW, now)
+    return None
 
 
 def _patience(settings: Settings, pending: int) -> float:

@@ -139,7 +139,7 @@ def _why_not(work: Work, project: Project, remote: StudioProject) -> str:
     if not remote.model_version or is_ours(remote.model_version):
         emptied = _emptied(work, remote)
         return why_not(work.settings, project.former, remote, emptied=emptied)
-    titles = work.studio.own_backends(project.studio_id).values()
+    titles = [each.title for each in work.studio.own_backends(project.studio_id)]
     return why_not(work.settings, project.former, remote, titles)
 
 

@@ -8,8 +8,8 @@ database, so a worker that dies in one loses nothing but time.
 import logging
 import math
 import time
+from collections import OrderedDict
 from contextlib import closing
-from functools import cached_property
 
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.learning.backbones import Backbone
@@ -25,7 +25,7 @@ from fishermask_backend.worker.housekeeping import keep_cache_limit, remove_left
 from fishermask_backend.worker.moving import AGAIN_SECONDS, Knocks, is_taken_over
 from fishermask_backend.worker.queueing import fill, keep_filled
 from fishermask_backend.worker.round import run_round
-from fishermask_backend.worker.schedule import POOL_GREW, next_look, resting, round_reason
+from fishermask_backend.worker.schedule import POOL_GREW, next_look, resting, round_due
 from fishermask_backend.worker.scoring import score_new_tasks
 from fishermask_backend.worker.starving import not_starving
 from fishermask_backend.worker.sync import sync
@@ -35,6 +35,7 @@ from fishermask_backend.worker.work import Work
 log = logging.getLogger(__name__)
 
 CONNECTION_SECONDS = 60.0  # between looks whether a project still has this backend
+BACKBONES = 3  # kept: projects may have different ones
 QUEUE_SECONDS = 15.0  # between looks whether Label Studio still has its queue
 
 
@@ -53,8 +54,8 @@ class Memory:
         over_limit: Whether it was said that `CACHE_LIMIT` does not hold: once, until it holds again.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self) -> None:
+        self._backbones: OrderedDict[tuple[object, ...], Backbone] = OrderedDict()
         self.tidied: set[int] = set()
         self.knocks = Knocks()
         self.looked_at: dict[tuple[str, int], float] = {}
@@ -69,10 +70,19 @@ class Memory:
             self.looked_at[key] = now
         return due
 
-    @cached_property
-    def backbone(self) -> Backbone:
-        """The backbone, loaded at its first use."""
-        return Backbone.of(self._settings, choose_device(self._settings.device))
+    def backbone(self, settings: Settings) -> Backbone:
+        """Return the backbone that a project's settings name, loaded at its first use.
+
+        The `BACKBONES` used last are kept, hundreds of megabytes each as a rule.
+        """
+        names = ("backbone", "backbone_weights", "train", "image_size", "device")
+        key = tuple(getattr(settings, name) for name in names)
+        if key not in self._backbones:
+            while len(self._backbones) >= BACKBONES:
+                self._backbones.popitem(last=False)
+            self._backbones[key] = Backbone.of(settings, choose_device(settings.device))
+        self._backbones.move_to_end(key)
+        return self._backbones[key]
 
 
 def do_step(work: Work, memory: Memory) -> float:
@@ -92,8 +102,11 @@ def do_step(work: Work, memory: Memory) -> float:
     if work.project_id not in memory.tidied:
         remove_leftovers(work)
         memory.tidied.add(work.project_id)
+    params = work.project().params
     if not _connected(work, memory):
         return next_look(work)
+    if work.project().params != params:
+        return time.time()  # the next step has the settings that were just read
     read_at = work.project().pass_finished_at
     remote, spec = sync(work)
     work.note_read()
@@ -103,12 +116,13 @@ def do_step(work: Work, memory: Memory) -> float:
         keep_filled(work, spec, look=look)
         more = False
     else:
-        inputs_of = closing(embedding.open_inputs(work, memory.backbone))
+        backbone = memory.backbone(work.settings)
+        inputs_of = closing(embedding.open_inputs(work, backbone))
         with not_starving(), inputs_of as inputs:
-            _embed(work, spec, memory.backbone, inputs)
-            if not _make_round_if_due(work, spec, memory.backbone, inputs):
+            _embed(work, spec, backbone, inputs)
+            if not _make_round_if_due(work, spec, backbone, inputs):
                 keep_filled(work, spec, look=look)
-            more = score_new_tasks(work, memory.backbone, inputs)
+            more = score_new_tasks(work, backbone, inputs)
         _keep_cache_limit(work, memory)
     if work.project().pass_finished_at != read_at:
         publishing.tidy(work)
@@ -132,21 +146,26 @@ def _keep_order(work: Work, remote: StudioProject, memory: Memory) -> None:
 
 
 def _embed(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> None:
-    loaded = closing(embedding.open_loader(work.settings, work.studio))
+    loaded = closing(
+        embedding.open_loader(
+            work.settings, work.studio, backbone.image_size, backbone.interpolation
+        )
+    )
     with topping_up(work, spec), loaded as loader:
         embedding.embed(work, backbone, inputs, loader)
 
 
 def _make_round_if_due(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> bool:
     """Compute and publish a round where one is due; say whether it was."""
-    reason = round_reason(work, spec, backbone.key)
-    if not reason:
+    due = round_due(work, spec, backbone.key)
+    if due is None:
         return False
-    log.info("%s: a round begins: %s", work.name, reason)
+    log.info("%s: a round begins: %s", work.name, due.reason)
     if work.project().train_asked_at:
         served_order.agree(work)
     with topping_up(work, spec):
-        made = run_round(work, spec, backbone, inputs, learn=reason != POOL_GREW)
+        learn = due.reason != POOL_GREW
+        made = run_round(work, spec, backbone, inputs, learn=learn, since=due.since)
     fill(work, spec, made)
     remove_leftovers(work)
     release_memory()

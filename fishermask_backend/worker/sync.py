@@ -1,34 +1,34 @@
 """Bringing what is known of a project up to Label Studio.
 
-A full pass reads every task, a page of 500 at a time and in random page order (by id the first queue
-would come from one folder of a bucket); it is a plan in the database, so that it goes on where it was
-left. Between passes only what changed is read. Passes find what is gone.
+A full pass reads every task, 500 at a time and in random order of ranges of ids (by id the first queue
+would come from one folder of a bucket); it is a plan in the database (`reading_plan.py`), so that it
+goes on where it was left. Between passes only what changed is read. Passes find what is gone.
 """
 
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Literal
 
 from sqlalchemy.orm import Session
 
 from fishermask_backend.controls.heads import stored_heads
-from fishermask_backend.errors import LabelStudioError, ProjectGone
+from fishermask_backend.errors import ProjectGone
 from fishermask_backend.images.kept import kept
 from fishermask_backend.labeling import LabelSpec, parse_label_config
 from fishermask_backend.settings import Settings
-from fishermask_backend.store import pool, projects
-from fishermask_backend.store.schema import PlannedPage, Project
-from fishermask_backend.studio import PAGE, Page, StudioProject, StudioTask
+from fishermask_backend.store import odd_entries, pool, projects
+from fishermask_backend.store.schema import Project, TaskKind
+from fishermask_backend.studio import Page, StudioProject
 from fishermask_backend.studio.records import text
 from fishermask_backend.worker.asked_since import asked_since
+from fishermask_backend.worker.reading_plan import after, even_ranges
 from fishermask_backend.worker.work import Work
 
 log = logging.getLogger(__name__)
 
-READING_SECONDS = 10.0  # reading pages, before images get their turn
+READING_SECONDS = 10.0  # of a full pass, before images get their turn
 EVENT_GRACE_SECONDS = 5.0  # a change with no event for so long was not told of
 OVERLAP_SECONDS = 5.0  # changes committed late, with an earlier time
 FEW = 100  # changes since the last look, as a rule; before them there may be an import of thousands
@@ -53,7 +53,7 @@ def sync(work: Work) -> tuple[StudioProject, LabelSpec]:
     if project.plan is None and pass_due(work.settings, project):
         _begin_pass(work, project)
     read_changes(work, spec)
-    _read_pages(work, spec)
+    _read_on(work, spec)
     return remote, spec
 
 
@@ -107,70 +107,47 @@ def _note_questions(
 
 def _begin_pass(work: Work, project: Project) -> None:
     newest = work.studio.newest_change(project.studio_id)
-    annotated = work.studio.count_tasks(project.studio_id, annotated=True)
-    total = work.studio.count_tasks(project.studio_id)
-    pages = list(range(1, _pages(total) + 1))
-    random.Random(f"{work.settings.seed}/{project.pass_number}").shuffle(pages)
-    plan = [*_planned("annotated", range(1, _pages(annotated) + 1)), *_planned("tasks", pages)]
+    kinds: tuple[TaskKind, ...] = ("annotated", "skipped", "tasks")
+    extents = {kind: work.studio.extent(project.studio_id, kind) for kind in kinds}
+    ranges = {kind: even_ranges(kind, *extent) for kind, extent in extents.items()}
+    random.Random(f"{work.settings.seed}/{project.pass_number}").shuffle(ranges["tasks"])
     with work.begin() as session:
         project = projects.get(session, work.project_id)
-        project.plan = plan
-        project.plan_total = total
+        project.plan = [each for kind in kinds for each in ranges[kind]]
+        project.plan_total = extents["tasks"][0]
         project.pass_number += 1
         project.pass_wanted = False
         project.cursor = newest  # what changes from now on is read as a change
 
 
-def _planned(kind: Literal["annotated", "tasks"], pages: Iterable[int]) -> list[PlannedPage]:
-    return [(kind, page) for page in pages]
-
-
-def _pages(total: int) -> int:
-    return -(-total // PAGE)
-
-
-def _read_pages(work: Work, spec: LabelSpec) -> None:
+def _read_on(work: Work, spec: LabelSpec) -> None:
     """Go on with the plan until it is done or the slice is over."""
     end = time.monotonic() + READING_SECONDS
-    project = work.project()
-    while project.plan is not None and time.monotonic() < end:
-        if not project.plan:
+    while (plan := work.project().plan) is not None and time.monotonic() < end:
+        if not plan:
             _finish_pass(work)
             return
-        kind, number = project.plan[0]
-        total = _pages(project.plan_total)
-        work.progress("reading tasks", max(0, total - len(project.plan)), total)
-        try:
-            page = work.studio.tasks_page(project.studio_id, number, annotated=kind == "annotated")
-        except LabelStudioError as error:
-            if error.status != 404:
-                raise
-            page = None  # fewer pages than planned: tasks were deleted meanwhile
-        shrunk = page is None or (kind == "tasks" and page.total < project.plan_total)
-        if shrunk and kind == "tasks":
-            log.info("%s: tasks were deleted while reading; again", work.name)
-            with work.begin() as session:
-                projects.get(session, work.project_id).plan = None
-                projects.get(session, work.project_id).pass_wanted = True
-            return
+        kind, first, last = plan[0]
+        page = work.studio.tasks_between(work.lease.studio_id, kind, first, last)
         with work.begin() as session:
             project = projects.get(session, work.project_id)
-            _put(session, project, spec, page.tasks if page else [], kind == "annotated")
-            _drop_step(project, page.total if page and kind == "tasks" else project.plan_total)
-
-
-def _drop_step(project: Project, total: int) -> None:
-    """Take the first page off the plan, and add pages for tasks that came meanwhile."""
-    extra = range(_pages(project.plan_total) + 1, _pages(total) + 1)
-    project.plan = [*(project.plan or [])[1:], *_planned("tasks", extra)]
-    project.plan_total = total
+            _put(session, project, spec, page, kind != "tasks")
+            project.plan = after(plan, page, random.Random())
+            seen, total = pool.seen(session, project), project.plan_total
+        work.progress("reading tasks", min(seen, total), total)
 
 
 def _finish_pass(work: Work) -> None:
+    """Forget the tasks that the pass did not meet and Label Studio, asked by id, does not have."""
+    with work.store.read() as session:
+        project = projects.get(session, work.project_id)
+        unseen = pool.unseen(session, project)
+    existing = set(work.studio.existing_tasks(project.studio_id, unseen))
+    gone = [task_id for task_id in unseen if task_id not in existing]
     with work.begin() as session:
         project = projects.get(session, work.project_id)
-        gone = pool.unseen(session, project)
         pool.delete_tasks(session, project.id, gone)
+        odd_entries.forget_older(project)
         project.plan, project.pass_finished_at, project.progress = None, time.time(), None
     log.info("%s: read all %s tasks, %s are gone", work.name, project.plan_total, len(gone))
 
@@ -194,7 +171,7 @@ def read_changes(work: Work, spec: LabelSpec) -> None:
         return
     with work.begin() as session:
         project = projects.get(session, work.project_id)
-        _put(session, project, spec, changed.tasks, with_annotations=True)
+        _put(session, project, spec, changed, with_annotations=True)
         newest = max(task.updated_at for task in changed.tasks)
         if newest > project.cursor and time.time() - project.last_event_at > EVENT_GRACE_SECONDS:
             project.last_event_at = time.time()  # no event told: the quiet time starts here
@@ -223,9 +200,11 @@ def _put(
     session: Session,
     project: Project,
     spec: LabelSpec,
-    tasks: Sequence[StudioTask],
+    page: Page,
     with_annotations: bool,
 ) -> None:
+    tasks = page.tasks
+    odd_entries.note(project, page.oddities)
     images = [(task.task_id, kept(text(spec.address(task.data)))) for task in tasks]
     pool.put_tasks(session, project, images, random.Random())
     session.flush()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -24,6 +25,14 @@ WORTH_TELLING = 5.0  # seconds that a round took
 WAITS = 0.5  # part of what it could have used of the processor
 
 
+class _Measured(NamedTuple):
+    """From where on a stage's pace is measured: what was done by then, and when."""
+
+    stage: str
+    done: int
+    at: float
+
+
 @dataclass
 class Work:
     """One step's surroundings. Everything written through `begin` is fenced by the lease."""
@@ -36,6 +45,7 @@ class Work:
     has_read: bool = False  # what is new in Label Studio
     silent: bool = False  # beside a round, whose progress is the one to show
     _progress_at: float = 0.0
+    _measured: _Measured | None = None
 
     @property
     def project_id(self) -> int:
@@ -78,29 +88,39 @@ class Work:
     def progress(self, stage: str, done: int, total: int, *, expected: float | None = None) -> None:
         """Show in the status how far the work is: once a second, and at a stage's ends.
 
+        The time left goes by what this step itself has done of the stage: neither what was done before
+        nor the time between two steps counts. Until it has done something, the pace measured last
+        holds.
+
         Args:
             stage: Its name.
             done: Of `total`.
             total: In the unit of `done`.
-            expected: Seconds that the stage will take, for one that does not count as it goes.
+            expected: Seconds that the stage will take, where nothing is measured yet.
         """
         now = time.time()
+        if self._measured is None or self._measured.stage != stage or done <= self._measured.done:
+            self._measured = _Measured(stage, done, now)
         if self.silent or (done not in (0, total) and now - self._progress_at < PROGRESS_SECONDS):
             return
         self._progress_at = now
         with self.begin() as session:
             project = projects.get(session, self.project_id)
             before = project.progress
-            started = before["started"] if before and before["stage"] == stage else now
-            eta = (now - started) / done * (total - done) if done else expected
-            project.progress = Progress(
+            goes_on = before is not None and before["stage"] == stage and done > 0
+            pace = before.get("pace") if before is not None and goes_on else None
+            if done > self._measured.done:
+                pace = (now - self._measured.at) / (done - self._measured.done)
+            eta = expected if pace is None else pace * (total - done)
+            shown = Progress(
                 stage=stage,
                 done=done,
                 total=total,
-                started=started,
+                started=before["started"] if before is not None and goes_on else now,
                 at=now,
                 eta_seconds=None if eta is None else round(eta, 1),
             )
+            project.progress = shown if pace is None else {**shown, "pace": pace}
 
 
 @dataclass

@@ -44,7 +44,7 @@ class Machine:
 
     def start_worker(self) -> None:
         """Start a worker that remembers nothing."""
-        self.memory = Memory(load_settings())
+        self.memory = Memory()
         step = partial(do_step, memory=self.memory)
         self.worker = Worker(load_settings(), self.store, step)
 
@@ -86,7 +86,7 @@ class Machine:
         backbone = self.memory.backbone
         let_claims_expire(self.store)
         self.start_worker()
-        self.memory.backbone = backbone
+        self.memory.backbone = backbone  # loaded already
 
     def queue(self, project: Project) -> Queue | None:
         with self.store.read() as session:

@@ -187,7 +187,8 @@ def test_label_studio_fails_in_the_middle_of_a_pass(
             machine.look_at_everything(project, seconds=3)
         row = machine.row(project)
         assert "answered 502" in row.error
-        assert (row.pass_number, row.plan) == (begun + 1, [["tasks", 1]])  # annotated ones are read
+        assert row.pass_number == begun + 1
+        assert [kind for kind, *_ in row.plan] == ["tasks"]  # annotated ones are read
     machine.work(lambda: machine.row(project).plan is None)
     assert machine.row(project).pass_number == begun + 1
 

@@ -75,9 +75,14 @@ def test_personal_token_and_basic_auth(
         task = owner.open_next(project.id)
         assert task["id"] == expected
         owner.submit(task, project.truth[expected])
-    backend.queue(project, after=queue["version"])  # the events came, without a password
+    second = backend.queue(project, after=queue["version"])  # the events came, without a password
+    button = {"action": "START_TRAINING", "project": {"id": project.id}}
+    assert httpx.post(f"{backend.url}/webhook", json=button).status_code == 401
+    project.start_training()  # the button comes with it
+    third = backend.queue(project, after=second["version"])
+    assert third["version"] == "fishermask-3"
     project.act("retrieve_tasks_predictions")
-    assert len(project.predictions("fishermask-2")) == 40
+    assert len(project.predictions("fishermask-3")) == 40
 
     check_not_told(backend, personal_token, AUTH["basic_auth_pass"])
 

@@ -5,17 +5,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
 from fishermask_backend.demo.server import LabelStudioServer
-from fishermask_backend.store import projects
-from fishermask_backend.store.schema import Project as ProjectRow
+from fishermask_backend.store import pool
+from fishermask_backend.studio import Page, Studio, page_sizes
+from fishermask_backend.worker import reading_plan
 from tests.e2e.backends import Backend
 from tests.e2e.faulty_proxy import FaultyProxy
 from tests.e2e.machine import Machine, running
 from tests.e2e.people import Person, result
 from tests.e2e.projects import MakeProject, Project, as_json, digits
 from tests.images.image_server import Server
+from tests.soak.answers import measure
+from tests.soak.promises import ANSWERS_FLAWS
 
 SECONDS = 240.0  # on a busy machine
 REGION = result("zero")[0]
@@ -128,35 +130,6 @@ def test_images_that_were_refused_for_a_while_are_had_later(
     assert backend.status(project)["failed_images"] == 1
 
 
-VALUES: list[Any] = [
-    None,
-    True,
-    0,
-    -1,
-    2**63,
-    1.5,
-    "",
-    "cat",
-    "\ud800",
-    [],
-    [None],
-    {},
-    {"a": 1},
-    [[]],
-]
-
-
-def mutated(answer: Any, rng: random.Random) -> Any:
-    """The same JSON with another value at a random place."""
-    place, key = [answer], 0
-    while isinstance(place[key], dict | list) and place[key] and rng.random() < 0.9:
-        place = place[key]
-        key = rng.choice(list(place)) if isinstance(place, dict) else rng.randrange(len(place))
-    top = [answer] if place[key] is answer else None
-    (top or place)[0 if top else key] = rng.choice(VALUES)
-    return top[0] if top else answer
-
-
 @pytest.fixture(scope="module")
 def proxy(label_studio: LabelStudioServer) -> Iterator[FaultyProxy]:
     made = FaultyProxy(label_studio.url).start()
@@ -172,31 +145,49 @@ def machine(
         yield made
 
 
-def look(machine: Machine, project: Project) -> None:
-    """Let the worker read all of a project, or fail to, and not wait before the next time."""
-    with machine.store.begin() as session:
-        row = machine.row(project)
-        projects.count_event(session, row.id, full=True)
-        session.execute(update(ProjectRow).values(due_at=0.0, retry_at=0.0))
-    for _ in range(3):
-        machine.worker.work_once()
+def test_a_pass_ends_while_tasks_are_deleted(
+    machine: Machine, make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(page_sizes, "SMALLER", (20, 5))
+    monkeypatch.setattr(reading_plan, "PAGE", 20)
+    project = make_project(images=0)
+    tasks = project.add(*(f"http://127.0.0.1:9/{i}.png" for i in range(400)))
+    label = {"result": result("one")}
+    project.owner.call("POST", f"/api/tasks/{tasks[390]}/annotations", json=label)
+    project.owner.call(
+        "POST", f"/api/tasks/{tasks[391]}/annotations", json={"result": [], "was_cancelled": True}
+    )
+    rng, there, read = random.Random(0), set(tasks), Studio.tasks_between
+
+    def deleting(studio: Studio, *which: Any) -> Page:
+        page = read(studio, *which)
+        gone = rng.sample(sorted(there - {tasks[390], tasks[391]}), 3)
+        project.delete_tasks(*gone)
+        there.difference_update(gone)
+        came = project.add(f"http://127.0.0.1:9/later-{len(there)}.png")
+        there.update(came)
+        return page
+
+    project.connect(machine.url)
+    with monkeypatch.context() as patch:
+        patch.setattr(Studio, "tasks_between", deleting)
+        machine.work(lambda: machine.row(project).pass_finished_at > 0, SECONDS)
+    with machine.store.read() as session:
+        found = pool.tasks_by_id(session, machine.row(project).id, tasks)
+    assert there & set(tasks) <= set(found)
+    assert (found[tasks[390]].answer, bool(found[tasks[391]].skipped_by)) == ('["one"]', True)
+    machine.look_at_everything(project)
+    with machine.store.read() as session:
+        found = pool.tasks_by_id(session, machine.row(project).id, range(max(there) + 1))
+    assert set(found) == there == set(project.tasks())
 
 
 def test_whatever_is_handed_out_stops_nothing(
-    machine: Machine,
-    proxy: FaultyProxy,
-    make_project: MakeProject,
-    caplog: pytest.LogCaptureFixture,
+    machine: Machine, proxy: FaultyProxy, make_project: MakeProject
 ):
     project = make_project(images=40)
     machine.connect(project)
-    rng = random.Random(18)
-    with proxy.breaking(r"GET /api/", change=lambda answer: mutated(answer, rng)):
-        for _ in range(12):
-            project.label(1)
-            look(machine, project)
-    assert len(proxy.met) > 30
-    assert "Unexpected" not in caplog.text
-    machine.look_at_everything(project)
-    machine.train(project)
-    assert machine.trained(project) == as_json(project.answers())
+    found = measure(12, machine, proxy, project)
+    assert found["changed"] > 30
+    assert found["labels"] == 12
+    assert not any(found[flaw] for flaw in ANSWERS_FLAWS)

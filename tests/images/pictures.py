@@ -16,7 +16,7 @@ def saved(image, kind, **options):
 
 
 def pixels(body, size=8, max_pixels=1e6, **options):
-    return decode(body, size, max_pixels=max_pixels, **options)
+    return decode(body, size, max_pixels=max_pixels, **options).pixels
 
 
 def chunk(kind, data=b""):

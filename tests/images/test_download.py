@@ -18,7 +18,7 @@ OK = (200, {}, png())
 
 
 def load(loader, server, path="/a.png"):
-    return loader.load(server.url + path, task_id=7)
+    return loader.load(server.url + path, task_id=7).pixels
 
 
 def to(location):
@@ -264,7 +264,7 @@ def test_a_name_is_resolved_once_and_its_checked_address_used(
     monkeypatch.setattr(socket, "getaddrinfo", changing)
     loader = loader_for(label_studio, f"127.0.0.1:{server.server_port}")
     url = f"http://rebind.example:{server.server_port}/a.png"
-    assert loader.load(url, task_id=7).shape == (3, 8, 8)
+    assert loader.load(url, task_id=7).pixels.shape == (3, 8, 8)
     assert asked == ["rebind.example"]
     assert server.seen[0][1]["Host"] == f"rebind.example:{server.server_port}"
 
@@ -282,7 +282,7 @@ def test_a_dead_address_of_a_name_leaves_time_for_the_next(
         lambda h, *a, **k: both if h == "two.example" else resolve(h, *a, **k),
     )
     loader = loader_for(label_studio, "two.example")
-    assert loader.load(f"http://two.example:{server.server_port}/a.png", task_id=7).any()
+    assert loader.load(f"http://two.example:{server.server_port}/a.png", task_id=7).pixels.any()
 
 
 def test_threads_share_a_loader_and_its_connections(serve, label_studio, loader_for):
@@ -319,7 +319,7 @@ def test_refusals_leave_no_connection_behind(serve, label_studio, loader_for):
     for _ in range(30):
         with pytest.raises(ImageUnavailable):
             load(refusing, server)
-    assert refusing.load("/data/upload/1/a.png", task_id=7).any()
+    assert refusing.load("/data/upload/1/a.png", task_id=7).pixels.any()
 
 
 def test_signatures_in_redirects_stay_out_of_debug_logs(serve, label_studio, loader_for, caplog):

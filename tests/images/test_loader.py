@@ -20,7 +20,7 @@ def resolve(uri, task_id=7):
 
 
 def test_an_upload_is_fetched_from_label_studio_with_the_key(label_studio, loader_for):
-    pixels = loader_for(label_studio).load("/data/upload/1/a.png", task_id=7)
+    pixels = loader_for(label_studio).load("/data/upload/1/a.png", task_id=7).pixels
     assert pixels.shape == (3, 8, 8)
     assert pixels.dtype == "uint8"
     assert pixels[:, 4, 4].tolist() == [255, 0, 0]
@@ -127,7 +127,7 @@ def test_another_host_does_not_get_the_key(serve, label_studio, loader_for):
 def test_a_presigned_address_is_followed_without_the_key(serve, label_studio, loader_for, uri):
     bucket = serve({"/k.png": OK})
     label_studio.routes["/tasks/7/resolve/"] = (303, {"Location": f"{bucket.url}/k.png?sig=1"}, b"")
-    assert loader_for(label_studio, bucket).load(uri, task_id=7).any()
+    assert loader_for(label_studio, bucket).load(uri, task_id=7).pixels.any()
     assert label_studio.seen[0][0] == resolve(uri)
     assert label_studio.keys_seen() == [THE_KEY]
     assert bucket.paths() == ["/k.png?sig=1"]
@@ -136,12 +136,12 @@ def test_a_presigned_address_is_followed_without_the_key(serve, label_studio, lo
 
 def test_bytes_that_label_studio_proxies_itself(label_studio, loader_for):
     label_studio.routes["/tasks/7/resolve/"] = OK
-    assert loader_for(label_studio).load("s3://b/k.png", task_id=7).any()
+    assert loader_for(label_studio).load("s3://b/k.png", task_id=7).pixels.any()
 
 
 def test_an_older_label_studio_is_asked_at_its_older_path(label_studio, loader_for):
     label_studio.routes["/tasks/7/presign/"] = OK
-    assert loader_for(label_studio).load("s3://b/k.png", task_id=7).any()
+    assert loader_for(label_studio).load("s3://b/k.png", task_id=7).pixels.any()
     assert [path.partition("?")[0] for path in label_studio.paths()] == [
         "/tasks/7/resolve/",
         "/tasks/7/presign/",
@@ -226,8 +226,8 @@ def test_a_token_that_cannot_be_had_is_label_studios_error_not_the_images(label_
 def test_data_urls_are_decoded_and_bounded(label_studio, loader_for):
     encoded = base64.b64encode(png()).decode()
     loader = loader_for(label_studio, max_bytes=len(png()))
-    assert loader.load(f"data:image/png;base64,{encoded}", task_id=7).any()
-    assert loader.load(f"data:;base64,{encoded.replace('+', '%2B')}", task_id=7).any()
+    assert loader.load(f"data:image/png;base64,{encoded}", task_id=7).pixels.any()
+    assert loader.load(f"data:;base64,{encoded.replace('+', '%2B')}", task_id=7).pixels.any()
     lines = "\n".join(encoded[i : i + 20] for i in range(0, len(encoded), 20))
     for url in (
         f"data:image/png;base64,{lines}\n",
@@ -237,7 +237,7 @@ def test_data_urls_are_decoded_and_bounded(label_studio, loader_for):
         f"DATA:image/png;charset=utf-8;BASE64,{encoded}",
         f"data:image/png; base64,{encoded}",
     ):
-        assert loader.load(url, task_id=7).any()
+        assert loader.load(url, task_id=7).pixels.any()
     for url, problem in [
         (f"data:image/png;base64,{encoded}{'A' * 100}", "MAX_IMAGE_BYTES|base64 is damaged"),
         (f"data:image/png;base64,{encoded.rstrip('=')}{'A' * 100}", "MAX_IMAGE_BYTES"),

@@ -45,7 +45,7 @@ def test_a_companys_certificates_and_the_name_they_are_for(
     monkeypatch.setenv(variable, str(secure.authority))
     loader = loader_for(label_studio, "images.example")
     url = f"https://images.example:{secure.server_port}/a.png"
-    assert loader.load(url, task_id=7).any()
+    assert loader.load(url, task_id=7).pixels.any()
     assert secure.names == ["images.example"]  # although the connection goes to an address
     assert secure.seen[0][1]["Host"] == f"images.example:{secure.server_port}"
 
@@ -70,14 +70,14 @@ def test_a_proxy_is_used_for_listed_hosts_only(serve, proxy, label_studio, loade
     monkeypatch.setenv("http_proxy", proxy.url)
     monkeypatch.setenv("no_proxy", label_studio.address)
     loader = loader_for(label_studio, "images.example")
-    assert loader.load("http://images.example/a.png", task_id=7).any()
+    assert loader.load("http://images.example/a.png", task_id=7).pixels.any()
     assert proxy.paths() == ["http://images.example/a.png"]
 
     with pytest.raises(ImageUnavailable, match=r"HTTP proxy.*add other\.example"):
         loader.load("http://other.example/a.png", task_id=7)
     assert len(proxy.seen) == 1
 
-    assert loader.load("/data/upload/1/a.png", task_id=7).any()  # NO_PROXY
+    assert loader.load("/data/upload/1/a.png", task_id=7).pixels.any()  # NO_PROXY
     assert len(proxy.seen) == 1
 
 
@@ -88,7 +88,7 @@ def test_https_goes_through_a_proxys_tunnel(secure, proxy, label_studio, loader_
     assert (
         loader_for(label_studio, "images.example")
         .load("https://images.example/a.png", task_id=7)
-        .any()
+        .pixels.any()
     )
     assert proxy.paths() == ["images.example:443"]
     assert proxy.seen[0][1]["Proxy-Authorization"] == "Basic dXNlcjpwQHNz"

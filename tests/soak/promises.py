@@ -13,7 +13,10 @@ BUSY = 0.5  # Label Studio is read and told of orders for the rest
 GROWTH = 0.2  # MB a round: what a machine's noise makes of 200 rounds that hold the same
 LAST = 3  # where projects take turns, the last waits twice as long as the one in the middle
 NO_QUEUE = 0.01
-REQUESTS, ROUNDS, MOMENTS = 10_000, 200, 30
+REQUESTS, ROUNDS, MOMENTS, CHANGED = 10_000, 200, 30, 1000
+ANSWERS_FLAWS = (
+    "unexpected", "labels_lost", "labels_invented", "tasks_lost", "tasks_invented", "odd_entries_left",
+)  # fmt: skip
 
 Measured = dict[str, Any]
 
@@ -87,6 +90,16 @@ def fuzz(found: Measured) -> Iterator[Promise]:
         f"{REQUESTS:,} bad requests: no answer of 500 and above",
         f"{found['requests']:,}, {bad}",
         found["requests"] >= REQUESTS and not bad,
+    )
+
+
+def answers(found: Measured) -> Iterator[Promise]:
+    """Nothing that Label Studio hands out stops a project."""
+    wrong = [flaw.replace("_", " ") for flaw in ANSWERS_FLAWS if found[flaw]]
+    yield Promise(
+        f"{CHANGED:,} changed answers of Label Studio's: no unexpected error, nothing lost or invented",
+        f"{found['changed']:,}, {', '.join(wrong) or 'nothing'}",
+        found["changed"] >= CHANGED and found["labels"] >= found["looks"] and not wrong,
     )
 
 

@@ -123,6 +123,31 @@ def fuzz(path: Path) -> str:
     )
 
 
+def answers(path: Path) -> str:
+    found = read(path)
+    told, looks = found["told"], found["looks"]
+    rows = [
+        ("changed answers", f"{found['changed']:,} to {len(found['calls'])} different calls"),
+        ("looks at the whole project meanwhile, a label each", looks),
+        ("of these, ended in an error that the status named", told.get("errors", 0)),
+        ("of these, told that entries could not be read", told.get("odd entries", 0)),
+        ("errors that nobody had thought of", len(found["unexpected"])),
+        ("labels lost, invented", f"{len(found['labels_lost'])}, {len(found['labels_invented'])}"),
+        ("tasks lost, invented", f"{len(found['tasks_lost'])}, {len(found['tasks_invented'])}"),
+    ]
+    command = f"answers --looks {looks} --seed {found['seed']}"
+    return "\n\n".join(
+        [
+            "## Odd answers",
+            "A proxy gives every answer of Label Studio's another value at a random place (a task, an "
+            "annotation, a project, a list, or all of it: null, a number, half a character, an empty "
+            "object …), while somebody labels. Then the true answers come again, and what is known is "
+            "compared with them. " + made_by(found, command),
+            table(["", ""], rows),
+        ]
+    )
+
+
 def latency(path: Path) -> str:
     found = read(path)
     rows = [
@@ -232,6 +257,7 @@ SECTIONS = {
     "kills.json": Section(kills, promised(promises.kills)),
     "faults.xml": Section(faults, promised_of_faults),
     "fuzz.json": Section(fuzz, promised(promises.fuzz)),
+    "answers.json": Section(answers, promised(promises.answers)),
     "crowd.json": Section(crowd, promised(promises.crowd)),
     "memory.json": Section(memory, promised(promises.memory)),
 }

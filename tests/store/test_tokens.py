@@ -2,7 +2,7 @@ import stat
 import threading
 
 from fishermask_backend.state import KEY_FILE
-from fishermask_backend.store.tokens import TokenBox
+from fishermask_backend.store.tokens import TokenBox, fingerprint
 
 
 def test_only_the_same_secret_opens(tmp_path):
@@ -37,3 +37,21 @@ def test_processes_that_start_together_share_one_key(tmp_path):
         thread.join()
     sealed = boxes[0].seal("0123")
     assert [box.open(sealed) for box in boxes] == ["0123"] * 8
+
+
+def test_a_fingerprint_is_of_one_state_and_one_label_studio(configured, tmp_path):
+    found = [
+        fingerprint(configured(**environment))
+        for environment in (
+            {"MODEL_DIR": str(tmp_path / "one")},
+            {"MODEL_DIR": str(tmp_path / "two")},
+            {"SECRET_KEY": "secret"},
+            {"MODEL_DIR": str(tmp_path / "one")},
+            {"DATABASE_URL": "sqlite:///one.db"},
+            {"LABEL_STUDIO_URL": "http://labels.example"},
+        )
+    ]
+    assert len(set(found)) == 6
+    assert fingerprint(configured(MODEL_DIR=str(tmp_path / "two"))) == found[-1]  # of its database
+    (tmp_path / "file").touch()
+    assert fingerprint(configured(SECRET_KEY="", MODEL_DIR=str(tmp_path / "file"))) == ""

@@ -1,6 +1,7 @@
 """Pages of tasks that hold their images are asked for in parts."""
 
 import json
+import random
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from fishermask_backend.images.kept import is_digest
 from fishermask_backend.studio import Studio
 from fishermask_backend.studio.page_sizes import MOST_CHARACTERS, PAGE, PageSizes
+from fishermask_backend.worker.reading_plan import after, even_ranges
 from tests.images.image_server import Server, serving
 
 UPDATED = "2026-11-24T12:00:00Z"
@@ -34,30 +36,36 @@ class Tasks(Server):
         self.asked = []
 
         def answer(handler):
-            query = parse_qs(urlsplit(handler.path).query)
-            page, size = int(query["page"][0]), int(query["page_size"][0])
-            ids = range(1 + (page - 1) * size, min(730, page * size) + 1)
-            if "query" in query:
-                ids = json.loads(query["query"][0])["selectedItems"]["included"]
-            self.asked.append((page, size))
+            parameters = parse_qs(urlsplit(handler.path).query)
+            query, size = json.loads(parameters["query"][0]), int(parameters["page_size"][0])
+            ids = query.get("selectedItems", {}).get("included", range(1, 731))
+            for each in query.get("filters", {}).get("items", []):
+                assert (each["filter"], each["operator"]) == ("filter:tasks:id", "in")
+                ids = range(each["value"]["min"], each["value"]["max"] + 1)
+            if query.get("ordering") == ["-tasks:id"]:
+                ids = ids[::-1]
+            self.asked.append(size)
             tasks = [
                 {"id": i, "data": {"image": f"data:{i}," + "A" * length}, "updated_at": UPDATED}
-                for i in ids
+                for i in ids[:size]
             ]
-            body = {"tasks": tasks, "total": 730, "total_annotations": 0, "total_predictions": 0}
+            body = {"tasks": tasks, "total": len(ids)}
             return (200, {"Content-Type": "application/json"}, json.dumps(body).encode())
 
         self.routes["/api/tasks/"] = answer
 
 
 @pytest.mark.parametrize(("length", "size"), [(10, 500), (50_000, 100)])
-def test_a_page_in_parts_is_the_same_page(length, size):
+def test_a_range_that_does_not_fit_one_answer_comes_in_parts(length, size):
     with serving(Tasks(length)) as server, Studio(server.url, "key") as studio:
-        assert studio.count_tasks(7) == 730
-        pages = [studio.tasks_page(7, number) for number in (1, 2)]
+        assert studio.extent(7, "tasks") == (730, 1, 730)
+        found, plan = [], even_ranges("tasks", 730, 1, 730)
+        while plan:
+            page = studio.tasks_between(7, *plan[0])
+            found += page.tasks
+            plan = after(plan, page, random.Random(0))
         whole = studio.task_data(7, 12)
-    assert [t.task_id for page in pages for t in page.tasks] == list(range(1, 731))
-    assert {page.total for page in pages} == {730}
-    assert {is_digest(t.data["image"]) for page in pages for t in page.tasks} == {length > 8000}
-    assert {asked for _, asked in server.asked[1:-1]} == {size}
+    assert sorted(t.task_id for t in found) == list(range(1, 731))
+    assert {is_digest(t.data["image"]) for t in found} == {length > 8000}
+    assert server.asked == [1, 1, *[size] * (len(server.asked) - 3), 1]
     assert whole["image"] == "data:12," + "A" * length

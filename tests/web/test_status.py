@@ -6,7 +6,7 @@ import time
 import pytest
 
 from fishermask_backend.machine.lifeline import Lifeline
-from fishermask_backend.store import pool, projects, rounds
+from fishermask_backend.store import odd_entries, pool, projects, rounds
 from fishermask_backend.web.status import project_status, projects_status
 from tests.conftest import connected_project, publish_round
 
@@ -118,6 +118,25 @@ def test_a_project_without_tasks_has_no_order(store, project):
     with store.begin() as session:
         pool.delete_tasks(session, project.id, [1, 2, 3, 4])
     assert project_status(7)["order"] == "not set yet: no task is known"
+
+
+def test_what_could_not_be_read_is_told(store, project):
+    assert (project_status(7)["unread"], project_status(7)["unread_entries"]) == ("", [])
+    whats = [f"task {i}: data is null, not an object" for i in range(2)]
+    with store.begin() as session:
+        odd_entries.note(projects.get(session, project.id), whats)
+    told = project_status(7)
+    assert told["unread"].startswith("2 entries of Label Studio's lists could not be read")
+    assert told["unread_entries"] == whats
+
+
+def test_images_that_are_cut_short_are_counted_and_named(store, project):
+    assert project_status(7)["cut_short_images"] == 0
+    change_tasks(store, project, image_cut_short=True)
+    told = project_status(7)
+    assert (told["cut_short_images"], told["cut_short_image_tasks"]) == (4, [1, 2, 3, 4])
+    change_tasks(store, project, row=None)  # another backbone: not embedded yet
+    assert project_status(7)["cut_short_images"] == 0
 
 
 def test_another_label_studio_s_projects_are_not_told(store, settings):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from fishermask_backend.images.decoding import Picture
 from fishermask_backend.learning.backbones import load_backbone
 from fishermask_backend.settings import load_settings
 from fishermask_backend.state import project_folder
@@ -30,7 +31,7 @@ class Loader:
     """Where images come from: grey squares."""
 
     def load(self, image, *, task_id):
-        return np.full((3, 16, 16), task_id, np.uint8)
+        return Picture(np.full((3, 16, 16), task_id, np.uint8))
 
 
 @pytest.fixture

@@ -50,6 +50,43 @@ def test_a_full_pass_looks_and_shortens_events(studio, asking):
     assert paths(studio) == ["/api/ml/", "/api/webhooks/"]
 
 
+def put_params(studio, *params, url=BACKEND["url"]):
+    backends = [
+        {
+            **BACKEND,
+            "url": f"{url}{'' if i == 0 else i}",
+            "model_version": "fishermask-0",
+            "extra_params": p,
+        }
+        for i, p in enumerate(params)
+    ]
+    studio.put("/api/ml/", backends)
+
+
+def test_settings_that_were_changed_while_nobody_heard_it_are_taken(studio, asking):
+    def params(given, *more, **how):
+        put_params(studio, given, *more, **how)
+        assert keep_connected(asking, look=True)
+        project = asking.project()
+        return project.params, project.params_note
+
+    assert params({"batch_size": 30}) == ({"batch_size": 30}, "")
+    assert params('{"BATCH_SIZE": 31}') == ({"batch_size": 31}, "")  # as the Model page sends it
+    kept, note = params({"batch_size": 0})
+    assert kept == {"batch_size": 31}
+    assert note == (
+        "Extra params: batch_size=0: Input should be greater than or equal to 1. Until then it goes on "
+        "with {'batch_size': 31}."
+    )
+    assert params("batch_size: 3")[1].startswith("Extra params 'batch_size: 3': a JSON object is")
+    assert params({"port": 1})[1].startswith("Extra params: port is a setting of the whole backend")
+    assert params({"seed": 1}, {"seed": 2}) == ({"seed": 1}, "")  # of two, the one at BACKEND_URL
+    others = "http://other:9090"
+    assert params({"seed": 3}, {"seed": 4}, url=others) == ({"seed": 1}, "")  # whose is not known
+    assert params({"seed": 3}, url=others) == ({"seed": 3}, "")
+    assert params(None) == ({}, "")
+
+
 def test_a_removed_backend_is_noticed(studio, asking):
     studio.put("/api/ml/", [{**BACKEND, "model_version": "sam-2"}])  # another one, at that address
     change(asking, former={"sampling": "Uniform sampling", "model_version": "", "set": True})

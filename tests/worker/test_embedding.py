@@ -6,6 +6,7 @@ import threading
 
 import pytest
 import torch
+from PIL import Image
 
 from fishermask_backend.images import ImageLoader
 from fishermask_backend.images.kept import kept
@@ -13,13 +14,16 @@ from fishermask_backend.learning.backbones import load_backbone
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import pool, projects
 from fishermask_backend.worker import embedding
+from fishermask_backend.worker.work import Work
 from tests.conftest import workspace
 from tests.images.image_server import Server, png, serving
+from tests.images.pictures import saved
 
 BACKBONE = load_backbone(
     "small_cnn", train="all", image_size=16, weights="", device=torch.device("cpu")
 )
 TASKS, THREADS = 40, 2
+CUT = saved(Image.effect_noise((64, 64), 90), "JPEG")[:-300]
 HUGE = "data:image/png;base64," + base64.b64encode(png()).decode() + "\n" * 9000
 
 
@@ -30,6 +34,7 @@ def host():
     server = Server()
     for i in range(1, TASKS + 1):
         server.routes[f"/good-{i}.png"] = (200, {}, png())
+        server.routes[f"/cut-{i}.png"] = (200, {}, CUT)
         server.routes[f"/silent-{i}.png"] = lambda _: over.wait(60) and None
     with serving(server):
         yield server
@@ -117,3 +122,21 @@ def test_a_task_without_an_address_is_told_where_it_was_looked_for(slice_of, hos
         f"Task 2: its data hold no single image address at '{value}', where the labelling config's "
     )
     assert host.paths() == ["/good-1.png"]
+
+
+def test_which_images_are_cut_short_is_kept(slice_of, store, project):
+    cut, good = slice_of(["cut", "good"])
+    assert sorted((cut.row, good.row)) == [0, 1]
+    assert (cut.image_cut_short, good.image_cut_short) == (True, False)
+    with store.begin() as session:  # it is imported anew, whole
+        row = projects.get(session, project.id)
+        pool.put_tasks(session, row, [(1, "/whole.png")], random.Random(0))
+        assert not pool.tasks_by_id(session, project.id, [1])[1].image_cut_short
+
+
+def test_progress_is_told_before_and_after_each_batch(slice_of, monkeypatch):
+    monkeypatch.setattr(embedding, "IMAGES_A_BATCH", 2)
+    said = []
+    monkeypatch.setattr(Work, "progress", lambda _, stage, done, total: said.append((done, total)))
+    slice_of(["good"] * 3)
+    assert said == [(0, 3), (2, 3), (2, 3), (3, 3)]

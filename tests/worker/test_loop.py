@@ -30,7 +30,7 @@ def worker(store, monkeypatch):
     monkeypatch.setenv("LABEL_STUDIO_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", "0123456789abcdef0123456789abcdef01234567")
     load_settings.cache_clear()
-    step = partial(do_step, memory=Memory(load_settings()))
+    step = partial(do_step, memory=Memory())
     return Worker(load_settings(), store, step)
 
 

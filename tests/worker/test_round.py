@@ -1,6 +1,7 @@
 """A round over made-up features: what it trains on, what it stores, and that it is repeatable."""
 
 import logging
+import time
 from dataclasses import replace
 from random import Random
 
@@ -15,7 +16,7 @@ from fishermask_backend.web.status import project_status
 from fishermask_backend.worker import round as round_module
 from fishermask_backend.worker.housekeeping import remove_leftovers
 from fishermask_backend.worker.round import run_round
-from fishermask_backend.worker.schedule import round_reason
+from fishermask_backend.worker.schedule import round_due
 from fishermask_backend.worker.scoring import score_new_tasks
 from fishermask_backend.worker.work import Work
 from tests.conftest import CONFIG
@@ -198,6 +199,26 @@ def test_multiple_choice(work, inputs, backbone):
     assert len(ranking(work, made)[0]) == POOL - 4
 
 
+def test_while_a_queue_is_picked_the_picks_are_counted(work, inputs, backbone, monkeypatch):
+    label(work, {i: ["cat" if i % 2 else "dog"] for i in range(1, 11)})
+    said = []
+    monkeypatch.setattr(
+        type(work),
+        "progress",
+        lambda _, stage, done, total, **more: said.append((stage, done, total)),
+    )
+    run_round(work, SPEC, backbone, inputs)
+    picking = [(done, total) for stage, done, total in said if stage == "picking images"]
+    assert picking == [(0, 5), *((done, 5) for done in range(6))]
+
+
+def test_a_round_s_delay_counts_from_when_it_was_due(work, inputs, backbone):
+    made = run_round(work, SPEC, backbone, inputs, since=5.0)
+    assert made.triggered_at == 5.0
+    made = run_round(work, SPEC, backbone, inputs, since=time.time() + 1000)  # another clock's
+    assert made.triggered_at == made.started_at
+
+
 TWO = parse_label_config(
     '<View><Image name="image" value="$image"/>'
     '<Choices name="species" toName="image"><Choice value="cat"/><Choice value="dog"/></Choices>'
@@ -267,12 +288,12 @@ def test_a_control_with_one_answer_waits_and_the_other_is_learnt(work, inputs, b
     assert (made.likelihood, made.classes) == ("bernoulli", ["seen: cat", "seen: eye"])
     assert [head["trained"] for head in made.heads] == [False, True]
     assert by_control.is_of(made, TWO.heads)
-    assert round_reason(work, TWO, backbone.key) == ""
+    assert round_due(work, TWO, backbone.key) is None
     _, scores = ranking(work, made)
     regions = [r for s in scores.values()
                for r in TWO.prelabel(rounds.class_probabilities(made, s))]  # fmt: skip
     assert {region["from_name"] for region in regions} == {"seen"}
-    assert round_reason(work, SPEC, backbone.key) == "the labelling config has other classes"
+    assert round_due(work, SPEC, backbone.key).reason == "the labelling config has other classes"
 
 
 def test_no_control_has_two_answers(work, inputs, backbone):

@@ -9,7 +9,7 @@ from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import pool, rounds
 from fishermask_backend.store.schema import COLD_START, Round
-from fishermask_backend.worker.schedule import POOL_GREW, _patience, next_look, round_reason
+from fishermask_backend.worker.schedule import POOL_GREW, _patience, next_look, round_due
 from tests.conftest import CONFIG, publish_round
 from tests.store.stored import annotate, change, label
 
@@ -25,7 +25,14 @@ def small(monkeypatch):
 
 
 def reason(work, config=CONFIG, key="key"):
-    return round_reason(work, parse_label_config(config), key)
+    due = round_due(work, parse_label_config(config), key)
+    assert due is None or due.since <= time.time()
+    return due.reason if due else ""
+
+
+def waited(work):
+    """Seconds for which a round has been due."""
+    return round(time.time() - round_due(work, SPEC, "key").since)
 
 
 def test_first_queue_comes_when_all_images_are_there(work):
@@ -92,6 +99,8 @@ def test_labels_make_a_round(work, store, project):
     assert reason(work) == ""
     label(work, 1)
     assert reason(work) == "2 labels are new"
+    change(work, last_event_at=time.time() - 5)
+    assert waited(work) == 5
     with store.begin() as session:
         pool.note_trained(session, project.id, {1: '["cat"]', 2: '["cat"]'})
     assert reason(work) == ""
@@ -108,6 +117,7 @@ def test_few_labels_make_a_round_after_a_quiet_time(work, store, project):
     assert 0 < next_look(work) - time.time() <= 1.1
     change(work, last_event_at=time.time() - 121)
     assert "no more came" in reason(work)
+    assert waited(work) == 1  # what the labels waited for others is no delay
 
 
 @pytest.mark.parametrize(

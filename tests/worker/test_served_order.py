@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fishermask_backend.store import queues, rounds
-from fishermask_backend.studio import SAMPLING, StudioProject
+from fishermask_backend.studio import SAMPLING, StudioBackend, StudioProject
 from fishermask_backend.worker.served_order import agree, give_back, keep, why_not
 from tests.conftest import CONFIG
 from tests.store.stored import change
@@ -36,7 +36,7 @@ class FakeStudio:
         return list(self.versions)
 
     def own_backends(self, _id):
-        return {"http://backend:9090": TITLE}
+        return [StudioBackend("http://backend:9090", TITLE, "fishermask-0", None)]
 
     def set_order(self, _id: int, *, sampling: str, model_version: str) -> Any:
         self.set.append((sampling, model_version))

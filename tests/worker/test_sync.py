@@ -8,11 +8,10 @@ import pytest
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.store import pool, projects
 from fishermask_backend.store.schema import Project
-from fishermask_backend.studio import PAGE, Page, StudioProject, StudioTask
+from fishermask_backend.studio import Page, StudioProject, StudioTask
 from fishermask_backend.worker.sync import (
     LATE_SECONDS,
     OVERLAP_SECONDS,
-    _drop_step,
     _overlap,
     _put,
     _take_config,
@@ -57,7 +56,7 @@ def test_a_pass_is_due_when_asked_for_long_ago_or_the_clock_was_put_back(setting
         ({"pass_finished_at": 0.0}, 0.0),
         ({"pass_finished_at": 0.0, "last_event_at": -LATE_SECONDS / 2}, OVERLAP_SECONDS),
         ({"pass_finished_at": 0.0, "last_event_at": -LATE_SECONDS - 1}, 0.0),
-        ({"pass_finished_at": 0.0, "plan": [("tasks", 1)]}, OVERLAP_SECONDS),
+        ({"pass_finished_at": 0.0, "plan": [("tasks", 1, 9)]}, OVERLAP_SECONDS),
     ],
 )
 def test_late_changes_are_looked_for_where_something_happened(fields, overlap):
@@ -81,22 +80,12 @@ def test_a_page_is_whole_when_it_reaches_back_to_the_cursor(ages, total, cursor,
     assert _whole(page, cursor) == whole
 
 
-def test_a_page_that_was_read_leaves_the_plan_and_new_ones_join():
-    reading = project(plan=[("annotated", 1), ("tasks", 2), ("tasks", 1)], plan_total=PAGE + 1)
-    _drop_step(reading, PAGE + 1)
-    assert reading.plan == [("tasks", 2), ("tasks", 1)]
-    _drop_step(reading, 2 * PAGE)  # the second page is fuller: that is the same page
-    assert reading.plan == [("tasks", 1)]
-    _drop_step(reading, 2 * PAGE + 1)
-    assert (reading.plan, reading.plan_total) == ([("tasks", 3)], 2 * PAGE + 1)
-
-
 def test_a_plan_is_the_same_after_it_was_stored(work):
     with work.begin() as session:
-        projects.get(session, work.project_id).plan = [("annotated", 1), ("tasks", 2)]
-    kinds = [kind for kind, _ in work.project().plan]
+        projects.get(session, work.project_id).plan = [("annotated", 1, 5), ("tasks", 2, 9)]
+    kinds = [kind for kind, *_ in work.project().plan]
     assert kinds == ["annotated", "tasks"]
-    assert json.loads(json.dumps(work.project().plan)) == [["annotated", 1], ["tasks", 2]]
+    assert json.loads(json.dumps(work.project().plan)) == [["annotated", 1, 5], ["tasks", 2, 9]]
 
 
 def test_labels_are_read_again_for_another_level(work):
@@ -114,7 +103,7 @@ def test_labels_are_read_again_for_another_level(work):
     spec = learn(0)
     with work.begin() as session:
         own = projects.get(session, work.project_id)
-        _put(session, own, spec, [task(1, annotations=[row])], True)
+        _put(session, own, spec, Page([task(1, annotations=[row])], 1), True)
     answers = []
     for level in (0, 1, 0):
         learn(level)
@@ -126,7 +115,8 @@ def test_labels_are_read_again_for_another_level(work):
 def test_an_annotation_that_was_withdrawn_unseen_is_missed_by_the_page_of_all_tasks(work):
     def read(*tasks, with_annotations):
         with work.begin() as session:
-            _put(session, projects.get(session, work.project_id), SPEC, tasks, with_annotations)
+            own, page = projects.get(session, work.project_id), Page(list(tasks), len(tasks))
+            _put(session, own, SPEC, page, with_annotations)
         with work.store.read() as session:
             return {
                 i: t.answer for i, t in pool.tasks_by_id(session, work.project_id, [1, 2]).items()
@@ -163,7 +153,7 @@ def test_a_project_of_which_one_control_was_learnt_goes_on_with_all(work):
         with work.begin() as session:
             own = projects.get(session, work.project_id)
             if not own.heads:
-                read = [task(i, annotations=[row]) for i, row in rows.items()]
+                read = Page([task(i, annotations=[row]) for i, row in rows.items()], len(rows))
                 _put(session, own, spec, read, True)
             tasks = pool.tasks_by_id(session, work.project_id, [1, 2])
             return own.control, {i: json.loads(t.answer) for i, t in tasks.items()}

@@ -55,6 +55,7 @@ def test_progress_is_shown_at_a_stage_s_ends_and_once_a_second_between(work, mon
 
 def test_time_left_is_that_of_the_stage_so_far(work, monkeypatch):
     now = 1000.0
+    monkeypatch.setattr(work_module, "PROGRESS_SECONDS", 0.0)
     monkeypatch.setattr(work_module.time, "time", lambda: now)
     work.progress("training", 0, 10, expected=30.0)
     assert work.project().progress["eta_seconds"] == 30.0
@@ -63,6 +64,24 @@ def test_time_left_is_that_of_the_stage_so_far(work, monkeypatch):
     progress = work.project().progress
     assert (progress["started"], progress["at"]) == (1000.0, 1004.0)
     assert progress["eta_seconds"] == 16.0  # two in four seconds, eight are left
+    now = 1005.0  # another step, after a while in which nothing was done
+    later = replace(work, _measured=None)
+    later.progress("training", 2, 10)
+    progress = work.project().progress
+    assert (progress["started"], progress["eta_seconds"]) == (1000.0, 16.0)  # at the pace before
+    now = 1008.0
+    later.progress("training", 5, 10)
+    assert work.project().progress["eta_seconds"] == 5.0  # what was done before is not counted
+    now = 1009.0
+    later.progress("training", 0, 10)  # begun again: nothing is known
+    progress = work.project().progress
+    assert (progress["started"], progress["eta_seconds"]) == (1009.0, None)
+    now = 1011.0
+    later.progress("training", 0, 10)  # what comes before the first takes no part in the pace
+    now = 1012.0
+    later.progress("training", 1, 10)
+    assert work.project().progress["eta_seconds"] == 9.0
+    now = 1004.0
     work.progress("clustering", 0, 10)
     progress = work.project().progress
     assert (progress["started"], progress["eta_seconds"]) == (1004.0, None)

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import torch
@@ -14,6 +15,7 @@ from fishermask_backend.machine import lifeline
 from fishermask_backend.machine.device import choose_device
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import Store
+from fishermask_backend.store.tokens import fingerprint
 from fishermask_backend.worker.shortages import StateUnusable
 
 FREE_BYTES = 2**30
@@ -77,15 +79,36 @@ def check_processes(settings: Settings) -> Iterator[Finding]:
 def _web(settings: Settings) -> Finding:
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    what = "web server"
     try:
         answer = httpx.get(f"{address}/health", timeout=5, trust_env=False)
-        if "FisherMask" in answer.text:
-            return ok("web server", f"answers at {address}")
-        how = f"at {address} something else answers ({answer.status_code})"
     except httpx.HTTPError as error:
-        how = f"does not answer at {address} ({error})"
-    return warning(
-        "web server",
-        how,
-        "start `fishermask serve`, unless it runs elsewhere or under another PORT",
-    )
+        how = f"does not answer at {address} ({str(error) or type(error).__name__})"
+        fix = "start `fishermask serve`, unless it runs elsewhere or under another PORT"
+        return warning(what, how, fix)
+    said = _json(answer)
+    if said.get("model_class") != "FisherMaskBackend":
+        how = f"at {address} something else answers ({answer.status_code})"
+        fix = (
+            "stop that program, or give `fishermask serve` another PORT, and Label Studio the new "
+            "address; all is well if `fishermask serve` runs elsewhere"
+        )
+        return warning(what, how, fix)
+    if said.get("state", "") == "":
+        return ok(what, f"answers at {address}; it does not say with which MODEL_DIR")
+    if said["state"] != fingerprint(settings):
+        how = f"at {address} another FisherMask answers, or this one with other settings"
+        fix = (
+            "give MODEL_DIR, DATABASE_URL, SECRET_KEY and LABEL_STUDIO_URL the same values here and "
+            "there, or each backend a PORT of its own"
+        )
+        return warning(what, how, fix)
+    return ok(what, f"answers at {address}, and is this backend's")
+
+
+def _json(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        said = answer.json()
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}

@@ -14,10 +14,13 @@ from fishermask_backend.settings import Settings
 from fishermask_backend.store import embedding_queue, open_store, pool, projects
 from fishermask_backend.store.not_learnt import not_learnt
 from fishermask_backend.store.notes import label_notes
+from fishermask_backend.store.odd_entries import odd_entries
 from fishermask_backend.studio import Studio
+from fishermask_backend.studio.records import LARGEST_ID
 from fishermask_backend.worker.embedding import load_image, open_loader, whole_address
 
-IMAGES = 3  # of a page, evenly spaced
+IMAGES = 3  # of the first 500, evenly spaced
+SIDE = 64  # pixels that they are resized to: whether they can be had and read is the question
 
 
 def check_project(settings: Settings, studio: Studio, studio_id: int) -> Iterator[Finding]:
@@ -84,16 +87,27 @@ def _last_step(
         counts = pool.counts(session, project.id)
         reasons = embedding_queue.errors(session, project.id, limit=1)
         unlearnt = not_learnt(session, project.id).sentence
+        cut_short = embedding_queue.cut_short(session, project.id, limit=3)
         notes = label_notes(session, project)
     if project.error:
         ago = time.time() - project.error_at
         yield failed(what, f"{project.error} ({project.failures} times, last {ago:.0f} s ago)")
+    if project.params_note:
+        yield warning(what, project.params_note)
     if project.order_note:
         yield warning(what, project.order_note)
     if unlearnt:
         yield warning(what, unlearnt, f"`fishermask status {studio_id}` names more of them")
-    for note in (note for note in notes if note not in told):
-        yield warning(what, note)
+    for note in (odd_entries(project).sentence, *notes):
+        if note and note not in told:
+            yield warning(what, note)
+    if cut_short:
+        yield warning(
+            what,
+            f"{counts.cut_short_images} images are cut short, and what is there is learnt from (of "
+            f"task {', '.join(map(str, cut_short))}{', …' * (counts.cut_short_images > 3)})",
+            "import them anew, whole",
+        )
     for reason in reasons.values():
         of = f"{counts.failed_images} of {counts.tasks} images cannot be had"
         given_up = f"({counts.broken_images} are given up, the others tried again)"
@@ -104,14 +118,14 @@ def _images(
     settings: Settings, studio: Studio, studio_id: int, spec: LabelSpec
 ) -> Iterator[Finding]:
     try:
-        tasks = studio.tasks_page(studio_id, 1).tasks
+        tasks = studio.tasks_between(studio_id, "tasks", 0, LARGEST_ID).tasks
     except FisherMaskError as error:
         yield failed("image", str(error))
         return
     if not tasks:
         yield warning("image", f"project {studio_id} has no tasks", "import some")
         return
-    with closing(open_loader(settings, studio)) as loader:
+    with closing(open_loader(settings, studio, SIDE)) as loader:
         for task in tasks[:: -(-len(tasks) // IMAGES)]:
             try:
                 address = whole_address(

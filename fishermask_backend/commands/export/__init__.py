@@ -13,6 +13,7 @@ from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.classifier import load_classifier
 from fishermask_backend.learning.tensors import TensorsUnusable
+from fishermask_backend.project_settings import settings_of
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import Store, by_control, pool, projects, rounds
 from fishermask_backend.store.schema import Project, Round
@@ -56,7 +57,8 @@ def export(settings: Settings, store: Store, studio_id: int, folder: Path) -> li
             return ["No scores and no classifier: no round of the project serves yet."]
         write_scores(folder, serving, rounds.every_score(session, serving.id))
     try:
-        _write_classifier(settings, project, serving, folder)
+        own = settings_of(settings, project.params)
+        _write_classifier(own, project, serving, folder)
     except (ExportImpossible, TensorsUnusable) as error:
         return [f"No classifier: {error}"]
     return []
@@ -81,7 +83,7 @@ def _write_classifier(settings: Settings, project: Project, serving: Round, fold
         "backbone": settings.backbone,
         "backbone_weights": weights,
         "train": settings.train,
-        "image_size": settings.image_size,
+        "image_size": backbone.image_size,
         "fishermask_backend": __version__,
     }
     if serving.heads is not None:

@@ -48,11 +48,10 @@ class Classifier:
         heads = about.get("heads") or [{"control": "", **about}]
         self.heads: list[tuple[str, list[str]]] = [(h["control"], h["classes"]) for h in heads]
         self._asked = [(h["likelihood"], len(h["classes"])) for h in heads]
-        self._size = about["image_size"]
         self._backbone: Backbone = load_backbone(
             about["backbone"],
             train=about["train"],
-            image_size=self._size,
+            image_size=about["image_size"],
             weights=weights if weights in ("", "none") else HERE / weights,
             device=torch.device("cpu"),
         )
@@ -64,7 +63,12 @@ class Classifier:
         Raises:
             OSError, FisherMaskError: It cannot be read, or not be decoded.
         """
-        return decode(image.read_bytes(), self._size, max_pixels=1e8)
+        return decode(
+            image.read_bytes(),
+            self._backbone.image_size,
+            max_pixels=1e8,
+            interpolation=self._backbone.interpolation,
+        ).pixels
 
     def predict(self, pixels: Sequence[Any]) -> list[Probabilities]:
         """Return each image's probabilities: control to class to probability."""

@@ -17,9 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fishermask_backend.errors import BackboneUnavailable
-from fishermask_backend.learning.backbones import lite0, small_cnn, torchvision_models
+from fishermask_backend.learning.backbones import (
+    lite,
+    small_cnn,
+    timm_models,
+    torchvision_models,
+)
 from fishermask_backend.learning.backbones.key import backbone_key
-from fishermask_backend.learning.backbones.source import Source, Trunk
+from fishermask_backend.learning.backbones.source import Interpolation, Source, Trunk
 from fishermask_backend.learning.heads import Heads
 from fishermask_backend.learning.networks import (
     DROPOUT,
@@ -32,7 +37,7 @@ from fishermask_backend.settings import Settings
 
 EMBED_BATCH = 32  # images embedded at a time
 
-SOURCES: tuple[Source, ...] = (lite0, small_cnn, torchvision_models)
+SOURCES: tuple[Source, ...] = (lite, small_cnn, timm_models, torchvision_models)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +80,11 @@ class Backbone:
     def untrained(self) -> bool:
         """True if the trunk starts with random weights."""
         return self.trunk.untrained
+
+    @property
+    def interpolation(self) -> Interpolation:
+        """How images are to be resized to S×S."""
+        return self.trunk.interpolation
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -171,19 +181,21 @@ def load_backbone(
     """Build the backbone that the settings name.
 
     Args:
-        name: One that a source knows: `efficientnet_lite0`, `small_cnn`, torchvision's models.
+        name: One that a source knows, such as `efficientnet_lite0`, `resnet18`, `timm/resnet18`.
         train: Train a head on frozen features, or every layer. `small_cnn` is always trained whole.
-        image_size: S, pixels.
+        image_size: S, pixels; 0: the network's own.
         weights: A file of weights (`.safetensors`, or a state dict that `torch.save` wrote); `none`
             to start untrained; None or empty for the pretrained ones: inside the installed package
-            for `efficientnet_lite0`, by torchvision's own download for its models.
+            for `efficientnet_lite0`, by torchvision's or timm's own download for their models.
         device: Where to compute.
 
     Raises:
         BackboneUnavailable: Unknown name, weights that cannot be had or do not fit, or a network
             that does not take images of this size.
     """
-    trunk = _source(name).trunk(name, image_size, str(weights or ""))
+    source = _source(name)
+    image_size = image_size or source.image_size(name)
+    trunk = source.trunk(name, image_size, str(weights or ""))
     frozen = train == "head" and not trunk.from_scratch
     if frozen and trunk.untrained:
         raise BackboneUnavailable(
@@ -219,7 +231,7 @@ def _width(name: str, trunk: Trunk, image_size: int) -> int:
     except (RuntimeError, AssertionError, ValueError) as error:
         raise BackboneUnavailable(
             f"BACKBONE={name} does not take images of IMAGE_SIZE={image_size} ({error}); "
-            "most of torchvision's networks take 224."
+            "many networks take 224 alone, or multiples of 14 or 32."
         ) from error
     if features.ndim != 2:
         raise BackboneUnavailable(

@@ -5,7 +5,7 @@ from functools import partial
 from torch import nn
 
 from fishermask_backend.errors import BackboneUnavailable
-from fishermask_backend.learning.backbones.source import Trunk
+from fishermask_backend.learning.backbones.source import DEFAULT_SIZE, Trunk
 from fishermask_backend.learning.networks import DROPOUT, HIDDEN
 
 NAMES = "small_cnn"
@@ -14,6 +14,11 @@ NAMES = "small_cnn"
 def knows(name: str) -> bool:
     """Say whether this is its name."""
     return name == NAMES
+
+
+def image_size(name: str) -> int:
+    """Return the side of its images, pixels."""
+    return DEFAULT_SIZE
 
 
 def trunk(name: str, size: int, weights: str) -> Trunk:

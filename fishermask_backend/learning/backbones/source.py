@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from fishermask_backend.learning.networks import Build, State, digest, headless, read_weights
 
 UNTRAINED = "untrained"
+DEFAULT_SIZE = 160  # pixels: docs/training.md
+
+Interpolation = Literal["bicubic", "bilinear"]
 
 Scale = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation of R, G, B in 0..255
 
@@ -23,12 +26,14 @@ class Trunk:
         origin: Names weights and scale: a digest of them, or `untrained`.
         from_scratch: True if there are no weights for it: it starts untrained, and is trained whole
             even where only a head is asked for.
+        interpolation: How images are to be resized for it.
     """
 
     build: Build = field(repr=False)
     scale: Scale | None = None
     origin: str = UNTRAINED
     from_scratch: bool = False
+    interpolation: Interpolation = "bicubic"
 
     @property
     def untrained(self) -> bool:
@@ -47,6 +52,14 @@ class Source(Protocol):
 
     def knows(self, name: str) -> bool:
         """Say whether the setting BACKBONE may be this name; nothing is loaded for it."""
+        ...
+
+    def image_size(self, name: str) -> int:
+        """Return the side of its images, pixels, where the setting IMAGE_SIZE leaves that open.
+
+        Raises:
+            BackboneUnavailable: There is no such network after all.
+        """
         ...
 
     def trunk(self, name: str, size: int, weights: str) -> Trunk:

@@ -1,6 +1,5 @@
 """torchvision's classification models, their weights by its own download."""
 
-import urllib.request
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,9 @@ import torch
 import torchvision
 
 from fishermask_backend.errors import BackboneUnavailable
-from fishermask_backend.learning.backbones.source import Trunk, headless_trunk
+from fishermask_backend.learning.backbones.source import DEFAULT_SIZE, Trunk, headless_trunk
 from fishermask_backend.learning.networks import State
-from fishermask_backend.machine.certificates import tls_context
+from fishermask_backend.machine.certificates import trust_by_urllib
 
 NAMES = "a classification model of torchvision, such as resnet18"
 
@@ -19,6 +18,11 @@ NAMES = "a classification model of torchvision, such as resnet18"
 def knows(name: str) -> bool:
     """Say whether torchvision classifies with a model of this name."""
     return name in torchvision.models.list_models(module=torchvision.models)
+
+
+def image_size(name: str) -> int:
+    """Return the side of its images, pixels."""
+    return DEFAULT_SIZE
 
 
 def trunk(name: str, size: int, weights: str) -> Trunk:
@@ -31,9 +35,7 @@ def trunk(name: str, size: int, weights: str) -> Trunk:
 
 
 def _download(name: str, weights: Any) -> State:
-    # torch.hub asks by urllib, which would trust other authorities than all the rest does.
-    handler = urllib.request.HTTPSHandler(context=tls_context())
-    urllib.request.install_opener(urllib.request.build_opener(handler))
+    trust_by_urllib()  # by which torch.hub asks
     try:
         return dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
     except (OSError, RuntimeError) as error:  # no route, HTTP error, no space; a wrong hash

@@ -168,7 +168,8 @@ def _classifier(trained: Trained) -> Any:
             return _probabilities(layer, X, likelihood)
 
         def predict(self, X: NDArray[np.float64]) -> NDArray[np.int64]:
-            return np.argmax(self.predict_proba(X), axis=1)
+            likeliest: NDArray[np.int64] = self.predict_proba(X).argmax(1)
+            return likeliest
 
     return LastLayer(classes=classes)
 

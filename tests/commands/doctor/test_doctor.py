@@ -162,16 +162,52 @@ def test_worker(with_settings):
 
 
 def test_web_server(store, with_settings):
+    with_settings()
     with web(make_server("127.0.0.1", 0, create_app())) as address:
         lines = found(
             check_processes(with_settings(PORT=address.rpartition(":")[2], HOST="0.0.0.0"))
         )
     assert lines["web server"].level == "ok"
+    assert lines["web server"].how.endswith("and is this backend's")
     with somebody_s_server(200, "hello") as address:
         line = found(check_processes(with_settings(PORT=address.rpartition(":")[2])))["web server"]
     assert (line.level, "something else" in line.how) == ("warning", True)
     line = found(check_processes(with_settings()))["web server"]
     assert (line.level, "does not answer" in line.how) == ("warning", True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"MODEL_DIR": "/tmp/elsewhere"},
+        {"DATABASE_URL": "sqlite:///elsewhere.db"},
+        {"LABEL_STUDIO_URL": "http://labels.example:8080"},
+        {"SECRET_KEY": "another"},
+    ],
+)
+def test_a_web_server_of_another_backend(store, with_settings, tmp_path, other):
+    with_settings()
+    with web(make_server("127.0.0.1", 0, create_app())) as address:
+        port = address.rpartition(":")[2]
+        same = with_settings(PORT=port)
+        assert found(check_processes(same))["web server"].level == "ok"
+        other = {k: v.replace("/tmp", str(tmp_path)) for k, v in other.items()}
+        line = found(check_processes(with_settings(**other)))["web server"]
+    assert (line.level, "another FisherMask answers" in line.how) == ("warning", True)
+    assert "or each backend a PORT of its own" in line.fix
+
+
+def test_a_web_server_that_does_not_say_whose_it_is(with_settings):
+    body = json.dumps({"status": "UP", "model_class": "FisherMaskBackend"})
+    with somebody_s_server(200, body) as address:
+        line = found(check_processes(with_settings(PORT=address.rpartition(":")[2])))["web server"]
+    assert (line.level, "does not say with which MODEL_DIR" in line.how) == ("ok", True)
+    for body in ("[]", '{"model_class": "YOLO"}'):
+        with somebody_s_server(200, body) as address:
+            port = address.rpartition(":")[2]
+            line = found(check_processes(with_settings(PORT=port)))["web server"]
+        assert line.level == "warning"
+        assert "stop that program" in line.fix
 
 
 def test_label_studio_s_address(with_settings):
@@ -252,7 +288,7 @@ class Labelled:
     def project(self, studio_id):
         return StudioProject(studio_id, 1000, "Birds", self.config, "", "", "")
 
-    def tasks_page(self, studio_id, number):
+    def tasks_between(self, studio_id, kind, first, last):
         return Page([], 0)
 
 

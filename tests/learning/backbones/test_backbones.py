@@ -8,20 +8,32 @@ import torch
 from torch import nn
 
 from fishermask_backend.errors import BackboneUnavailable
+from fishermask_backend.learning import backbones
 from fishermask_backend.learning.backbones import (
     SOURCES,
     Backbone,
-    lite0,
+    lite,
     load_backbone,
     small_cnn,
+    timm_models,
     torchvision_models,
 )
 from fishermask_backend.settings import Settings
 from tests.learning.conftest import CPU, backbone, pixels
 
 EXAMPLES = {  # of every source, names that need no download: BACKBONE, TRAIN, BACKBONE_WEIGHTS
-    lite0: [("efficientnet_lite0", "head", None), ("efficientnet_lite0", "all", None)],
+    lite: [
+        ("efficientnet_lite0", "head", None),
+        ("efficientnet_lite0", "all", None),
+        ("efficientnet_lite1", "head", None),
+        ("efficientnet_lite2", "head", None),
+    ],
     small_cnn: [("small_cnn", "head", None), ("small_cnn", "all", "none")],
+    timm_models: [
+        ("timm/test_vit", "all", "none"),
+        ("timm/test_resnet.r160_in1k", "all", "none"),
+        ("timm/test_convnext", "all", "none"),
+    ],
     torchvision_models: [
         ("resnet18", "all", "none"),
         ("googlenet", "all", "none"),
@@ -89,6 +101,7 @@ def test_the_key_of_the_same_settings_is_the_same() -> None:
         ("small_cnn", "head", None, "small_cnn-64"),
         ("small_cnn", "all", "none", "small_cnn-64"),
         ("resnet18", "all", "none", "resnet18-all-untrained-64"),
+        ("timm/test_vit", "all", "none", "timm.2ftest_vit-all-untrained-64"),
     ],
 )
 def test_keys_are_those_that_stored_states_hold(
@@ -100,6 +113,21 @@ def test_keys_are_those_that_stored_states_hold(
 def test_weights_trained_whole_go_by_the_names_that_stored_ones_have() -> None:
     names = backbone("efficientnet_lite0", "all").network(2, None).state_dict().keys()
     assert {"1._conv_stem.1.weight", "1._blocks.0._depthwise_conv.1.weight"} <= names
+
+
+# Sizes
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("small_cnn", 160), ("resnet18", 160), ("timm/test_vit", 160),
+                       ("timm/resnet26", 224), ("timm/vit_small_patch14_dinov2", 518)],
+)  # fmt: skip
+def test_a_size_that_is_left_open_is_the_network_s_own(name: str, size: int) -> None:
+    assert backbones._source(name).image_size(name) == size
+
+
+def test_the_default_size_is_that_of_stored_states() -> None:
+    assert backbone("small_cnn", "all", size=0).key == "small_cnn-160"
 
 
 # Networks

@@ -18,7 +18,7 @@ from fishermask_backend.settings import Settings
 from fishermask_backend.store import pool, rounds
 from fishermask_backend.store.schema import Round
 from fishermask_backend.worker.round import run_round
-from fishermask_backend.worker.schedule import round_reason
+from fishermask_backend.worker.schedule import round_due
 from fishermask_backend.worker.scoring import score_new_tasks
 from tests.conftest import CONFIG
 from tests.round_problem import POOL, begun, embedded, label, lite0, ranking
@@ -99,10 +99,10 @@ def test_a_round_whose_files_are_lost_becomes_due_again(labelled, backbone, name
     work = labelled(name)
     with embedded(work, backbone) as inputs:
         made = run_round(work, ONE, backbone, inputs)
-    assert round_reason(work, ONE, backbone.key) == ""
+    assert round_due(work, ONE, backbone.key) is None
     with work.store.begin() as session:
         rounds.lose_files(session, made.id, "a disk broke")
-    assert "cannot be read" in round_reason(work, ONE, backbone.key)
+    assert "cannot be read" in round_due(work, ONE, backbone.key).reason
 
 
 @pytest.mark.parametrize("name", OWN)

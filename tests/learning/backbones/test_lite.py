@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 from torch import Tensor, nn
 
-from fishermask_backend.learning.backbones import lite0
+from fishermask_backend.learning.backbones import lite
 from tests.learning.conftest import backbone, pixels
 
 
@@ -24,7 +24,7 @@ def test_lite0_features_are_those_of_the_package_built_for_this_size(size: int) 
     network.load_state_dict(lite0_weights())
     images = pixels(3, size)
     with torch.no_grad():
-        scaled = (torch.from_numpy(images).float() - lite0.SCALE[0][0]) / lite0.SCALE[1][0]
+        scaled = (torch.from_numpy(images).float() - lite.SCALE[0][0]) / lite.SCALE[1][0]
         expected = network.eval().extract_features(scaled).mean((2, 3)).numpy()
     rows = backbone("efficientnet_lite0", size=size).rows(images)
     np.testing.assert_allclose(rows, expected, atol=1e-4)
