@@ -102,11 +102,15 @@ class LabelSpec:
             above: Classes less probable than this are not named.
 
         Returns:
-            A region of each control of which something is to be shown (`Question.prelabel`).
+            A region of each control of which something is to be shown (`Question.prelabel`). Of several
+            none of those that another answer shows (`visibleWhen`): Label Studio submits what is
+            pre-labelled of a question that nobody sees.
         """
         regions: list[dict[str, Any]] = []
         pairs = zip(self.questions, self.heads, strict=True)
         for number, (question, head) in enumerate(pairs, start=1):
+            if question.presence.hidden and not head.alone:
+                continue
             own = {
                 c: probabilities[name]
                 for c, name in zip(head.classes, head.names, strict=True)

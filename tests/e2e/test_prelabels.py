@@ -111,7 +111,7 @@ def test_nested_choices_are_pre_checked_and_read_by_their_paths(
     assert spec.answer(submitted(owner, task)) == {"fruit / Kiwi"}
 
 
-def test_the_pre_label_of_a_question_that_is_hidden_is_not_submitted(
+def test_a_question_that_another_answer_shows_has_no_pre_label_for_the_editor_submits_it_unseen(
     make_project: MakeProject, page: LabellingPage, owner: Person
 ):
     hidden = (
@@ -120,16 +120,18 @@ def test_the_pre_label_of_a_question_that_is_hidden_is_not_submitted(
     )
     control = f'<Choices name="l" toName="image">{FLAT}</Choices>{hidden}'
     spec = parse_label_config(config(control))
+    assert spec.heads[1].control == "r"
+    (region,) = spec.prelabel({"l: cat": 0.9, "l: dog": 0.1, "r: 2": 0.9})
+    assert region["from_name"] == "l"
+    stars = {"from_name": "r", "to_name": "image", "type": "rating", "value": {"rating": 2}}
     project = make_project(0, config(control))
     (task,) = project.upload(digits()[:1])
-    known = {"l: cat": 0.9, "l: dog": 0.1, "r: 2": 0.9}
-    regions = spec.prelabel(known)
-    assert [region["from_name"] for region in regions] == ["l", "r"]
-    row = {"task": task, "result": regions, "score": 0.1, "model_version": "v"}
+    row = {"task": task, "result": [region, stars], "score": 0.1, "model_version": "v"}
     address = f"/api/projects/{project.id}/import/predictions"
     assert project.owner.call("POST", address, json=[row])["created"] == 1
     project.change(model_version="v", sampling="Uncertainty sampling")
     page.open(project.id)
     assert page.shown(CHECKED) == ["A cat[1]"]
+    assert page.count(STARS) == 0
     page.submit()
-    assert [region["from_name"] for region in submitted(owner, task)] == ["l"]
+    assert [r["from_name"] for r in submitted(owner, task)] == ["l", "r"]  # which nobody has seen
