@@ -13,6 +13,7 @@ import click
 
 from fishermask_backend import __version__
 from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.simulation.command import simulate
 
 if TYPE_CHECKING:
     from fishermask_backend.commands.doctor import Finding
@@ -209,6 +210,9 @@ def restore(file: Path, force: bool) -> None:
     settings = load_settings()
     restore(settings, file, force=force)
     click.echo(f"{settings.model_dir} is as {file} has it; start web server and worker.")
+
+
+main.add_command(simulate)
 
 
 @main.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)

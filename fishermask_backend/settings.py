@@ -46,7 +46,12 @@ def _side(pixels: int) -> int:
     return pixels
 
 
-def _installed(strategy: str) -> str:
+def installed(strategy: str) -> str:
+    """Return the name of a strategy whose package is installed.
+
+    Raises:
+        ValueError: It isn't; the text names the extra.
+    """
     if strategy in PACKAGED and find_spec("skactiveml") is None:
         raise ValueError(
             "it is one of scikit-activeml's, which is not installed: "
@@ -62,7 +67,9 @@ Seconds = Annotated[float, Field(gt=0)]
 class Settings(BaseSettings):
     """Everything a user can turn. Names are the environment variables in lower case."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="forbid", frozen=True, allow_inf_nan=False
+    )
 
     # Label Studio
     label_studio_url: str = Field(
@@ -174,7 +181,9 @@ class Settings(BaseSettings):
     reconcile_minutes: Annotated[float, Field(gt=0)] = Field(
         10, description="Minutes between comparisons of everything with Label Studio."
     )
-    seed: int = Field(0, description="Seed of training, sampling and ties.")
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = Field(
+        0, description="Seed of training, sampling and ties."
+    )
     memory_limit: Annotated[int, Field(ge=0)] = Field(
         0, description="Bytes a round may use; 0: half of the machine's memory."
     )
@@ -216,7 +225,7 @@ class Settings(BaseSettings):
             "dropquery",
             "falcun",
         ],
-        AfterValidator(_installed),
+        AfterValidator(installed),
     ] = Field(
         "fishermask",
         description="How the next images are chosen: `fishermask`; `bait`, over the last layer alone; "

@@ -48,6 +48,9 @@ ROUND = Kind(PROJECTS + "/{project}/round-{what}.safetensors")
 INPUTS = Kind(PROJECTS + "/{project}/inputs-{key}.rows")
 STATE = (Kind(DATABASE), Kind(KEY_FILE), ROUND, INPUTS)
 
+# What simulations have embedded, and which image each row is of.
+SIMULATED = Kind("simulations/{data}-{key}.rows")
+
 # What lives as long as a process.
 WORKERS = "workers"  # a folder: a locked file for each worker
 METRICS = "metrics"  # a folder: a file of figures for each web process

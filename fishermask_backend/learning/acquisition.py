@@ -1,5 +1,6 @@
 """FisherMask over a pool of rows: mask, factors, selection; by one process or shared out among many."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -26,6 +27,8 @@ from fishermask_backend.settings import Settings
 
 SHARED = "Each control's gain is measured as if the network's trunk, which all share, were its own."
 
+Ranking = Callable[[Trained, Shards], Tensor]  # what a mask's entries are chosen by (P,)
+
 
 @dataclass(frozen=True)
 class Acquisition:
@@ -50,6 +53,7 @@ def acquire(
     *,
     shards: Shards | None = None,
     lap: Lap = lambda stage: None,
+    ranking: Ranking | None = None,
 ) -> Acquisition:
     """Pick the next queue.
 
@@ -58,6 +62,7 @@ def acquire(
         settings: The mask, queue size, ridge, pick weight, seed, and the limits of memory and pool.
         shards: The processes that share the work, each with the same arguments; None: this one alone.
         lap: Called with the name of each stage that is done.
+        ranking: What the mask's entries are chosen by; None: the Fisher diagonal.
 
     Returns:
         The same for every process.
@@ -66,7 +71,8 @@ def acquire(
     heads = trained.heads
     masks, about_masks = [], list[str]()
     for head in heads:
-        mask, notes = choose_mask(head, pool_diagonal(head, shards), settings)
+        diagonal = (ranking or pool_diagonal)(head, shards)
+        mask, notes = choose_mask(head, diagonal, settings)
         masks.append(mask)
         about_masks += notes
     lap("mask")

@@ -2,6 +2,10 @@
 
 import pytest
 
+from fishermask_backend.demo.server import LabelStudioServer
+from fishermask_backend.settings import Settings
+from fishermask_backend.simulation.data import Square
+from fishermask_backend.simulation.project import from_project
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person, result, sign_up
 from tests.e2e.projects import MakeProject, Project, as_json, label_config
@@ -20,7 +24,9 @@ def label(person: Person, project: Project, *answers: str) -> list[dict]:
     return [person.submit(person.open_next(project.id), name) for name in answers]
 
 
-def test_changed_deleted_and_skipped_annotations(queued: Project, backend: Backend, owner: Person):
+def test_changed_deleted_and_skipped_annotations(
+    queued: Project, backend: Backend, owner: Person, label_studio: LabelStudioServer
+):
     done = label(owner, queued, "zero", "one", "zero", "two", "one")
     backend.queue(queued, after="fishermask-1")
     assert backend.trained(queued) == as_json(queued.answers())
@@ -37,6 +43,13 @@ def test_changed_deleted_and_skipped_annotations(queued: Project, backend: Backe
     assert expected[done[0]["task"]] == ["two"]
     assert backend.trained(queued) == as_json(expected)
     assert [r["labels"] for r in backend.rounds(queued)] == [0, 5, 5]
+
+    # A simulation reads the same of Label Studio itself.
+    settings = Settings(label_studio_url=label_studio.url, label_studio_api_key=label_studio.token)
+    images = from_project(queued.id, settings)
+    read = zip(images.names, images.labels, strict=True)
+    assert {int(name.removeprefix("task ")): [images.classes[c]] for name, c in read} == expected
+    assert all(images.pixels(i, Square(32)).shape == (3, 32, 32) for i in range(5))
 
 
 def test_class_added_then_one_removed(queued: Project, backend: Backend, owner: Person):

@@ -19,6 +19,7 @@ from fishermask_backend.studio import Studio
 from fishermask_backend.studio.records import LARGEST_ID
 from fishermask_backend.worker.embedding import load_image, open_loader, whole_address
 
+CLASSES = 20  # named
 IMAGES = 3  # of the first 500, evenly spaced
 SIDE = 64  # pixels that they are resized to: whether they can be had and read is the question
 
@@ -34,7 +35,8 @@ def check_project(settings: Settings, studio: Studio, studio_id: int) -> Iterato
         yield failed(what, str(error))
         return
     for question in spec.questions:
-        classes = ", ".join(question.classes)
+        more = len(question.classes) - CLASSES
+        classes = ", ".join(question.classes[:CLASSES]) + (f" and {more} more" if more > 0 else "")
         yield ok(
             what, f"«{remote.title}»: the control {question.control!r} is learnt, of {classes}"
         )

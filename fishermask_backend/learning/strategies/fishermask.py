@@ -7,7 +7,12 @@ import torch
 from torch import Tensor
 
 from fishermask_backend.fisher import PoolScorer
-from fishermask_backend.learning.acquisition import Acquisition, acquire, with_enough_classes
+from fishermask_backend.learning.acquisition import (
+    Acquisition,
+    Ranking,
+    acquire,
+    with_enough_classes,
+)
 from fishermask_backend.learning.fisher_job import acquire_in_processes
 from fishermask_backend.learning.fitting import fitted
 from fishermask_backend.learning.ordering import Lap, Order, Scorer, evenly_spaced, ranked
@@ -28,10 +33,12 @@ class FisherMask(Strategy):
     Attributes:
         name: The strategy's.
         mask_inner: Mask entries beside the last layer; None: MASK_INNER of them.
+        ranking: What they are chosen by, in one process; None: the Fisher diagonal.
     """
 
     name: str
     mask_inner: int | None = None
+    ranking: Ranking | None = None
 
     @property
     def stage(self) -> str:
@@ -47,7 +54,7 @@ class FisherMask(Strategy):
             found = acquire_in_processes(trained, settings)
             lap("select")
         else:
-            found = acquire(trained, settings, lap=lap)
+            found = acquire(trained, settings, lap=lap, ranking=self.ranking)
         parts = zip(found.selection.scorers, found.masks, trained.heads, strict=True)
         scorer = together(
             [FisherScorer(self.name, state, mask, head.recipe) for state, mask, head in parts]
