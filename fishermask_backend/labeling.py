@@ -8,56 +8,56 @@ task say together that of `controls.consensus`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from math import inf
-from typing import Any, Literal
+from typing import Any
 
-from fishermask_backend.controls import Control, Leveled, config, image
-from fishermask_backend.controls.presence import ANYHOW, Presence, presence
+from fishermask_backend.controls import config, image
+from fishermask_backend.controls.heads import Head
+from fishermask_backend.controls.heads import Likelihood as Likelihood
+from fishermask_backend.controls.presence import presence
+from fishermask_backend.controls.question import Question
 from fishermask_backend.controls.reading import Asking, Reading, read_result
+from fishermask_backend.controls.together import read_together
 
-# As in fisher/likelihood.py, which is not asked: the web process, which reads configs and writes
-# pre-labels, does without torch.
-Likelihood = Literal["categorical", "bernoulli"]
+Since = Mapping[str, Mapping[str, float]]  # a control: a class of it: when it came
 
 
 @dataclass(frozen=True)
 class LabelSpec:
-    """What is learned: one control on one `Image`.
+    """What is learned: the controls on one image of a task.
 
     Attributes:
-        control: The control's name.
-        image: The name of its `Image`.
         data_key: Where tasks have the image's address (`controls/image.py`).
-        spelling: Its classes, and how results name them.
-        presence: How the config asks for it.
+        questions: The controls, in the config's order.
+        set_aside: Which other controls could be learnt, and why they are not, in sentences.
     """
 
-    control: str
-    image: str
     data_key: str
-    spelling: Control
-    presence: Presence = field(default=ANYHOW, compare=False)  # not a part of what is learnt
+    questions: tuple[Question, ...]
+    set_aside: tuple[str, ...] = field(default=(), compare=False)
+
+    @cached_property
+    def heads(self) -> tuple[Head, ...]:
+        """What each control is to the classifier."""
+        alone = len(self.questions) == 1
+        return tuple(question.head(alone=alone) for question in self.questions)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes, in the config's order."""
-        return self.spelling.classes
+        """The classes of all controls, as `controls/heads.py` calls them, in the config's order."""
+        return tuple(name for head in self.heads for name in head.names)
 
     @property
     def likelihood(self) -> Likelihood:
-        """`bernoulli` if an image may have any number of the classes, else `categorical`."""
-        return "bernoulli" if self.spelling.several else "categorical"
+        """That of the only control."""
+        (question,) = self.questions
+        return question.likelihood
 
     @property
     def learnt(self) -> str:
-        """The control's name, and of which level of it the classes are."""
-        level = self.spelling.level if isinstance(self.spelling, Leveled) else 0
-        return f"{self.control}, level {level}" if level else self.control
-
-    @property
-    def prelabelled(self) -> bool:
-        """Whether Label Studio shows pre-labels of some class."""
-        return any(self.spelling.write([name]) is not None for name in self.classes)
+        """The controls' names, and of which level of each the classes are."""
+        return "; ".join(question.learnt for question in self.questions)
 
     def address(self, data: Mapping[str, Any]) -> str:
         """Return the address of the image in a task's data; empty if there is none."""
@@ -73,7 +73,7 @@ class LabelSpec:
         *,
         updated_at: str = "",
         imported: bool = False,
-        since: Mapping[str, float] | None = None,
+        since: Since | None = None,
     ) -> Reading:
         """Return what an annotation's result says, and what of it could not be read.
 
@@ -81,10 +81,15 @@ class LabelSpec:
             result: The annotation's.
             updated_at: When it was last saved; empty: after all that is asked now.
             imported: It was imported, and nobody has opened it.
-            since: When classes came into the config (`worker/asked_since.py`); None: always there.
+            since: When each control's classes came into the config (`worker/asked_since.py`); None:
+                always there.
         """
-        asking = Asking(since or {}, _moment(updated_at), imported, self.presence)
-        return read_result(result, self.control, self.spelling, asking)
+        saved, readings = _moment(updated_at), {}
+        for question, head in zip(self.questions, self.heads, strict=True):
+            came = (since or {}).get(question.control, {})
+            asking = Asking(came, saved, imported, question.presence)
+            readings[head] = read_result(result, question.control, question.spelling, asking)
+        return read_together(readings)
 
     def prelabel(
         self, probabilities: Mapping[str, float], above: float = 0.0
@@ -97,53 +102,40 @@ class LabelSpec:
             above: Classes less probable than this are not named.
 
         Returns:
-            One region: the classes decided on, or none for none, or if they are not to be shown. Its
-            score is the class's probability, or the smallest of them.
+            A region of each control of which something is to be shown (`Question.prelabel`). Of several
+            none of those that another answer shows (`visibleWhen`): Label Studio submits what is
+            pre-labelled of a question that nobody sees.
         """
-        known = {name: probabilities[name] for name in self.classes if name in probabilities}
-        chosen = [name for name in decided(known, self.likelihood) if known[name] >= above]
-        value = self.spelling.write(chosen) if chosen else None
-        if value is None:
-            return []
-        return [
-            {
-                "id": "fishermask",
-                "from_name": self.control,
-                "to_name": self.image,
-                "type": self.spelling.type,
-                "value": value,
-                "score": round(float(min(known[name] for name in chosen)), 6),
+        regions: list[dict[str, Any]] = []
+        pairs = zip(self.questions, self.heads, strict=True)
+        for number, (question, head) in enumerate(pairs, start=1):
+            if question.presence.hidden and not head.alone:
+                continue
+            own = {
+                c: probabilities[name]
+                for c, name in zip(head.classes, head.names, strict=True)
+                if name in probabilities
             }
-        ]
-
-
-def decided(probabilities: Mapping[str, float], likelihood: Likelihood) -> list[str]:
-    """Return the classes that a pre-label names, in their order.
-
-    Args:
-        probabilities: Class to probability.
-        likelihood: `categorical` for the most probable class, the first of equals; `bernoulli` for
-            all above one half.
-    """
-    if likelihood == "categorical":
-        return [max(probabilities, key=probabilities.__getitem__)] if probabilities else []
-    return [name for name, probability in probabilities.items() if probability > 0.5]
+            region = "fishermask" if head.alone else f"fishermask-{number}"
+            regions += question.prelabel(own, above, region)
+        return regions
 
 
 def parse_label_config(text: str, control_name: str = "", level: int = 0) -> LabelSpec:
-    """Find the control to learn in a labelling config.
+    """Find the controls to learn in a labelling config.
 
     Args:
         text: Label Studio's XML.
-        control_name: The control to take; empty for the first that fits, of the first kind that does.
+        control_name: The control to take, or several with commas between; empty for all that fit and
+            are on the same image as the first one, of the first kind that fits.
         level: Of choices inside choices, the level whose choices are the classes; 0: the leaves.
 
     Raises:
         UnsupportedLabelConfig: Nothing fits; the text says what to add.
     """
-    found = config.find(text, control_name, level)
-    asked = presence(text, found.name)
-    return LabelSpec(found.name, found.image, found.data_key, found.control, asked)
+    found, set_aside = config.find(text, control_name, level)
+    questions = tuple(Question(f.name, f.image, f.control, presence(text, f.name)) for f in found)
+    return LabelSpec(found[0].data_key, questions, set_aside)
 
 
 def _moment(updated_at: str) -> float:

@@ -104,8 +104,8 @@ class Settings(BaseSettings):
     )
     control_name: str = Field(
         "",
-        description="Name of the control to learn; empty: the first `Choices` that fits, else "
-        "`Taxonomy`, else `Rating`.",
+        description="Control to learn, or several, comma-separated; empty: every `Choices`, "
+        "`Taxonomy` and `Rating` that fits, of one image.",
     )
     taxonomy_level: Annotated[int, Field(ge=0, le=100)] = Field(
         0,
@@ -375,7 +375,8 @@ class Settings(BaseSettings):
             UnsupportedLabelConfig: Nothing; the text says what to add.
         """
         spec = parse_label_config(text, self.control_name, self.taxonomy_level)
-        if self.strategy in ONE_CLASS and spec.likelihood != "categorical":
+        several = any(head.likelihood != "categorical" for head in spec.heads)
+        if self.strategy in ONE_CLASS and several:
             able = "fishermask, bait, margin, entropy, random, coreset, typiclust or probcover"
             raise UnsupportedLabelConfig(
                 f"STRATEGY={self.strategy} knows one class an image, and here an image may have "

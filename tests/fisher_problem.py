@@ -4,9 +4,11 @@ from pathlib import Path
 
 import torch
 
+from fishermask_backend.controls.consensus import answer_text
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.classifier import fit_classifier, probabilities
+from fishermask_backend.learning.lesson import Lesson
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.trained import Trained
 from fishermask_backend.settings import Settings
@@ -14,6 +16,12 @@ from tests.conftest import CONFIG
 
 CPU = torch.device("cpu")
 SPEC = parse_label_config(CONFIG)
+TWO = parse_label_config(
+    '<View><Image name="image" value="$image"/>'
+    '<Choices name="species" toName="image"><Choice value="cat"/><Choice value="dog"/></Choices>'
+    '<Choices name="seen" toName="image" choice="multiple"><Choice value="cat"/><Choice value="eye"/>'
+    '<Choice value="ear"/></Choices></View>'
+)
 ENVIRONMENT = {
     "BACKBONE": "small_cnn",
     "TRAIN": "all",
@@ -46,6 +54,31 @@ def small_problem(settings: Settings, size: int) -> tuple[Trained, Backbone]:
     probs = probabilities(model, rows, "categorical")
     recipe = FactorRecipe.of(settings, SPEC)
     return Trained(model, backbone.key, rows, probs, labelled, ~labelled, recipe), backbone
+
+
+def two_heads(settings: Settings, size: int) -> Trained:
+    """Two controls over such rows, one of which is answered of fewer images, for the same settings."""
+    backbone = Backbone.of(settings, CPU)
+    generator = torch.Generator().manual_seed(0)
+    shape = (size, *backbone.row_shape)
+    rows = (
+        torch.randn(shape, generator=generator)
+        if backbone.frozen
+        else torch.randint(256, shape, generator=generator).to(torch.uint8)
+    )
+    answers = [
+        None
+        if i % 5
+        else answer_text(
+            [TWO.heads[0].names[i // 5 % 2], *TWO.heads[1].names[: i // 10 % 3]][
+                : 2 if i % 3 else 1
+            ],
+            () if i % 3 else TWO.heads[1].names,
+        )
+        for i in range(size)
+    ]
+    servable = torch.tensor([answer is None for answer in answers])
+    return Lesson(rows, answers, servable).learn(TWO.heads, backbone, settings)
 
 
 def ranks(state: Path) -> list[int]:

@@ -85,7 +85,7 @@ def test_its_round_places_a_task_that_came_later(work, backbone):
     with work.store.begin() as session:
         pool.tasks_by_id(session, work.project_id, [POOL])[POOL].row = POOL - 1
     with open_inputs(work, backbone) as inputs:
-        assert not score_new_tasks(work, SPEC, backbone, inputs)
+        assert not score_new_tasks(work, backbone, inputs)
     with work.store.read() as session:
         serving = rounds.active(session, work.project_id)
         score = rounds.scores_of(session, serving.id, [POOL])[POOL]

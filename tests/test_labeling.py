@@ -2,12 +2,9 @@ import pytest
 
 from fishermask_backend.controls import Choices
 from fishermask_backend.controls.config import EXAMPLE
+from fishermask_backend.controls.question import Question
 from fishermask_backend.errors import UnsupportedLabelConfig
-from fishermask_backend.labeling import (
-    LabelSpec,
-    decided,
-    parse_label_config,
-)
+from fishermask_backend.labeling import LabelSpec, parse_label_config
 from tests.conftest import CONFIG
 
 MULTIPLE = CONFIG.replace('toName="image">', 'toName="image" choice="multiple">')
@@ -26,7 +23,7 @@ def choices(*names, control="label"):
 
 def test_single_choice():
     spec = parse_label_config(CONFIG)
-    assert spec == LabelSpec("label", "image", "image", Choices(("cat", "dog")))
+    assert spec == LabelSpec("image", (Question("label", "image", Choices(("cat", "dog"))),))
     assert (spec.classes, spec.likelihood) == (("cat", "dog"), "categorical")
 
 
@@ -41,11 +38,15 @@ def test_names_aliases_and_nesting():
         '<Choice value="A cat" alias="cat"/>'
         '</View><Choice value="Dog"/></Choices></View></View>'
     )
-    assert spec == LabelSpec("kind", "pic", "photo", Choices(("cat", "Dog")))
+    assert spec == LabelSpec("photo", (Question("kind", "pic", Choices(("cat", "Dog"))),))
     assert (spec.classes, spec.likelihood) == (("cat", "Dog"), "categorical")
 
 
-def test_first_fitting_control_is_taken_and_control_name_picks_another():
+def controls_of(spec):
+    return [question.control for question in spec.questions]
+
+
+def test_every_fitting_control_is_taken_and_control_name_picks_some():
     config = CONFIG.replace(
         "<View>",
         '<View><Choices name="text" toName="t"><Choice value="x"/><Choice value="y"/></Choices>'
@@ -54,8 +55,9 @@ def test_first_fitting_control_is_taken_and_control_name_picks_another():
         "</View>",
         '<Choices name="second" toName="image"><Choice value="a"/><Choice value="b"/></Choices></View>',
     )
-    assert parse_label_config(config).control == "label"
-    assert parse_label_config(config, "second").control == "second"
+    assert controls_of(parse_label_config(config)) == ["label", "second"]
+    assert controls_of(parse_label_config(config, "second")) == ["second"]
+    assert controls_of(parse_label_config(config, "second, label")) == ["label", "second"]
 
 
 @pytest.mark.parametrize(
@@ -150,10 +152,10 @@ def test_what_is_less_probable_than_asked_for_is_not_prelabelled():
 
 
 def test_the_config_says_how_it_asks():
-    spec = parse_label_config(CONFIG)
-    assert not spec.presence.required
-    assert spec.presence.controls == {"label"}
-    assert parse_label_config(EXAMPLE).presence.required
+    (question,) = parse_label_config(CONFIG).questions
+    assert not question.presence.required
+    assert question.presence.controls == {"label"}
+    assert parse_label_config(EXAMPLE).questions[0].presence.required
 
 
 def test_prelabel_after_the_classes_changed():
@@ -163,9 +165,57 @@ def test_prelabel_after_the_classes_changed():
     assert spec.prelabel({}) == []
 
 
-def test_what_is_decided():
-    even = {"cat": 0.4, "dog": 0.4, "hen": 0.2}
-    assert decided(even, "categorical") == ["cat"]
-    assert decided(even, "bernoulli") == []
-    assert decided({"cat": 0.9, "dog": 0.5, "hen": 0.51}, "bernoulli") == ["cat", "hen"]
-    assert decided({}, "categorical") == decided({}, "bernoulli") == []
+TWO = (
+    '<View><Image name="image" value="$image"/>'
+    '<Choices name="species" toName="image"><Choice value="cat"/><Choice value="dog"/></Choices>'
+    '<Choices name="seen" toName="image" choice="multiple"><Choice value="cat"/><Choice value="eye"/>'
+    '</Choices><Rating name="quality" toName="image" maxRating="3"/></View>'
+)
+
+
+def test_several_controls_are_learnt_together():
+    spec = parse_label_config(TWO)
+    assert controls_of(spec) == ["species", "seen", "quality"]
+    assert [head.likelihood for head in spec.heads] == ["categorical", "bernoulli", "categorical"]
+    assert spec.classes == (
+        "species: cat", "species: dog", "seen: cat", "seen: eye", "quality: 1", "quality: 2",
+        "quality: 3",
+    )  # fmt: skip
+    assert spec.learnt == "species; seen; quality"
+
+
+def test_what_an_annotation_says_of_several_controls():
+    spec = parse_label_config(TWO)
+    stars = {"from_name": "quality", "type": "rating", "value": {"rating": 2}}
+    everything = spec.read(
+        [*choices("dog", control="species"), *choices("eye", control="seen"), stars]
+    )
+    assert everything.classes == {"species: dog", "seen: eye", "quality: 2"}
+    assert (everything.unasked, everything.not_learnt) == (frozenset(), None)
+    some = spec.read(choices("dog", control="species"))
+    assert some.classes == {"species: dog"}  # and nothing is seen: that was asked
+    assert some.unasked == {"quality: 1", "quality: 2", "quality: 3"}
+    assert some.not_learnt is None
+
+
+def test_prelabels_of_several_controls():
+    spec = parse_label_config(TWO)
+    known = {"species: dog": 0.7, "species: cat": 0.3, "seen: cat": 0.8, "quality: 3": 0.4}
+    regions = spec.prelabel(known)
+    assert [region["from_name"] for region in regions] == ["species", "seen", "quality"]
+    assert len({region["id"] for region in regions}) == 3
+    assert [region["value"] for region in regions] == [
+        {"choices": ["dog"]}, {"choices": ["cat"]}, {"rating": 3},
+    ]  # fmt: skip
+    assert [region["from_name"] for region in spec.prelabel(known, above=0.75)] == ["seen"]
+    assert spec.answer(regions) == {"species: dog", "seen: cat", "quality: 3"}
+
+
+def test_of_several_controls_one_that_another_answer_shows_is_not_pre_labelled():
+    hidden = TWO.replace('name="quality"', 'name="quality" visibleWhen="choice-selected"')
+    known = {"species: dog": 0.7, "quality: 3": 0.9}
+    assert [r["from_name"] for r in parse_label_config(hidden).prelabel(known)] == ["species"]
+    assert [r["from_name"] for r in parse_label_config(TWO).prelabel(known)] == [
+        "species",
+        "quality",
+    ]

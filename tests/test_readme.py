@@ -2,7 +2,7 @@
 
 from label_studio_sdk.label_interface import LabelInterface
 
-from fishermask_backend.commands.doctor.project import _questions
+from fishermask_backend.commands.doctor.project import _asked
 from fishermask_backend.labeling import parse_label_config
 from tests.readme import good_config
 
@@ -10,10 +10,11 @@ from tests.readme import good_config
 def test_the_good_config_is_learnt_and_the_doctor_has_nothing_to_say_of_it():
     config = good_config()
     spec = parse_label_config(config)
-    assert (spec.classes, spec.likelihood, spec.prelabelled) == (
+    (question,) = spec.questions
+    assert (question.classes, question.likelihood, question.prelabelled) == (
         ("cat", "dog"),
         "categorical",
         True,
     )
-    assert list(_questions(spec, "project 7")) == []
+    assert list(_asked(question, "project 7")) == []
     LabelInterface(config).validate()

@@ -1,6 +1,6 @@
-"""Which control of a labelling config is learnt, and why others are not."""
+"""Which controls of a labelling config are learnt, and why others are not."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, ParseError
 
@@ -29,41 +29,88 @@ class Found:
     control: Control
 
 
-def find(text: str, control_name: str, level: int) -> Found:
-    """Find the control to learn in a labelling config.
+def find(text: str, control_name: str, level: int) -> tuple[list[Found], tuple[str, ...]]:
+    """Find the controls to learn in a labelling config.
 
     Args:
         text: Label Studio's XML.
-        control_name: The control to take; empty for the first that fits, of the first kind that does.
+        control_name: The control to take, or several with commas between. Empty for all that fit and
+            show the same image as the first that fits, of the first kind that does.
         level: Of choices inside choices, the level whose choices are the classes; 0: the leaves.
 
+    Returns:
+        The controls in the config's order, at least one; and of those that fit, but show another
+        image, why they are not learnt.
+
     Raises:
-        UnsupportedLabelConfig: Nothing fits; the text says what to add.
+        UnsupportedLabelConfig: Nothing fits, or something that was named doesn't; the text says what
+            to change.
     """
     try:
         root = fromstring(text)
     except (ParseError, DefusedXmlException, ValueError, TypeError) as error:
         raise UnsupportedLabelConfig(f"The labelling config is not valid XML ({error}).") from None
-    reasons: list[str] = []
+    wanted = _wanted(root, control_name)
+    fitting: dict[int, Found] = {}  # by place in the config, those of the first kind first
+    reasons: dict[str, list[str]] = {}
     for kind in controls.CONTROLS:
-        for tag in root.iter():
+        for place, tag in enumerate(root.iter()):
             name = attribute(tag, "name")
-            if not is_tag(tag, kind.tag) or (control_name and name != control_name):
+            if not is_tag(tag, kind.tag) or (wanted and name not in wanted):
                 continue
             try:
-                return _found(kind, tag, root, level)
+                fitting[place] = _found(kind, tag, root, level)
             except Misfit as misfit:
-                reasons.append(f"<{tag.tag} name={name or None!r}> {misfit}")
-    if control_name and not reasons:
-        named = _one_of(f"<{kind.tag} name={control_name!r}>" for kind in controls.CONTROLS)
-        reasons.append(f"there is no {named}, which CONTROL_NAME asks for")
-    if not reasons:
-        named = _one_of(f"<{kind.tag}>" for kind in controls.CONTROLS)
-        reasons.append(f"there is no {named} tag")
-    raise UnsupportedLabelConfig(
-        f"Nothing to learn in the labelling config: {'; '.join(reasons)}. "
-        f"A config that works: {EXAMPLE}"
+                reasons.setdefault(name, []).append(f"<{tag.tag} name={name or None!r}> {misfit}")
+    missing = [name for name in wanted if all(name != f.name for f in fitting.values())]
+    if missing or not fitting:
+        raise UnsupportedLabelConfig(_refusal(missing, reasons, some=bool(fitting)))
+    first = next(iter(fitting.values()))
+    return _of_one_image(first, [fitting[place] for place in sorted(fitting)], named=bool(wanted))
+
+
+def _wanted(root: Element, control_name: str) -> list[str]:
+    """Return the names asked for; a name may have a comma in it."""
+    if any(attribute(tag, "name") == control_name for tag in root.iter()):
+        return [control_name] if control_name else []
+    return list(dict.fromkeys(n.strip() for n in control_name.split(",") if n.strip()))
+
+
+def _refusal(missing: Sequence[str], reasons: Mapping[str, Sequence[str]], *, some: bool) -> str:
+    """Say why nothing is learnt, or not all that was asked for."""
+    told: list[str] = []
+    for name in missing:
+        named = _one_of(f"<{kind.tag} name={name!r}>" for kind in controls.CONTROLS)
+        told += reasons.get(name) or [f"there is no {named}, which CONTROL_NAME asks for"]
+    if not missing:
+        told = [reason for of_name in reasons.values() for reason in of_name]
+    if not told:
+        told = [f"there is no {_one_of(f'<{kind.tag}>' for kind in controls.CONTROLS)} tag"]
+    what = "Not all that CONTROL_NAME names can be learnt" if some else "Nothing to learn"
+    return f"{what} in the labelling config: {'; '.join(told)}. A config that works: {EXAMPLE}"
+
+
+def _of_one_image(
+    first: Found, found: Sequence[Found], *, named: bool
+) -> tuple[list[Found], tuple[str, ...]]:
+    """Return the controls that show the first one's image, and sentences about the others.
+
+    Raises:
+        UnsupportedLabelConfig: All of them are asked for by name, and show different images.
+    """
+    shown = image.shown(first.data_key)
+    others = [f for f in found if f.data_key != first.data_key]
+    if named and others:
+        raise UnsupportedLabelConfig(
+            f"CONTROL_NAME names controls of different images: {first.name!r} labels {shown}, "
+            f"{others[0].name!r} labels {image.shown(others[0].data_key)}. Name those of one image."
+        )
+    told = (
+        f"The control {f.name!r} is not learnt: it labels {image.shown(f.data_key)}, and "
+        f"{first.name!r} labels {shown}. CONTROL_NAME={f.name} learns it instead."
+        for f in others
     )
+    return [f for f in found if f.data_key == first.data_key], tuple(told)
 
 
 def _one_of(tags: Iterable[str]) -> str:

@@ -39,9 +39,6 @@ class Asking:
     presence: Presence = ANYHOW
 
 
-TOLD = 3  # oddities of one annotation
-
-
 @dataclass(frozen=True)
 class Reading:
     """What an annotation's result says.
@@ -51,12 +48,14 @@ class Reading:
         oddities: What of it could not be read, in words.
         unanswered: Why it answers nothing, if nothing of it is odd.
         unasked: Classes that it says nothing of.
+        left_out: It names nothing, and nothing of it is odd.
     """
 
     classes: frozenset[str] | None
     oddities: tuple[str, ...] = ()
     unanswered: str = ""
     unasked: frozenset[str] = frozenset()
+    left_out: bool = field(default=False, compare=False)
 
     @property
     def not_learnt(self) -> str | None:
@@ -97,7 +96,7 @@ def read_result(result: Any, name: str, control: Control, asking: Asking | None 
     if oddities and (not named or why):
         return Reading(None, tuple(oddities))
     if why:
-        return Reading(None, unanswered=why)
+        return Reading(None, unanswered=why, left_out=not names)
     known = frozenset(names).intersection(control.classes)
     return Reading(known, tuple(oddities), unasked=_unasked(known, control, asking))
 

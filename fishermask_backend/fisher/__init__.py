@@ -6,7 +6,8 @@ Four steps, each usable by itself; `docs/fisher.md` derives them.
 2. `fisher_mask`: the parameters worth looking at.
 3. `masked_factors`: per image, a factor of its Fisher matrix over those parameters; or
    `head_factors`, the same of a trained head without forming them.
-4. `select_batch`: the images whose labels tell most about the pool; `score_new` for later ones.
+4. `select_batch`: the images whose labels tell most about the pool; `score_new` for later ones;
+   `select_jointly` for several heads at once.
 
 The first three know a network and no selection, the fourth knows factors and no network. Needs
 torch and nothing else of this project.
@@ -21,7 +22,13 @@ from fishermask_backend.fisher.many_classes import enough_classes
 from fishermask_backend.fisher.mask import fisher_mask, largest_entries
 from fishermask_backend.fisher.operators import DenseFactors, Factors
 from fishermask_backend.fisher.scoring import PoolScorer, score_new
-from fishermask_backend.fisher.selection import Selection, select_batch, selection_bytes
+from fishermask_backend.fisher.selection import (
+    JointSelection,
+    Selection,
+    select_batch,
+    select_jointly,
+    selection_bytes,
+)
 from fishermask_backend.fisher.shards import Shards
 from fishermask_backend.fisher.structure import find_head
 
@@ -30,6 +37,7 @@ __all__ = [
     "Factors",
     "HeadFactors",
     "HeadMaker",
+    "JointSelection",
     "PoolScorer",
     "Selection",
     "Shards",
@@ -45,5 +53,6 @@ __all__ = [
     "rest_weight",
     "score_new",
     "select_batch",
+    "select_jointly",
     "selection_bytes",
 ]

@@ -105,7 +105,7 @@ class Information:
         """Return tr[Q (I − P)⁻¹] of picked candidates: what the objective rises by without each."""
         losses = marginal_losses(self.P[places], self.Q[places])
         smallest = float(losses.min()) if places else math.inf
-        if self._restore(-self._shards.largest(-smallest, losses)):
+        if self.restore(-self._shards.largest(-smallest, losses)):
             return marginal_losses(self.P[places], self.Q[places])
         return losses
 
@@ -166,9 +166,9 @@ class Information:
 
     def _restore_beside(self, gains: Tensor) -> bool:
         largest = float(gains.max()) if len(gains) else -math.inf
-        return self._restore(self._shards.largest(largest, gains))
+        return self.restore(self._shards.largest(largest, gains))
 
-    def _restore(self, decisive: float) -> bool:
+    def restore(self, decisive: float) -> bool:
         """Compute afresh what has lost digits that matter beside a decisive gain."""
         lost_P = (_traces(self.P) < 0.1 * self._peak_P) & (ROUNDING * self._peak_P > PRECISION)
         lost_Q = _traces(self.Q) < 0.1 * self._peak_Q

@@ -1,24 +1,23 @@
 """Which images to label next."""
 
-import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+from fishermask_backend.fisher.greedy import greedy
 from fishermask_backend.fisher.information import Information
+from fishermask_backend.fisher.joint import JointInformation
 from fishermask_backend.fisher.operators import Factors, as_factors
+from fishermask_backend.fisher.pool import checked, within
 from fishermask_backend.fisher.scoring import PoolScorer, score_new
 from fishermask_backend.fisher.shards import Shards
-
-log = logging.getLogger(__name__)
 
 PickWeight = Literal["batch", "sample"]
 
 CHUNK_IMAGES = 1024  # scored at a time
-TIE = 1e-9  # gains this close to the largest, relative to it, are equal: rounding decides nothing
 
 
 class Selection(NamedTuple):
@@ -37,6 +36,15 @@ class Selection(NamedTuple):
     gains: Tensor
     remaining: Tensor
     scorer: PoolScorer
+
+
+class JointSelection(NamedTuple):
+    """A batch for several heads, as `Selection` is one for one; each head has a scorer of its own."""
+
+    indices: Tensor
+    gains: Tensor
+    remaining: Tensor
+    scorers: tuple[PoolScorer, ...]
 
 
 def select_batch(
@@ -83,34 +91,94 @@ def select_batch(
     Raises:
         ValueError: Shapes or options do not fit, or a factor is not finite.
     """
-    factors = as_factors(pool)
-    labelled = _checked(factors, labelled, batch_size, ridge, backward_steps).cpu()
-    shards = shards or Shards()
-    here = torch.empty(0, device=factors.device)
-    known, unlabelled = labelled.nonzero().flatten(), (~labelled).nonzero().flatten()
-    candidates, others = _within(unlabelled, pool_limit, seed, shards, here)
-    start = sum(shards.counts(len(factors), here)[: shards.rank])
-    total = max(sum(shards.counts(len(known), here)) + batch_size, 1)
+    found = select_jointly(
+        [pool],
+        [labelled],
+        batch_size,
+        ridge=ridge,
+        backward_steps=backward_steps,
+        pick_weight=pick_weight,
+        pool_limit=pool_limit,
+        seed=seed,
+        shards=shards,
+        on_pick=on_pick,
+    )
+    return Selection(found.indices, found.gains, found.remaining, *found.scorers)
+
+
+def select_jointly(
+    pools: Sequence[Tensor | Factors],
+    labelled: Sequence[Tensor],
+    batch_size: int,
+    *,
+    ridge: float = 1.0,
+    backward_steps: float = 0.0,
+    pick_weight: PickWeight = "batch",
+    pool_limit: int | None = None,
+    seed: int = 0,
+    shards: Shards | None = None,
+    on_pick: Callable[[int, int], None] = lambda _done, _of: None,
+) -> JointSelection:
+    """Do what `select_batch` does for several heads at once: a pick's gain is the sum of theirs.
+
+    The heads share no masked parameter (`joint.py`). An image that is labelled for some of them alone
+    counts in their A, and is no candidate. L is the number of images that are labelled for any.
+
+    Args:
+        pools: V (N, C, d) of the same N images for each head, C and d its own.
+        labelled: (N,) bool of each head.
+        batch_size: K.
+        ridge: See `select_batch`, as all that follow.
+        backward_steps: b.
+        pick_weight: What a pick weighs.
+        pool_limit: Candidates.
+        seed: Of their draw.
+        shards: The other processes.
+        on_pick: Told of each pick.
+
+    Raises:
+        ValueError: Shapes or options do not fit, or a factor is not finite.
+    """
+    heads = [as_factors(pool) for pool in pools]
+    known = [
+        checked(factors, own, batch_size, ridge, backward_steps).cpu()
+        for factors, own in zip(heads, labelled, strict=True)
+    ]
     if pick_weight not in ("batch", "sample"):
         raise ValueError(f"pick_weight={pick_weight!r} is unknown: use 'batch' or 'sample'.")
+    size, device, shards = len(heads[0]), heads[0].device, shards or Shards()
+    here, some = torch.empty(0, device=device), torch.stack(known).any(0)
+    candidates, others = within((~some).nonzero().flatten(), pool_limit, seed, shards, here)
+    start = sum(shards.counts(size, here)[: shards.rank])
+    total = max(sum(shards.counts(int(some.sum()), here)) + batch_size, 1)
     scale = math.sqrt(1.0 / total * (batch_size if pick_weight == "batch" else 1))
     on_pick(0, batch_size)
-    information = Information(
-        factors, known, candidates, total=total, scale=scale, ridge=ridge, shards=shards
+    parts = [
+        Information(
+            factors, own.nonzero().flatten(), candidates,
+            total=total, scale=scale, ridge=ridge, shards=shards,
+        )
+        for factors, own in zip(heads, known, strict=True)
+    ]  # fmt: skip
+    information = parts[0] if len(parts) == 1 else JointInformation(parts, shards)
+    picked, gains = greedy(
+        information, candidates + start, batch_size, backward_steps, shards, device, on_pick
     )
-    picked, gains = _greedy(
-        information, candidates + start, batch_size, backward_steps, shards, on_pick
-    )
-    inverse = information.inverse
-    scorer = PoolScorer(inverse, information.pool_fisher, inverse.new_tensor(scale))
+    scorers = tuple(_scorer(part, scale) for part in parts)
     left = information.gains()
     left[[place for place in picked.values() if place is not None]] = -torch.inf
-    remaining = torch.full((len(factors),), -torch.inf, dtype=torch.float64, device=factors.device)
+    remaining = torch.full((size,), -torch.inf, dtype=torch.float64, device=device)
     remaining[candidates] = left
     for part in torch.split(others, CHUNK_IMAGES):
-        remaining[part] = score_new(scorer, factors[part])
-    indices = torch.tensor([*picked], dtype=torch.int64, device=factors.device)
-    return Selection(indices, left.new_tensor(gains), remaining, scorer)
+        own = [score_new(s, factors[part]) for s, factors in zip(scorers, heads, strict=True)]
+        remaining[part] = torch.stack(own).sum(0)
+    indices = torch.tensor([*picked], dtype=torch.int64, device=device)
+    return JointSelection(indices, left.new_tensor(gains), remaining, scorers)
+
+
+def _scorer(information: Information, scale: float) -> PoolScorer:
+    inverse = information.inverse
+    return PoolScorer(inverse, information.pool_fisher, inverse.new_tensor(scale))
 
 
 def selection_bytes(images: int, rows: int, mask_size: int) -> int:
@@ -125,102 +193,3 @@ def selection_bytes(images: int, rows: int, mask_size: int) -> int:
         mask_size: d.
     """
     return 16 * images * rows**2 + 56 * mask_size**2
-
-
-def _greedy(
-    information: Information,
-    indices: Tensor,
-    batch_size: int,
-    backward_steps: float,
-    shards: Shards,
-    on_pick: Callable[[int, int], None],
-) -> tuple[dict[int, int | None], list[float]]:
-    """Return the picks in their order, and their gains.
-
-    Args:
-        information: Of this process's candidates.
-        indices: Their indices over all shards (M,), ascending.
-        batch_size: K.
-        backward_steps: b.
-        shards: The other processes.
-        on_pick: Told of each pick.
-
-    Returns:
-        Each pick's index over all shards, with its place among this process's candidates or None;
-        and how much each lowered the objective.
-    """
-    open_ = information.P.new_ones(len(information.P), dtype=torch.bool)
-    picked: dict[int, int | None] = {}
-    gains: list[float] = []
-    most = sum(shards.counts(len(indices), open_))
-    forward = min(math.floor((backward_steps + 1) * batch_size), most)
-    on_pick(0, forward)
-    for _ in range(forward):
-        now = information.leading_gains(open_)
-        index, place = _first_largest(now, indices, shards)
-        picked[index] = place
-        gains.append(shards.largest(-math.inf if place is None else float(now[place]), now))
-        if place is not None:
-            open_[place] = False
-        information.add(place)
-        on_pick(len(picked), forward)
-    while len(picked) > batch_size:
-        ordered = sorted(picked)
-        own = {i: place for i, index in enumerate(ordered) if (place := picked[index]) is not None}
-        losses = information.pool_fisher.new_zeros(len(ordered))
-        losses[[*own]] = information.losses([*own.values()])
-        rises = -shards.sum(losses)
-        worst = ordered[int(_near(rises, float(rises.max())).nonzero()[0])]
-        del gains[[*picked].index(worst)]
-        information.remove(picked.pop(worst))
-    return picked, gains
-
-
-def _first_largest(values: Tensor, indices: Tensor, shards: Shards) -> tuple[int, int | None]:
-    """Return the lowest index of those with the largest value, and its place if it is here."""
-    top = shards.largest(float(values.max()) if len(values) else -math.inf, values)
-    near = _near(values, top).nonzero().flatten().cpu()
-    first = int(indices[near[0]]) if len(near) else None
-    lowest = -shards.largest(-math.inf if first is None else -first, values)
-    return int(lowest), int(near[0]) if first == lowest else None
-
-
-def _near(values: Tensor, top: float) -> Tensor:
-    return values >= top - TIE * abs(top)
-
-
-def _within(
-    unlabelled: Tensor, limit: int | None, seed: int, shards: Shards, like: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Split the unlabelled into those that may be picked and those that are only scored."""
-    counts = shards.counts(len(unlabelled), like)
-    total, before = sum(counts), sum(counts[: shards.rank])
-    if limit is None or total <= limit:
-        return unlabelled, unlabelled[:0]
-    if limit < 1:
-        raise ValueError(f"pool_limit={limit} must be at least 1.")
-    order = torch.randperm(total, generator=torch.Generator().manual_seed(seed))
-    log.info(
-        "pool_limit: %d of %d unlabelled images, drawn with seed %d, are candidates; the others "
-        "are scored after the batch.", limit, total, seed,
-    )  # fmt: skip
-    drawn = torch.zeros(total, dtype=torch.bool).index_fill(0, order[:limit], True)
-    own = drawn[before : before + len(unlabelled)]
-    return unlabelled[own], unlabelled[~own]
-
-
-def _checked(
-    pool: Factors, labelled: Tensor, batch_size: int, ridge: float, backward_steps: float
-) -> Tensor:
-    if labelled.dtype != torch.bool or labelled.shape != pool.shape[:1]:
-        raise ValueError(
-            f"labelled must be ({len(pool)},) of type bool, it is {tuple(labelled.shape)} "
-            f"{labelled.dtype}."
-        )
-    if batch_size < 0 or backward_steps < 0:
-        raise ValueError(
-            f"batch_size={batch_size} and backward_steps={backward_steps} must not be negative."
-        )
-    if not (ridge > 0 and math.isfinite(ridge)):
-        raise ValueError(f"ridge={ridge} must be a finite number above 0.")
-    return labelled

@@ -9,20 +9,23 @@ from torch import Tensor
 from fishermask_backend.fisher import (
     Factors,
     HeadMaker,
-    Selection,
+    JointSelection,
     Shards,
     enough_classes,
     fisher_diagonal,
     fisher_mask,
     largest_entries,
     rest_weight,
-    select_batch,
+    select_jointly,
 )
 from fishermask_backend.learning.candidates import within_memory
+from fishermask_backend.learning.heads import shares_weights
 from fishermask_backend.learning.ordering import Lap
 from fishermask_backend.learning.storage import STORAGES
 from fishermask_backend.learning.trained import Trained
 from fishermask_backend.settings import Settings
+
+SHARED = "Each control's gain is measured as if the network's trunk, which all share, were its own."
 
 Ranking = Callable[[Trained, Shards], Tensor]  # what a mask's entries are chosen by (P,)
 
@@ -32,15 +35,15 @@ class Acquisition:
     """What FisherMask says about a pool, on the CPU but for the selection's scorer.
 
     Attributes:
-        mask: (d,) the parameters looked at.
+        masks: (d,) the parameters looked at, of each head.
         chosen: (M,) pool indices of the images looked at, ascending.
         selection: Over those images.
         notes: What was approximated, as sentences for the status.
     """
 
-    mask: Tensor
+    masks: tuple[Tensor, ...]
     chosen: Tensor
-    selection: Selection
+    selection: JointSelection
     notes: list[str]
 
 
@@ -65,16 +68,26 @@ def acquire(
         The same for every process.
     """
     shards = shards or Shards()
-    diagonal = (ranking or pool_diagonal)(trained, shards)
-    mask, about_mask = choose_mask(trained, diagonal, settings)
+    heads = trained.heads
+    masks, about_masks = [], list[str]()
+    for head in heads:
+        diagonal = (ranking or pool_diagonal)(head, shards)
+        mask, notes = choose_mask(head, diagonal, settings)
+        masks.append(mask)
+        about_masks += notes
     lap("mask")
-    head = trained.recipe.head(trained.model, trained.rows, mask)
-    chosen, about_memory = within_memory(trained, mask, head, settings, shards)
+    made = [
+        (mask, head.recipe.head(head.model, head.rows, mask))
+        for head, mask in zip(heads, masks, strict=True)
+    ]
+    chosen, about_memory = within_memory(trained, made, settings, shards)
     own = chosen[shards.part(len(chosen))]
-    factors = pool_factors(trained, own, mask, head, settings)
-    selection = select_batch(
+    factors = [
+        pool_factors(head, own, *each, settings) for head, each in zip(heads, made, strict=True)
+    ]
+    selection = select_jointly(
         factors,
-        trained.labelled[own].to(factors.device),
+        [head.labelled[own].to(trained.device) for head in heads],
         settings.queue_size,
         ridge=settings.ridge,
         pick_weight=settings.pick_weight,
@@ -87,17 +100,24 @@ def acquire(
     selection = selection._replace(indices=selection.indices.cpu(), remaining=remaining.cpu())
     lap("select")
     about_pool = _about_the_pool(int((~trained.labelled[chosen]).sum()), settings)
-    about_factors = _about_formed_factors(settings) if head is None else []
-    notes = about_mask + about_memory + about_pool + about_factors
-    return Acquisition(mask.cpu(), chosen, selection, notes)
+    formed = any(maker is None for _, maker in made)
+    about_factors = _about_formed_factors(settings) if formed else []
+    notes = about_masks + about_memory + about_pool + about_factors
+    if shares_weights(trained.model):
+        notes.append(SHARED)
+    return Acquisition(tuple(mask.cpu() for mask in masks), chosen, selection, notes)
 
 
 def with_enough_classes(trained: Trained, settings: Settings) -> Trained:
-    """Return the same with a recipe whose classes are enough, where TOP_CLASSES=0 leaves that open."""
+    """Return the same with recipes whose classes are enough, where TOP_CLASSES=0 leaves that open."""
     if settings.top_classes:
         return trained
-    enough = enough_classes(trained.probs, trained.recipe.likelihood)
-    return replace(trained, recipe=replace(trained.recipe, top_classes=enough))
+    return trained.with_recipes(
+        [
+            replace(head.recipe, top_classes=enough_classes(head.probs, head.recipe.likelihood))
+            for head in trained.heads
+        ]
+    )
 
 
 def pool_diagonal(trained: Trained, shards: Shards) -> Tensor:

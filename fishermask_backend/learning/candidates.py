@@ -1,5 +1,6 @@
 """Which images a selection looks at: as many as memory holds."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,6 +11,11 @@ from fishermask_backend.learning.storage import STORAGES
 from fishermask_backend.learning.trained import Trained
 from fishermask_backend.machine.device import free_gpu_bytes
 from fishermask_backend.settings import Settings
+
+LIMIT = "MEMORY_LIMIT"
+LIBRARIES = 2**30  # bytes of libraries and chunks in work
+
+Made = tuple[Tensor, HeadMaker | None]  # a head's mask, and what makes its factors by structure
 
 
 class Memory(NamedTuple):
@@ -33,7 +39,7 @@ class Memory(NamedTuple):
 
 
 def within_memory(
-    trained: Trained, mask: Tensor, head: HeadMaker | None, settings: Settings, shards: Shards
+    trained: Trained, made: Sequence[Made], settings: Settings, shards: Shards
 ) -> tuple[Tensor, list[str]]:
     """Return the images (M,) that the selection looks at, and what memory left out, as sentences.
 
@@ -42,20 +48,20 @@ def within_memory(
 
     Args:
         trained: The network and its pool.
-        mask: (d,) the parameters that factors are over.
-        head: What makes them by the head's structure; None: they are formed.
+        made: Of each head the mask (d,), and what makes its factors; None: they are formed.
         settings: The limit of memory, FACTORS, the queue's size and the seed.
         shards: The processes that share the work.
     """
     labelled = trained.labelled
     wanted = torch.nonzero(labelled | trained.servable).flatten()
     least = int(labelled.sum()) + settings.queue_size
-    found = memories(trained, mask, head, settings, shards)
+    found = memories(trained, made, settings, shards)
     fit, tightest = min(((m.size - m.fixed) // m.each, m) for m in found)
     room = min(max(least, fit), len(wanted))
     notes = []
     if room < len(wanted):
-        roomier = STORAGES[settings.factors].roomier if head is None else None
+        formed = any(maker is None for _, maker in made)
+        roomier = STORAGES[settings.factors].roomier if formed else None
         notes.append(
             f"Candidates are a random {room} of {len(wanted)} images: more would need "
             f"{_gib(tightest.need(len(wanted)))}, above {tightest.name} ({_gib(tightest.size)}). The "
@@ -77,9 +83,33 @@ def _gib(size: int) -> str:
 
 
 def memories(
+    trained: Trained, made: Sequence[Made], settings: Settings, shards: Shards
+) -> list[Memory]:
+    """Return what bounds the pool; rows and libraries are there once, whatever the number of heads.
+
+    Args:
+        trained: The network and its pool.
+        made: See `within_memory`.
+        settings: The limit of memory, and FACTORS.
+        shards: The processes that share the work.
+    """
+    heads = zip(trained.heads, made, strict=True)
+    of_heads = [_of_head(head, *each, settings, shards) for head, each in heads]
+    more, row = len(of_heads) - 1, trained.rows[:1].nbytes
+    found = []
+    for own in zip(*of_heads, strict=True):
+        first = own[0]
+        rows = 2 * row if first.name == LIMIT else 0
+        fixed = sum(m.fixed for m in own) - more * shards.size * LIBRARIES
+        each = sum(m.each for m in own) - more * rows
+        found.append(Memory(first.name, first.size, fixed, max(1, each)))
+    return found
+
+
+def _of_head(
     trained: Trained, mask: Tensor, head: HeadMaker | None, settings: Settings, shards: Shards
 ) -> list[Memory]:
-    """Return what bounds the pool.
+    """Return what bounds the pool of one head.
 
     This machine's memory has the rows, and the factors unless a GPU has them; with the factors lies
     what the selection keeps beside them.
@@ -95,12 +125,12 @@ def memories(
     allowed = settings.memory_allowed
     if trained.device.type != "cuda" or (head is None and not entry):
         needs = {"row_bytes": row, "factor_bytes": factors, "classes": R, "mask_size": d}
-        return [memory("MEMORY_LIMIT", allowed, **needs)]
+        return [memory(LIMIT, allowed, **needs)]
     like = torch.zeros((), device=trained.device)
     least = -int(shards.largest(-float(free_gpu_bytes(trained.device)), like)) * shards.size
     on_gpu = {"factor_bytes": factors, "classes": R, "mask_size": d}
     return [
-        memory("MEMORY_LIMIT", allowed, row_bytes=row),
+        memory(LIMIT, allowed, row_bytes=row),
         memory("what is free on the GPU", least, **on_gpu),
     ]
 
@@ -127,4 +157,4 @@ def bytes_needed(
         mask_size: d, the last layer included.
     """
     each = 2 * row_bytes + factor_bytes
-    return images * each + selection_bytes(images, classes, mask_size) + 2**30
+    return images * each + selection_bytes(images, classes, mask_size) + LIBRARIES

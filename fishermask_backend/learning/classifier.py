@@ -1,24 +1,22 @@
 """Training, predicting with and storing the classifier of one project."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import repeat
-from math import nan
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from fishermask_backend.controls.heads import Likelihood
 from fishermask_backend.fisher.likelihood import LIKELIHOODS
-from fishermask_backend.labeling import Likelihood
 from fishermask_backend.learning.backbones import Backbone
+from fishermask_backend.learning.objectives import OBJECTIVES, Loss
 from fishermask_backend.learning.tensors import TensorsUnusable, load_tensors, save_tensors
 from fishermask_backend.machine.threads import one_thread
 
 Progress = Callable[[int, int], None]
-Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -31,90 +29,12 @@ class Schedule:
     weight_decay: float = 0.01
 
 
-@dataclass(frozen=True)
-class Objective:
-    """How the classes of a likelihood are learnt.
-
-    Attributes:
-        target: From the classes that an image is labelled with, of all, and those that nobody was
-            asked about, to a row of the targets.
-        loss: From targets and C to a mean negative log-likelihood, of logits (n, C) and targets.
-    """
-
-    target: Callable[[Collection[str], Sequence[str], Collection[str]], Tensor]
-    loss: Callable[[Tensor, int], Loss]
-
-
-def _one_class(named: Collection[str], classes: Sequence[str], _: Collection[str]) -> Tensor:
-    (name,) = named
-    return torch.tensor(classes.index(name))
-
-
-def _each_class(named: Collection[str], classes: Sequence[str], unasked: Collection[str]) -> Tensor:
-    return torch.tensor([nan if c in unasked else float(c in named) for c in classes])
-
-
-def _balanced_cross_entropy(targets: Tensor, num_classes: int) -> Loss:
-    """Every class seen has the same total weight, however few its labels are (docs/training.md)."""
-    counts = torch.bincount(targets, minlength=num_classes)
-    weight = torch.where(counts > 0, len(targets) / counts.clamp_min(1), 0.0)
-    return lambda logits, classes: functional.cross_entropy(logits, classes, weight=weight)
-
-
-def _binary_cross_entropy(targets: Tensor, num_classes: int) -> Loss:
-    """Let what nobody was asked (NaN) count nothing, for classes with a known yes and a known no.
-
-    For others it counts as a no: from a yes alone a network would learn that every image has the
-    class (docs/training.md).
-    """
-    if not targets.isnan().any():
-        return functional.binary_cross_entropy_with_logits
-    learnable = (targets == 1).any(0) & (targets == 0).any(0)
-
-    def known_alone(logits: Tensor, rows: Tensor) -> Tensor:
-        weight = 1.0 - (rows.isnan() & learnable).to(logits.dtype)
-        each = functional.binary_cross_entropy_with_logits(
-            logits, rows.nan_to_num(), weight=weight, reduction="sum"
-        )
-        return each / weight.sum().clamp_min(1.0)
-
-    return known_alone
-
-
-OBJECTIVES: dict[Likelihood, Objective] = {
-    "categorical": Objective(_one_class, _balanced_cross_entropy),
-    "bernoulli": Objective(_each_class, _binary_cross_entropy),
-}
-
 # More steps or other rates label no better: docs/training.md.
 HEAD = Schedule(steps=150, batch=1024, learning_rate=1e-3)
 FINE_TUNING = Schedule(steps=100, batch=32, learning_rate=3e-4)
 FROM_SCRATCH = Schedule(steps=150, batch=64, learning_rate=1e-3)
 
 FEW_ROWS = 512  # of a head, up to which a second thread would only be waited for
-
-
-def as_targets(
-    labels: Iterable[Collection[str]],
-    classes: Sequence[str],
-    likelihood: Likelihood,
-    unasked: Iterable[Collection[str]] | None = None,
-) -> Tensor:
-    """Return what `fit_classifier` learns.
-
-    Args:
-        labels: The classes that each image is labelled with.
-        classes: All C.
-        likelihood: See `fit_classifier`.
-        unasked: The classes of each image that nobody was asked about; None: all were asked.
-
-    Returns:
-        Classes (L,) int64, or for «bernoulli» 0/1 of each class (L, C), NaN where nobody was asked.
-    """
-    target = OBJECTIVES[likelihood].target
-    nobody: Iterable[Collection[str]] = repeat(()) if unasked is None else unasked
-    pairs = zip(labels, nobody, strict=False)
-    return torch.stack([target(named, classes, missing) for named, missing in pairs])
 
 
 def fit_classifier(
@@ -147,13 +67,44 @@ def fit_classifier(
     Returns:
         The network, in eval mode.
     """
-    schedule = HEAD if backbone.frozen else FROM_SCRATCH if backbone.untrained else FINE_TUNING
-    device = backbone.device
-    rows, targets = rows.to(device), targets.to(device)
+    targets = targets.to(backbone.device)
     loss = OBJECTIVES[likelihood].loss(targets, num_classes)
+    return train(
+        backbone,
+        lambda: backbone.network(num_classes, pool_rows),
+        rows,
+        lambda logits, batch: loss(logits, targets[batch]),
+        seed,
+        on_progress,
+    )
+
+
+def train(
+    backbone: Backbone,
+    build: Callable[[], nn.Module],
+    rows: Tensor,
+    loss: Loss,
+    seed: int,
+    on_progress: Progress | None,
+) -> nn.Module:
+    """Train a network that a backbone has; see `fit_classifier`.
+
+    Args:
+        backbone: Whose rows these are.
+        build: Makes the network.
+        rows: (L, *row_shape).
+        loss: From logits (n, C) of a batch, and which of the rows it is (n,), to what is to fall.
+        seed: Of initial weights, batches and dropout.
+        on_progress: Called with steps done and steps in all.
+
+    Returns:
+        The network, in eval mode.
+    """
+    schedule = HEAD if backbone.frozen else FROM_SCRATCH if backbone.untrained else FINE_TUNING
+    rows = rows.to(backbone.device)
     small = backbone.frozen and len(rows) <= FEW_ROWS
-    with _seeded(seed, device), one_thread(small):
-        model = backbone.network(num_classes, pool_rows).to(device)
+    with _seeded(seed, backbone.device), one_thread(small):
+        model = build().to(backbone.device)
         for module in model.modules():
             module.training = isinstance(module, nn.Dropout)
         optimizer = torch.optim.AdamW(
@@ -161,7 +112,7 @@ def fit_classifier(
         )
         for step, batch in enumerate(_batches(len(rows), schedule), start=1):
             optimizer.zero_grad()
-            loss(model(rows[batch]), targets[batch]).backward()  # type: ignore[no-untyped-call]
+            loss(model(rows[batch]), batch).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             if on_progress:
                 on_progress(step, schedule.steps)
@@ -205,11 +156,15 @@ def probabilities(
         (N, C) float32 on the CPU: each row sums to 1 for «categorical», each entry is in [0, 1] for
         «bernoulli».
     """
+    return LIKELIHOODS[likelihood].probabilities(logits(model, rows, batch_size=batch_size))
+
+
+def logits(model: nn.Module, rows: Tensor, *, batch_size: int = 256) -> Tensor:
+    """Return logits (N, C) of rows, on the CPU; see `probabilities`."""
     device = next(model.parameters()).device
     with torch.inference_mode():
         batches = (rows[i : i + batch_size] for i in range(0, max(len(rows), 1), batch_size))
-        logits = torch.cat([model(batch.to(device)).cpu() for batch in batches])
-    return LIKELIHOODS[likelihood].probabilities(logits)
+        return torch.cat([model(batch.to(device)).cpu() for batch in batches])
 
 
 def save_classifier(path: Path, model: nn.Module, metadata: Mapping[str, str]) -> None:
@@ -219,7 +174,7 @@ def save_classifier(path: Path, model: nn.Module, metadata: Mapping[str, str]) -
         path: Ends in `.safetensors`.
         model: The network.
         metadata: Stored beside the weights; `backbone` (its key) and `num_classes` are needed to
-            load it again.
+            load it again, and of several heads `sizes`, their classes.
     """
     missing = {"backbone", "num_classes"} - metadata.keys()
     if missing:
@@ -240,7 +195,8 @@ def load_classifier(path: Path, backbone: Backbone) -> nn.Module:
             f"ask for {backbone.key}; the next round writes a new one."
         )
     try:
-        model = backbone.network(int(metadata["num_classes"]), None)
+        sizes = json.loads(metadata.get("sizes", "[]")) or int(metadata["num_classes"])
+        model = backbone.network(sizes, None)
         model.load_state_dict(state)
     except (KeyError, ValueError, RuntimeError) as error:
         raise TensorsUnusable(

@@ -18,15 +18,17 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 
 from fishermask_backend.errors import FisherMaskError
-from fishermask_backend.fisher import PoolScorer, Selection, Shards
+from fishermask_backend.fisher import JointSelection, PoolScorer, Shards
 from fishermask_backend.learning.acquisition import Acquisition, acquire
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.tensors import load_tensors, save_tensors
@@ -70,10 +72,21 @@ def acquire_in_processes(trained: Trained, settings: Settings) -> Acquisition:
 def read_found(folder: Path) -> Acquisition:
     """Read what the first process wrote at its end."""
     tensors, metadata = load_tensors(folder / FOUND)
-    scorer = PoolScorer.from_tensors(tensors)
-    selection = Selection(tensors["indices"], tensors["gains"], tensors["remaining"], scorer)
+    own = [_of_head(tensors, number) for number in range(int(metadata["heads"]))]
+    selection = JointSelection(
+        tensors["indices"],
+        tensors["gains"],
+        tensors["remaining"],
+        tuple(map(PoolScorer.from_tensors, own)),
+    )
     notes = [note for note in metadata["notes"].split("\n") if note]
-    return Acquisition(tensors["mask"], tensors["chosen"], selection, notes)
+    masks = tuple(each["mask"] for each in own)
+    return Acquisition(masks, tensors["chosen"], selection, notes)
+
+
+def _of_head(tensors: Mapping[str, Tensor], number: int) -> dict[str, Tensor]:
+    start = f"{number}."
+    return {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}
 
 
 def remove_abandoned(model_dir: Path) -> None:
@@ -162,15 +175,21 @@ def end_with_worker(folder: Path) -> None:
 
 def _write(path: Path, found: Acquisition) -> None:
     selection = found.selection
+    heads = enumerate(zip(selection.scorers, found.masks, strict=True))
+    own = {
+        f"{number}.{name}": tensor
+        for number, (scorer, mask) in heads
+        for name, tensor in {**scorer.to_tensors(), "mask": mask}.items()
+    }
     tensors = {
-        **selection.scorer.to_tensors(),
-        "mask": found.mask,
+        **own,
         "chosen": found.chosen,
         "indices": selection.indices,
         "gains": selection.gains,
         "remaining": selection.remaining,
     }
-    save_tensors(path, tensors, {"notes": "\n".join(found.notes)})
+    about = {"notes": "\n".join(found.notes), "heads": str(len(found.masks))}
+    save_tensors(path, tensors, about)
 
 
 if __name__ == "__main__":

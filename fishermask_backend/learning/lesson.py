@@ -10,14 +10,11 @@ import torch
 from torch import Tensor
 
 from fishermask_backend.controls.consensus import classes_of, unasked_of
-from fishermask_backend.labeling import LabelSpec
+from fishermask_backend.controls.heads import Head
 from fishermask_backend.learning.backbones import Backbone
-from fishermask_backend.learning.classifier import (
-    Progress,
-    as_targets,
-    fit_classifier,
-    probabilities,
-)
+from fishermask_backend.learning.classifier import Progress
+from fishermask_backend.learning.joint_classifier import fit_heads, joint_probabilities
+from fishermask_backend.learning.objectives import Taught, as_targets
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.trained import Trained
 from fishermask_backend.settings import Settings
@@ -39,18 +36,21 @@ class Lesson:
 
     @property
     def labelled(self) -> Tensor:
-        """(N,) bool."""
+        """(N,) bool, images that have any answer."""
         return torch.tensor([answer is not None for answer in self.answers])
 
-    @property
-    def teaches(self) -> bool:
-        """Whether there are two different answers: fewer teach nothing."""
-        known = (answer for answer in self.answers if answer is not None)
-        return len({tuple(classes_of(answer)) for answer in known}) > 1
+    def labelled_for(self, head: Head) -> Tensor:
+        """(N,) bool, images whose answers say anything of a control."""
+        known = [a is not None and head.asked(unasked_of(a)) for a in self.answers]
+        return torch.tensor(known, dtype=torch.bool)
+
+    def learnable(self, heads: Sequence[Head]) -> list[Head]:
+        """Return the controls of which there are two different answers: fewer teach nothing."""
+        return [head for head in heads if len(set(map(tuple, self._answers(head)))) > 1]
 
     def learn(
         self,
-        spec: LabelSpec,
+        heads: Sequence[Head],
         backbone: Backbone,
         settings: Settings,
         on_progress: Progress | None = None,
@@ -58,31 +58,47 @@ class Lesson:
         """Train on what is labelled, and look at the whole pool.
 
         Args:
-            spec: What is learned.
+            heads: What is learned, all of it learnable.
             backbone: Whose rows these are.
             settings: The seed, and how factors will be made.
             on_progress: Called with steps done and steps in all.
         """
-        labelled = self.labelled
-        known = [answer for answer in self.answers if answer is not None]
-        model = fit_classifier(
+        labelled = [self.labelled_for(head) for head in heads]
+        some = torch.stack(labelled).any(0)
+        model = fit_heads(
             backbone,
-            self.rows[labelled],
-            as_targets(
-                map(classes_of, known), spec.classes, spec.likelihood, map(unasked_of, known)
-            ),
-            num_classes=len(spec.classes),
-            likelihood=spec.likelihood,
+            self.rows[some],
+            [self._taught(head, own[some]) for head, own in zip(heads, labelled, strict=True)],
             pool_rows=self.rows,
             seed=settings.seed,
             on_progress=on_progress,
         )
-        return Trained(
+        asked = [(head.likelihood, len(head.classes)) for head in heads]
+        recipes = [FactorRecipe.of(settings, head) for head in heads]
+        trained = Trained(
             model=model,
             backbone=backbone.key,
             rows=self.rows,
-            probs=probabilities(model, self.rows, spec.likelihood),
-            labelled=labelled,
+            probs=joint_probabilities(model, self.rows, asked),
+            labelled=some,
             servable=self.servable,
-            recipe=FactorRecipe.of(settings, spec),
+            recipe=recipes[0],
         )
+        return trained if len(heads) == 1 else trained.of_heads(recipes, labelled)
+
+    def _known(self, head: Head) -> list[str]:
+        """Return the answers that say anything of a control, in the order of their images."""
+        return [a for a in self.answers if a is not None and head.asked(unasked_of(a))]
+
+    def _answers(self, head: Head) -> list[list[str]]:
+        """Return which of a control's classes each of these answers names."""
+        return [head.own(classes_of(answer)) for answer in self._known(head)]
+
+    def _taught(self, head: Head, known: Tensor) -> Taught:
+        targets = as_targets(
+            self._answers(head),
+            head.classes,
+            head.likelihood,
+            [head.own(unasked_of(answer)) for answer in self._known(head)],
+        )
+        return Taught(head.likelihood, len(head.classes), known, targets)

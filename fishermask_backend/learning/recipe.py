@@ -3,14 +3,27 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 from torch import Tensor, nn
 
+from fishermask_backend.controls.heads import Likelihood
 from fishermask_backend.fisher import HeadMaker, head_maker, masked_factors
 from fishermask_backend.fisher.likelihood import Weighting
-from fishermask_backend.labeling import LabelSpec, Likelihood
 from fishermask_backend.learning.tensors import TensorsUnusable
 from fishermask_backend.settings import Settings
+
+
+class Asked(Protocol):
+    """What a control asks of an image."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes."""
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """Whether an image has one of them, or any number."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +45,13 @@ class FactorRecipe:
     seed: int = 0
 
     @classmethod
-    def of(cls, settings: Settings, spec: LabelSpec) -> "FactorRecipe":
-        """Return the recipe that the settings ask for."""
+    def of(cls, settings: Settings, asked: "Asked") -> "FactorRecipe":
+        """Return the recipe that the settings ask for, of one control."""
         top = settings.top_classes
         return cls(
-            likelihood=spec.likelihood,
+            likelihood=asked.likelihood,
             weighting=settings.weighting,
-            top_classes=top if 0 < top < len(spec.classes) else None,
+            top_classes=top if 0 < top < len(asked.classes) else None,
             sketch_dim=settings.max_dim if settings.max_dim_rule == "sketch" else None,
             seed=settings.seed,
         )

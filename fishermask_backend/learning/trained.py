@@ -1,7 +1,8 @@
 """What a strategy is given: a trained network, and the pool it is to choose from."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.classifier import load_classifier, save_classifier
+from fishermask_backend.learning.heads import each_head
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.tensors import load_tensors, save_tensors
 
@@ -18,14 +20,19 @@ from fishermask_backend.learning.tensors import load_tensors, save_tensors
 class Trained:
     """A trained network and its pool of N images.
 
+    Where several controls are learnt, the network has a head for each. A strategy that looks at
+    probabilities or at factors looks at each of `heads`.
+
     Attributes:
         model: The classifier, in eval mode; takes rows.
         backbone: Key of the backbone whose rows these are.
         rows: (N, ...) the pool, whole for every process.
-        probs: (N, C) float32 on the CPU, the network's class probabilities.
-        labelled: (N,) bool, images trained on.
+        probs: (N, C) float32 on the CPU, the network's class probabilities, of one head behind the
+            other's.
+        labelled: (N,) bool, images trained on, by any head.
         servable: (N,) bool, images that Label Studio would still serve.
-        recipe: How factors are made of the network.
+        recipe: How factors are made of the network; of several heads, of the first.
+        parts: Of several heads, each as a network of its own over the same pool.
         on_pick: Called with the images picked so far, and of how many, while a queue is picked.
     """
 
@@ -36,7 +43,13 @@ class Trained:
     labelled: Tensor
     servable: Tensor
     recipe: FactorRecipe
+    parts: tuple["Trained", ...] = ()
     on_pick: Callable[[int, int], None] = field(default=lambda _done, _of: None, repr=False)
+
+    @property
+    def heads(self) -> tuple["Trained", ...]:
+        """Each head as a network of its own; `labelled` tells there what is labelled for it."""
+        return self.parts or (self,)
 
     @property
     def device(self) -> torch.device:
@@ -48,6 +61,30 @@ class Trained:
         """C."""
         return self.probs.shape[1]
 
+    def of_heads(self, recipes: Sequence[FactorRecipe], labelled: Sequence[Tensor]) -> "Trained":
+        """Return the same of a network with several heads.
+
+        Args:
+            recipes: How factors are made of each.
+            labelled: (N,) bool, which images are labelled for each.
+        """
+        networks = each_head(self.model)
+        sizes = [int(network(self.rows[:1].to(self.device)).shape[1]) for network in networks]
+        parts = zip(networks, torch.split(self.probs, sizes, 1), labelled, recipes, strict=True)
+        return replace(
+            self,
+            parts=tuple(
+                replace(self, model=network, probs=probs, labelled=own, recipe=recipe)
+                for network, probs, own, recipe in parts
+            ),
+        )
+
+    def with_recipes(self, recipes: Sequence[FactorRecipe]) -> "Trained":
+        """Return the same with other recipes, one for each of `heads`."""
+        heads = zip(self.heads, recipes, strict=True)
+        changed = tuple(replace(head, recipe=recipe) for head, recipe in heads)
+        return replace(self, recipe=recipes[0], parts=changed if self.parts else ())
+
     def save(self, folder: Path) -> None:
         """Write all of it into a folder, for other processes.
 
@@ -56,9 +93,13 @@ class Trained:
         """
         np.save(folder / "rows.npy", self.rows.numpy())
         about = {"backbone": self.backbone, "num_classes": str(self.num_classes)}
+        if self.parts:
+            about["sizes"] = json.dumps([head.num_classes for head in self.parts])
         save_classifier(folder / "classifier.safetensors", self.model, about)
         pool = {"probs": self.probs, "labelled": self.labelled, "servable": self.servable}
-        save_tensors(folder / "pool.safetensors", pool, self.recipe.to_metadata())
+        own = {f"labelled.{n}": head.labelled for n, head in enumerate(self.parts)}
+        recipes = json.dumps([head.recipe.to_metadata() for head in self.heads])
+        save_tensors(folder / "pool.safetensors", {**pool, **own}, {"recipes": recipes})
 
     @classmethod
     def load(cls, folder: Path, backbone: Backbone) -> "Trained":
@@ -70,6 +111,8 @@ class Trained:
         model = load_classifier(folder / "classifier.safetensors", backbone).to(backbone.device)
         rows = torch.from_numpy(np.load(folder / "rows.npy", mmap_mode="c"))
         pool, metadata = load_tensors(folder / "pool.safetensors")
-        probs, labelled, servable = (pool[name] for name in ("probs", "labelled", "servable"))
-        recipe = FactorRecipe.from_metadata(metadata)
-        return cls(model, backbone.key, rows, probs, labelled, servable, recipe)
+        labelled = [pool.pop(f"labelled.{n}") for n in range(len(pool) - 3)]
+        recipes = [FactorRecipe.from_metadata(about) for about in json.loads(metadata["recipes"])]
+        own = pool["probs"], pool["labelled"], pool["servable"]
+        trained = cls(model, backbone.key, rows, *own, recipes[0])
+        return trained.of_heads(recipes, labelled) if labelled else trained

@@ -121,10 +121,10 @@ class Course:
         return self._strategy.order(trained, self._settings, lambda stage: None)
 
     def _learn(self) -> Trained | None:
-        lesson = self._lesson
-        if not lesson.teaches:
+        lesson, heads = self._lesson, self._problem.spec.heads
+        if not lesson.learnable(heads):
             return None
-        return lesson.learn(self._problem.spec, self._problem.backbone, self._settings)
+        return lesson.learn(heads, self._problem.backbone, self._settings)
 
     def _guesses(self, trained: Trained | None) -> NDArray[np.int64]:
         """Return the class taken for the likeliest of each held-out image."""

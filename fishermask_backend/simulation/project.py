@@ -41,6 +41,12 @@ def from_project(
     studio = with_key(settings, settings.label_studio_api_key)
     remote = studio.project(studio_id)
     spec = settings.read_config(remote.label_config)
+    if len(spec.questions) > 1:
+        names = ", ".join(question.control for question in spec.questions)
+        raise SimulationImpossible(
+            f"--project {studio_id}: it learns several controls ({names}), and simulations know one. "
+            "Name it by CONTROL_NAME."
+        )
     if spec.likelihood != "categorical":
         raise SimulationImpossible(
             f"--project {studio_id}: an image of it may have several classes, and simulations know one "

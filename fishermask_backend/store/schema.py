@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, NotRequired, TypedDict
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from fishermask_backend.labeling import Likelihood
+from fishermask_backend.controls.heads import JointLikelihood, StoredHead
 
 COLD_START = "cold start"  # what orders a pool before two classes are labelled
 
@@ -62,6 +62,7 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON,
         list[PlannedRange]: JSON,
         list[PastError]: JSON,
+        list[StoredHead]: JSON,
         list[int]: JSON,
         list[str]: JSON,
         list[Any]: JSON,
@@ -82,6 +83,8 @@ class Project(Base):
     label_config: Mapped[str] = mapped_column(Text, default="")
     control: Mapped[str] = mapped_column(Text, default="")  # what is learned from the config,
     data_key: Mapped[str] = mapped_column(Text, default="")  # and from which field of a task
+    heads: Mapped[list[StoredHead] | None]  # what is learned, where there are several controls
+    set_aside: Mapped[list[str] | None]  # which others could be, and why they are not
     asked_since: Mapped[dict[str, dict[str, float]] | None]  # a control: a class: when it came
     ground_truth: Mapped[GroundTruth] = mapped_column(String(10), default="hand")  # as GROUND_TRUTH
     params: Mapped[dict[str, Any] | None]  # settings of its own (`project_settings`), checked
@@ -150,6 +153,7 @@ class Task(Base):
     skipped_by: Mapped[list[int] | None]
     answer: Mapped[str | None] = mapped_column(Text)  # JSON list of classes; null: no label
     tied: Mapped[bool] = mapped_column(default=False)
+    tied_in: Mapped[list[str] | None]  # and on which controls, where several are learnt
     trained: Mapped[str | None] = mapped_column(Text)  # the answer the last round was trained on
 
 
@@ -184,8 +188,9 @@ class Round(Base):
     state: Mapped[RoundState] = mapped_column(String(20))
     label_count: Mapped[int] = mapped_column("labels")
     pool_size: Mapped[int] = mapped_column("pool")
-    classes: Mapped[list[str]]
-    likelihood: Mapped[Likelihood] = mapped_column(String(20))
+    classes: Mapped[list[str]]  # of its classifier
+    likelihood: Mapped[JointLikelihood] = mapped_column(String(20))
+    heads: Mapped[list[StoredHead] | None]  # all controls, where there were several
     inputs_key: Mapped[str] = mapped_column(String(200))
     weights: Mapped[str | None] = mapped_column(Text)  # file names in MODEL_DIR
     scorer: Mapped[str | None] = mapped_column(Text)

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from fishermask_backend.controls.consensus import Answer, answer_text, resolve
+from fishermask_backend.controls.consensus import Answer, answer_text
+from fishermask_backend.controls.together import resolve_together
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.store.schema import Annotation, GroundTruth, Project, Task
 
@@ -19,14 +20,16 @@ def settle(
         spec: How to read them.
     """
     kept = [a for a in annotations if not a.skipped]
-    since = (project.asked_since or {}).get(spec.control)
     answers: list[Answer] = []
     for a in annotations:
         a.not_learnt = None
         if a.skipped:
             continue
         reading = spec.read(
-            a.result, updated_at=a.updated_at, imported=bool(a.imported), since=since
+            a.result,
+            updated_at=a.updated_at,
+            imported=bool(a.imported),
+            since=project.asked_since,
         )
         a.not_learnt = reading.not_learnt
         if reading.classes is not None:
@@ -34,11 +37,12 @@ def settle(
             answers.append(
                 Answer(reading.classes, decides, a.updated_at, a.annotator, reading.unasked)
             )
-    target = resolve(answers, several=spec.likelihood == "bernoulli")
+    target, ties = resolve_together(answers, spec.heads)
     task.annotated = bool(kept)
     task.skipped_by = sorted({a.annotator for a in annotations if a.skipped}) or None
     task.answer = None if target is None else answer_text(target.classes, target.unasked)
-    task.tied = target is not None and target.tied
+    task.tied = bool(ties)
+    task.tied_in = ties if ties and len(spec.heads) > 1 else None
 
 
 def _star_counts(rule: GroundTruth, annotation: Annotation) -> bool:

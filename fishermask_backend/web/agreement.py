@@ -42,6 +42,24 @@ def agreements(session: Session, history: Sequence[Round]) -> list[Agreement]:
     return found
 
 
+def agreements_by_control(session: Session, history: Sequence[Round]) -> dict[str, list[Agreement]]:
+    """Return the same for each control of the latest round; of rounds that had it, oldest first."""
+    if not history or history[-1].heads is None:
+        return {}
+    found = {
+        head["control"]: [
+            Agreement(before.get("checked", 0), before.get("agreed", 0))
+            for r in history[:-1]
+            for before in r.heads or ()
+            if before["control"] == head["control"]
+        ]
+        for head in history[-1].heads
+    }
+    for control, checked in validation.check_controls(session, history[-1]).items():
+        found[control].append(Agreement(*checked))
+    return found
+
+
 def recent(found: Sequence[Agreement]) -> tuple[Agreement, Agreement]:
     """Take the labels of the last three rounds together, and those of the three before."""
     some = [a for a in found if a.checked]
@@ -58,6 +76,11 @@ def learning(found: Sequence[Agreement]) -> str:
     if not before.checked:
         return f"{text}; there are no earlier ones to compare with."
     return f"{text}, of the {before.checked} before {before.share:.0%}: {_trend(last, before)}."
+
+
+def rounded(share: float | None) -> float | None:
+    """Return a part as people are told it."""
+    return None if share is None else round(share, 3)
 
 
 def _sum(found: Sequence[Agreement]) -> Agreement:

@@ -224,7 +224,9 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
     def _prediction(
         self, spec: LabelSpec, serving: Round, score: Score | None, version: str
     ) -> Predicted:
-        known = rounds.class_probabilities(serving, score)
+        thought = rounds.class_probabilities(serving, score)
+        asked = set(spec.classes)
+        known = {name: p for name, p in thought.items() if name in asked}
         if score is None or (self.settings.prelabels and not known):
             return []  # an empty prediction would stay: a task that has one is not asked about again
         result = spec.prelabel(

@@ -14,7 +14,8 @@ from fishermask_backend.store.notes import label_notes
 from fishermask_backend.store.odd_entries import odd_entries
 from fishermask_backend.store.pool import Counts
 from fishermask_backend.store.schema import Progress, Project, Round
-from fishermask_backend.web.agreement import Agreement, agreements, learning, recent
+from fishermask_backend.web.agreement import Agreement, agreements, learning, recent, rounded
+from fishermask_backend.web.controls_status import controls_status, round_controls
 
 
 def worker_health() -> Health:
@@ -61,6 +62,7 @@ def project_status(studio_id: int) -> dict[str, Any] | None:
         agreed = agreements(session, history)
         return {
             **_short(session, project, history, agreed),
+            **controls_status(session, project, history),
             "worker": worker_health().told,
             "label_config": project.label_config,
             "rounds": [_round(r, later) for r, later in zip(history, agreed, strict=True)],
@@ -104,7 +106,7 @@ def _short(
         "round": latest.number if latest else 0,
         "seconds": latest.seconds if latest else {},
         "learning": learning(agreed),
-        "accuracy": _rounded(recent(agreed)[0].share),
+        "accuracy": rounded(recent(agreed)[0].share),
         "progress": _progress(project.progress),
         "order": _order(project, counts),
         "error": project.error,
@@ -162,9 +164,6 @@ def _round(r: Round, later: Agreement) -> dict[str, Any]:
         "weights": r.weights,
         "notes": r.notes,
         "later_labels": later.checked,
-        "accuracy": _rounded(later.share),
+        "accuracy": rounded(later.share),
+        **round_controls(r),
     }
-
-
-def _rounded(share: float | None) -> float | None:
-    return None if share is None else round(share, 3)

@@ -36,7 +36,8 @@ def asked_since(
             spec = read(config, name)
         except UnsupportedLabelConfig:
             continue
-        asked = [*spec.classes, *([] if spec.presence.hidden else [CONTROL_ITSELF])]
+        hidden = spec.questions[0].presence.hidden
+        asked = [*spec.classes, *([] if hidden else [CONTROL_ITSELF])]
         known = (before or {}).get(name, {})
         found[name] = {each: known.get(each, new) for each in asked}
     return found

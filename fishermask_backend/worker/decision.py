@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from fishermask_backend.controls.heads import Head
 from fishermask_backend.learning.lesson import Lesson
 from fishermask_backend.learning.ordering import Order
 from fishermask_backend.store.rounds import Scored
@@ -45,12 +46,14 @@ class Decision:
         order: Of the pool.
         model: The classifier; None after a cold start.
         probs: (N, C) its class probabilities of the pool.
+        heads: The controls that it has learnt.
     """
 
     acquisition: str
     order: Order
     model: nn.Module | None = None
     probs: Tensor | None = None
+    heads: Sequence[Head] = ()
 
     def scored(self, tasks: Sequence[Task]) -> list[Scored]:
         """Return what is stored of each task."""

@@ -63,10 +63,10 @@ def _import(
     """Import predictions, and return how many there are now.
 
     Those that the import would drop (`Control.singly`) are sent one at a time; where Label Studio
-    refuses them, too, they go without a pre-label.
+    refuses them, too, they go without their pre-labels.
     """
-    done = 0
-    if spec.spelling.singly:
+    done, singly = 0, [q.control for q in spec.questions if q.spelling.singly]
+    if singly:
         first = [p for p in predictions if p["result"]][:SINGLY_AT_MOST]
         try:
             for prediction in first:
@@ -76,13 +76,19 @@ def _import(
             if error.status != 400:
                 raise
             log.warning(
-                "%s: Label Studio refuses pre-labels of %r: %s", work.name, spec.control, error
+                "%s: Label Studio refuses pre-labels of %r: %s", work.name, spec.learnt, error
             )
         added = {p["task"] for p in first[:done]}
-        rest = [p | {"result": []} for p in predictions if p["task"] not in added]
+        rest = [_without(p, singly) for p in predictions if p["task"] not in added]
     else:
         rest = list(predictions)
     return done + (work.studio.import_predictions(studio_id, rest) if rest else 0)
+
+
+def _without(prediction: dict[str, Any], controls: Sequence[str]) -> dict[str, Any]:
+    """Return a prediction without the regions of some controls."""
+    left = [region for region in prediction["result"] if region["from_name"] not in controls]
+    return prediction | {"result": left}
 
 
 def tidy(work: Work) -> None:

@@ -14,6 +14,7 @@ from functools import partial
 
 import torch
 
+from fishermask_backend.controls.heads import likelihood_of
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.classifier import save_classifier
@@ -22,7 +23,7 @@ from fishermask_backend.learning.inputs import RowStore
 from fishermask_backend.learning.strategies import STRATEGIES
 from fishermask_backend.machine.threads import one_thread
 from fishermask_backend.state import round_scorer, round_weights
-from fishermask_backend.store import pool, projects, rounds, serving, validation
+from fishermask_backend.store import by_control, pool, projects, rounds, serving, validation
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import COLD_START, Project, Round
 from fishermask_backend.worker.decision import Decision, Pool
@@ -65,7 +66,7 @@ def run_round(
     found = (
         decide(work, spec, backbone, images, watch) if learn else _cold_start(work, images, watch)
     )
-    weights, scorer = _save(work, spec, backbone, found, watch)
+    weights, scorer = _save(work, backbone, found, watch)
     notes = [*found.order.notes, *watch.notes()]
     for note in notes:
         log.info("%s: round %s: %s", work.name, watch.round, note)
@@ -75,8 +76,7 @@ def run_round(
         acquisition=found.acquisition,
         label_count=len(images.answers),
         pool_size=len(images.tasks),
-        classes=list(spec.classes),
-        likelihood=spec.likelihood,
+        **by_control.about(spec.heads, found.heads),
         inputs_key=backbone.key,
         weights=weights,
         scorer=scorer,
@@ -94,19 +94,21 @@ def decide(
 ) -> Decision:
     """Train on what is labelled, and order the pool by what was learnt.
 
-    Fewer than two different answers teach nothing: then the order is the cold start's.
+    Fewer than two different answers teach nothing of a control: it is left out, and if nothing is
+    left the order is the cold start's.
     """
     lesson = images.lesson
-    if not lesson.teaches:
+    heads = lesson.learnable(spec.heads)
+    if not heads:
         return _cold_start(work, images, watch)
-    trained = lesson.learn(spec, backbone, work.settings, partial(work.progress, "training"))
+    trained = lesson.learn(heads, backbone, work.settings, partial(work.progress, "training"))
     watch.lap("train")
     trained = replace(trained, on_pick=_picking(work))
     strategy = STRATEGIES[work.settings.strategy]
     _show(work, strategy.stage, images, learnt=True)
     with one_thread(watch.starves):
         order = strategy.order(trained, work.settings, watch.lap)
-    return Decision(strategy.name, order, trained.model, trained.probs)
+    return Decision(strategy.name, order, trained.model, trained.probs, heads)
 
 
 def _cold_start(work: Work, images: Pool, watch: Stopwatch) -> Decision:
@@ -154,19 +156,23 @@ def _read_pool(work: Work, project: Project, inputs: RowStore) -> Pool:
 
 
 def _save(
-    work: Work, spec: LabelSpec, backbone: Backbone, found: Decision, watch: Stopwatch
+    work: Work, backbone: Backbone, found: Decision, watch: Stopwatch
 ) -> tuple[str | None, str | None]:
     """Write the classifier and what places later tasks; the files' names in MODEL_DIR, if there are."""
     if found.model is None:
         return None, None
     of_claim = work.project_id, watch.round, work.lease.fence
     weights, scorer = round_weights(*of_claim), None
+    names = [name for head in found.heads for name in head.names]
     about = {
-        "classes": json.dumps(spec.classes),
-        "num_classes": str(len(spec.classes)),
-        "likelihood": spec.likelihood,
+        "classes": json.dumps(names),
+        "num_classes": str(len(names)),
+        "likelihood": likelihood_of(found.heads),
         "backbone": backbone.key,
     }
+    if len(found.heads) > 1:
+        about["sizes"] = json.dumps([len(head.classes) for head in found.heads])
+        about["heads"] = json.dumps([head.stored() for head in found.heads])
     save_classifier(work.settings.model_dir / weights, found.model, about)
     if found.order.scorer is not None:
         scorer = round_scorer(*of_claim)
@@ -194,7 +200,7 @@ def _store(
     with work.begin() as session:
         before = rounds.latest(session, work.project_id)
         if before is not None:
-            before.checked, before.agreed = validation.check(session, before)
+            validation.note(session, before)
         stored = rounds.finish_round(session, new.id)
         if answers is not None:
             pool.note_trained(session, work.project_id, answers)

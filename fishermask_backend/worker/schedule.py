@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.settings import Settings
-from fishermask_backend.store import embedding_queue, pool, projects, rounds, serving
+from fishermask_backend.store import by_control, embedding_queue, pool, projects, rounds, serving
 from fishermask_backend.store.schema import COLD_START
 from fishermask_backend.worker.work import Work
 
@@ -62,7 +62,7 @@ def round_due(work: Work, spec: LabelSpec, inputs_key: str) -> Due | None:
         return None
     if 0 < project.train_asked_at <= work.began:  # since then: the next step has its labels, too
         return Due("training was asked for", project.train_asked_at)
-    if (latest.classes, latest.likelihood) != (list(spec.classes), spec.likelihood):
+    if not by_control.is_of(latest, spec.heads):
         return Due("the labelling config has other classes", now)
     if latest.lost_files:
         return Due("the files of the last round cannot be read", now)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 import torch
 
-from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.learning.backbones import Backbone
-from fishermask_backend.learning.classifier import load_classifier, probabilities
+from fishermask_backend.learning.classifier import load_classifier
 from fishermask_backend.learning.inputs import RowStore
+from fishermask_backend.learning.joint_classifier import joint_probabilities
 from fishermask_backend.learning.ordering import QUEUE_END
 from fishermask_backend.learning.strategies import load_scorer
 from fishermask_backend.learning.tensors import TensorsUnusable
-from fishermask_backend.store import rounds
+from fishermask_backend.store import by_control, rounds
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Round, Task
 from fishermask_backend.worker.work import Work
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 AT_MOST = 2000  # tasks scored in one step
 
 
-def score_new_tasks(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> bool:
+def score_new_tasks(work: Work, backbone: Backbone, inputs: RowStore) -> bool:
     """Score tasks embedded since the serving round, and settle what /predict asked for.
 
     They are placed among the tasks outside the queue by their gain, as the round's strategy tells it;
@@ -37,7 +37,7 @@ def score_new_tasks(work: Work, spec: LabelSpec, backbone: Backbone, inputs: Row
         tasks = rounds.unscored(session, work.project_id, serving.id, AT_MOST) if serving else []
     if serving is not None and tasks:
         try:
-            scores = _score(work, spec, backbone, inputs, serving, tasks)
+            scores = _score(work, backbone, inputs, serving, tasks)
         except TensorsUnusable as error:
             log.warning("%s: %s", work.name, error)
             with work.begin() as session:
@@ -54,7 +54,6 @@ def score_new_tasks(work: Work, spec: LabelSpec, backbone: Backbone, inputs: Row
 
 def _score(
     work: Work,
-    spec: LabelSpec,
     backbone: Backbone,
     inputs: RowStore,
     serving: Round,
@@ -65,7 +64,8 @@ def _score(
     folder = work.settings.model_dir
     rows = torch.from_numpy(inputs.read([t.row for t in tasks if t.row is not None]))
     model = load_classifier(folder / serving.weights, backbone)
-    probs = probabilities(model, rows, spec.likelihood).cpu().numpy()
+    heads = [(head.likelihood, len(head.classes)) for head in by_control.learnt(serving)]
+    probs = joint_probabilities(model, rows, heads).numpy()
     if serving.scorer is None:  # the strategy leaves none
         pairs = zip(tasks, probs, strict=True)
         return [Scored(t.task_id, _behind(t.shuffle), 0.0, p) for t, p in pairs]

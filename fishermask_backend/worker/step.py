@@ -122,7 +122,7 @@ def do_step(work: Work, memory: Memory) -> float:
             _embed(work, spec, backbone, inputs)
             if not _make_round_if_due(work, spec, backbone, inputs):
                 keep_filled(work, spec, look=look)
-            more = score_new_tasks(work, spec, backbone, inputs)
+            more = score_new_tasks(work, backbone, inputs)
         _keep_cache_limit(work, memory)
     if work.project().pass_finished_at != read_at:
         publishing.tidy(work)

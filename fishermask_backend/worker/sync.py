@@ -13,6 +13,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
+from fishermask_backend.controls.heads import stored_heads
 from fishermask_backend.errors import ProjectGone
 from fishermask_backend.images.kept import kept
 from fishermask_backend.labeling import LabelSpec, parse_label_config
@@ -73,18 +74,21 @@ def _take_config(work: Work, remote: StudioProject, spec: LabelSpec) -> None:
     with work.begin() as session:
         project = projects.get(session, work.project_id)
         learnt, ground_truth = spec.learnt, work.settings.ground_truth
-        before = (project.label_config, project.control, project.ground_truth)
+        heads = stored_heads(spec.heads)
+        before = (project.label_config, project.control, project.heads, project.ground_truth)
         _note_questions(
             project, remote, partial(parse_label_config, level=work.settings.taxonomy_level)
         )
         project.title, project.skip_queue = remote.title, remote.skip_queue
         project.label_config, project.control = remote.label_config, learnt
         project.ground_truth = ground_truth
-        if before != (remote.label_config, learnt, ground_truth):
-            log.info(
-                "%s «%s»: learning control %r, classes %s (%s)",
-                work.name, remote.title, learnt, list(spec.classes), spec.likelihood,
-            )  # fmt: skip
+        project.heads, project.set_aside = heads, [*spec.set_aside] or None
+        if before != (remote.label_config, learnt, heads, ground_truth):
+            for head in spec.heads:
+                log.info(
+                    "%s «%s»: learning control %r, classes %s (%s)",
+                    work.name, remote.title, head.control, list(head.classes), head.likelihood,
+                )  # fmt: skip
             pool.resolve_all(session, project, spec)
         if project.data_key != spec.data_key:  # the images are in another field of the tasks
             project.data_key, project.pass_wanted = spec.data_key, True

@@ -114,7 +114,7 @@ def child(size: int, processes: int) -> dict[str, Any]:
         "L": LABELLED,
         "K": settings.queue_size,
         "C": CLASSES,
-        "d": len(found.mask),
+        "d": len(found.masks[0]),
         "P": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "seconds": float(np.median(seconds)),
         "runs": len(seconds),

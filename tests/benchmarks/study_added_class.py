@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fishermask_backend.learning import classifier
+from fishermask_backend.learning import objectives
 from fishermask_backend.learning.classifier import fit_classifier, probabilities
 from tests.benchmarks.study_data import cut_of, images_of, lite0, rows_of
 
@@ -32,7 +32,7 @@ BEFORE = 60
 AFTER = (2, 5, 20, 60)
 
 
-def masked(targets: Tensor, _: int) -> classifier.Loss:
+def masked(targets: Tensor, _: int) -> objectives.Loss:
     """Every unknown counts nothing, whatever else is known of the class."""
 
     def loss(logits: Tensor, rows: Tensor) -> Tensor:
@@ -78,9 +78,9 @@ def main() -> None:
                 targets[:BEFORE, added] = torch.nan
                 for name, of in variants.items():
                     kept, mine = of(targets, added)
-                    always = classifier.Objective(classifier.OBJECTIVES["bernoulli"].target, masked)
-                    objectives = {"bernoulli": always} if "even" in name else {}
-                    with patch.dict(classifier.OBJECTIVES, objectives):
+                    always = objectives.Objective(objectives.OBJECTIVES["bernoulli"].target, masked)
+                    changed = {"bernoulli": always} if "even" in name else {}
+                    with patch.dict(objectives.OBJECTIVES, changed):
                         model = fit_classifier(
                             backbone, rows[chosen[kept]], mine, num_classes=len(PROPERTIES),
                             likelihood="bernoulli", pool_rows=rows[pool], seed=0,

@@ -83,7 +83,7 @@ def test_one_is_killed_and_the_other_ends_too(
 
 
 def check_same(shared: Acquisition, expected: Acquisition) -> None:
-    assert torch.equal(shared.mask, expected.mask)
+    assert torch.equal(shared.masks[0], expected.masks[0])
     assert torch.equal(shared.chosen, expected.chosen)
     assert torch.equal(shared.selection.indices, expected.selection.indices)
     torch.testing.assert_close(

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from fishermask_backend.demo.server import LabelStudioServer
+from fishermask_backend.web.status import project_status
 from tests.e2e.machine import Machine
 from tests.e2e.people import Person, result
 from tests.e2e.projects import MakeProject, Project, label_config
@@ -127,3 +128,73 @@ def test_the_hotkey_of_a_chosen_class_makes_the_label_empty_unless_one_is_requir
     page.wait_for_timeout(2000)
     stored = [annotation["result"] for annotation in project.task(task)["annotations"]]
     assert stored == ([] if required else [[]])
+
+
+THREE = (
+    '<View><Image name="image" value="$image"/>'
+    '<Choices name="digit" toName="image" required="true"><Choice value="zero"/><Choice value="one"/>'
+    '<Choice value="two"/></Choices>'
+    '<Choices name="marks" toName="image" choice="multiple"><Choice value="hole"/><Choice value="bar"/>'
+    '</Choices><Rating name="quality" toName="image" maxRating="3"/></View>'
+)
+SAID = {"zero": (["hole"], 3), "one": (["bar"], 1), "two": ([], 1)}  # marks, and stars
+
+
+def says(name: str) -> list[dict[str, Any]]:
+    """What an annotation of such a digit holds: its name, its marks and its stars."""
+    marks, stars = SAID[name]
+    choices = {"to_name": "image", "type": "choices"}
+    found = [{**choices, "from_name": "digit", "value": {"choices": [name]}}]
+    found += [{**choices, "from_name": "marks", "value": {"choices": marks}}] if marks else []
+    rating = {"to_name": "image", "type": "rating", "value": {"rating": stars}}
+    return [*found, {**rating, "from_name": "quality"}]
+
+
+def test_several_controls_are_pre_labelled_and_submitted_together(
+    page: Any,
+    label_studio: LabelStudioServer,
+    machine: Machine,
+    make_project: MakeProject,
+    owner: Person,
+):
+    project = make_project(30, THREE)
+    machine.connect(project)
+    sent = {}
+    for _ in range(9):
+        task = owner.open_next(project.id)
+        body = {"result": says(project.truth[task["id"]])}
+        if not sent:  # one of them says nothing of its quality
+            body["result"].pop()
+        sent[task["id"]] = body["result"]
+        owner.call("POST", f"/api/tasks/{task['id']}/annotations", json=body)
+    machine.train(project)
+    last = machine.rounds(project)[-1]
+    assert (last.acquisition, last.likelihood) == ("fishermask", "joint")
+    assert [(head["control"], head["trained"]) for head in last.heads] == [
+        ("digit", True), ("marks", True), ("quality", True),
+    ]  # fmt: skip
+    told = project_status(project.id)
+    assert [c["labelled"] for c in told["controls"]] == [9, 9, 8]
+    assert told["not_learnt"] == ""
+
+    queue = machine.queue(project)
+    first = next(p for p in project.predictions(queue.version) if len(p["result"]) == 3)
+    shown = {region["from_name"]: region["value"] for region in first["result"]}
+    assert len({region["id"] for region in first["result"]}) == 3
+    show(page, label_studio.url, project, first["task"])
+    assert checked(page) == shown["digit"]["choices"]
+    marks = page.locator("label:has(input:checked)").all_inner_texts()
+    assert [name for text in marks for name in ("hole", "bar") if name in text] == (
+        shown["marks"]["choices"]
+    )
+    assert page.locator(".ant-rate-star-full").count() == shown["quality"]["rating"]
+
+    page.click("button:has-text('Submit')")
+    page.wait_for_timeout(2000)
+    (annotation,) = project.task(first["task"])["annotations"]
+    assert {r["from_name"]: r["value"] for r in annotation["result"]} == shown
+    machine.look_at_everything(project)
+    told = project_status(project.id)
+    assert [c["labelled"] for c in told["controls"]] == [10, 10, 9]
+    assert [c["later_labels"] for c in told["controls"]] == [1, 1, 1]
+    assert [c["accuracy"] for c in told["controls"]] == [1.0, 1.0, 1.0]

@@ -90,7 +90,7 @@ def test_a_hidden_question_is_not_answered_by_none(
     project = make_project(12, whole)
     machine.connect(project)
     row = machine.row(project)
-    assert row.control == "digit"
+    assert row.control == "digit; label"  # and both of them are learnt
     shown = label_config(CLASSES, choice="multiple").replace(
         "<Choices ", '<View visibleWhen="choice-selected"><Choices '
     )

@@ -40,7 +40,7 @@ def publish(project: Project, spec: LabelSpec, name: str) -> int:
     (task,) = project.upload(digits()[:1])
     known = {each: 0.9 if each == name else 0.1 for each in spec.classes}
     row = {"task": task, "result": spec.prelabel(known), "score": 0.1, "model_version": "v"}
-    if spec.spelling.singly:  # an import would drop it
+    if spec.questions[0].spelling.singly:  # an import would drop it
         project.owner.call("POST", "/api/predictions/", json={**row, "project": project.id})
     else:
         address = f"/api/projects/{project.id}/import/predictions"
@@ -109,3 +109,29 @@ def test_nested_choices_are_pre_checked_and_read_by_their_paths(
     page.submit()
     assert submitted(owner, task)[0]["value"] == {"choices": [["fruit", "Kiwi"]]}
     assert spec.answer(submitted(owner, task)) == {"fruit / Kiwi"}
+
+
+def test_a_question_that_another_answer_shows_has_no_pre_label_for_the_editor_submits_it_unseen(
+    make_project: MakeProject, page: LabellingPage, owner: Person
+):
+    hidden = (
+        '<Rating name="r" toName="image" visibleWhen="choice-selected" whenTagName="l" '
+        'whenChoiceValue="dog"/>'
+    )
+    control = f'<Choices name="l" toName="image">{FLAT}</Choices>{hidden}'
+    spec = parse_label_config(config(control))
+    assert spec.heads[1].control == "r"
+    (region,) = spec.prelabel({"l: cat": 0.9, "l: dog": 0.1, "r: 2": 0.9})
+    assert region["from_name"] == "l"
+    stars = {"from_name": "r", "to_name": "image", "type": "rating", "value": {"rating": 2}}
+    project = make_project(0, config(control))
+    (task,) = project.upload(digits()[:1])
+    row = {"task": task, "result": [region, stars], "score": 0.1, "model_version": "v"}
+    address = f"/api/projects/{project.id}/import/predictions"
+    assert project.owner.call("POST", address, json=[row])["created"] == 1
+    project.change(model_version="v", sampling="Uncertainty sampling")
+    page.open(project.id)
+    assert page.shown(CHECKED) == ["A cat[1]"]
+    assert page.count(STARS) == 0
+    page.submit()
+    assert [r["from_name"] for r in submitted(owner, task)] == ["l", "r"]  # which nobody has seen

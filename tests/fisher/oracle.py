@@ -66,13 +66,16 @@ class SlowSelection:
         ridge: float = 1.0,
         backward_steps: float = 0.0,
         pick_weight: str = "batch",
+        answered: Tensor | None = None,
     ):
+        """Pick; `answered` (N, C) bool tells which rows of a labelled image its label speaks of."""
         V = V.double()
         N, _, d = V.shape
         L = int(labelled.sum())
         self.pool_fisher = sum((v.T @ v for v in V), torch.zeros(d, d).double()) / N
         self.A = ridge * torch.eye(d, dtype=torch.float64)
-        for v in V[labelled]:
+        known = V if answered is None else V * answered[:, :, None]
+        for v in known[labelled]:
             self.A += v.T @ v / (L + K)
         self.X = V * math.sqrt((K if pick_weight == "batch" else 1) / (L + K))
         self.picked: list[int] = []

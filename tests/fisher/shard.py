@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from fishermask_backend.fisher import HeadFactors, Shards, select_batch
+from fishermask_backend.fisher import HeadFactors, Shards, select_batch, select_jointly
 
 from .heads import trained
 
@@ -24,6 +24,7 @@ OPTIONS: list[dict[str, Any]] = [
 
 
 HEAD_OPTIONS: list[dict[str, Any]] = [{"ridge": 0.1}, {"ridge": 0.1, "pool_limit": 11, "seed": 4}]
+JOINT_OPTIONS: list[dict[str, Any]] = [{"ridge": 0.1, "backward_steps": 0.5}, {"pool_limit": 11}]
 
 
 def make_pool() -> tuple[Tensor, Tensor]:
@@ -39,6 +40,12 @@ def head_pool() -> tuple[HeadFactors, Tensor]:
     """Factors of a head, by its structure."""
     case = trained(POOL)
     return case.structured(), case.labelled
+
+
+def joint_pool() -> tuple[list[HeadFactors | Tensor], list[Tensor]]:
+    """Factors of two heads over the same images, and for which of them each is labelled."""
+    (V, labelled), (head, own) = make_pool(), head_pool()
+    return [V, head], [labelled, own & ~labelled]
 
 
 def cut(rank: int, processes: int) -> slice:
@@ -62,6 +69,11 @@ def main(folder: Path) -> None:
     for options in HEAD_OPTIONS:
         made = select_batch(part, labelled[own], 6, shards=shards, **options)
         found.append([made.indices.tolist(), made.gains.tolist(), made.remaining.tolist()])
+    heads, known = joint_pool()
+    heads = [each[torch.arange(POOL)[own]] for each in heads]
+    for options in JOINT_OPTIONS:
+        both = select_jointly(heads, [each[own] for each in known], 6, shards=shards, **options)
+        found.append([both.indices.tolist(), both.gains.tolist(), both.remaining.tolist()])
     (folder / f"{dist.get_rank()}.json").write_text(json.dumps(found))
     dist.destroy_process_group()
 

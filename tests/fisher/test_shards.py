@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from fishermask_backend.fisher import select_batch
+from fishermask_backend.fisher import select_batch, select_jointly
 
-from .shard import HEAD_OPTIONS, OPTIONS, head_pool, make_pool
+from .shard import HEAD_OPTIONS, JOINT_OPTIONS, OPTIONS, head_pool, joint_pool, make_pool
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,8 +29,9 @@ def test_processes_pick_as_one_does(processes: int, tmp_path: Path) -> None:
     ranks = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(processes)]
     cases = [(*make_pool(), options) for options in OPTIONS]
     cases += [(*head_pool(), options) for options in HEAD_OPTIONS]
-    for i, (pool, labelled, options) in enumerate(cases):
-        alone = select_batch(pool, labelled, 6, **options)
+    expected = [select_batch(pool, labelled, 6, **options) for pool, labelled, options in cases]
+    expected += [select_jointly(*joint_pool(), 6, **options) for options in JOINT_OPTIONS]
+    for i, alone in enumerate(expected):
         together = torch.tensor([x for rank in ranks for x in rank[i][2]], dtype=torch.float64)
         torch.testing.assert_close(together, alone.remaining, rtol=1e-7, atol=1e-12)
         for rank in ranks:

@@ -1,5 +1,7 @@
 """The mask and factors of a round: exact, or what the settings approximate, in words."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -9,17 +11,20 @@ from fishermask_backend.fisher import (
     fisher_diagonal,
     fisher_mask,
     masked_factors,
+    select_jointly,
 )
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.learning.acquisition import (
+    SHARED,
     acquire,
     choose_mask,
     pool_diagonal,
     pool_factors,
+    with_enough_classes,
 )
 from fishermask_backend.learning.classifier import probabilities
 from tests.fisher_problem import ENVIRONMENT as WHOLE_NETWORK
-from tests.fisher_problem import small_problem
+from tests.fisher_problem import HEAD, small_problem, two_heads
 from tests.trained_head import ENVIRONMENT, POOL, features, head, trained
 
 CLASSES = 5
@@ -135,3 +140,39 @@ def test_a_head_s_factors_are_never_stored(model, rows, made, factors):
     assert isinstance(found, HeadFactors)
     assert torch.allclose(found.rows(EVERY).float(), masked_factors(model, rows, mask), atol=1e-6)
     assert acquire(given, settings).notes == []  # nothing is rounded
+
+
+@pytest.mark.parametrize("environment", [{}, HEAD], ids=["whole network", "heads"])
+def test_several_heads_have_masks_and_factors_of_their_own(configured, environment):
+    settings = configured(**{**WHOLE_NETWORK, **environment}, MASK_INNER="20")
+    given = two_heads(settings, POOL)
+    found = acquire(given, settings)
+    assert found.notes == ([] if environment else [SHARED])
+    factors = []
+    for own, mask in zip(given.heads, found.masks, strict=True):
+        diagonal = fisher_diagonal(own.model, given.rows, likelihood=own.recipe.likelihood)
+        assert torch.equal(mask, fisher_mask(diagonal, own.model, inner=20))
+        factors.append(
+            masked_factors(own.model, given.rows, mask, likelihood=own.recipe.likelihood)
+        )
+    expected = select_jointly(
+        factors,
+        [head.labelled for head in given.heads],
+        settings.queue_size,
+        ridge=settings.ridge,
+        pick_weight="sample",
+    )
+    assert torch.equal(found.chosen[found.selection.indices], expected.indices)
+    torch.testing.assert_close(found.selection.gains, expected.gains, rtol=1e-4, atol=1e-9)
+    assert not given.labelled[expected.indices].any()
+
+
+def test_each_head_has_enough_classes_of_its_own(configured):
+    given = two_heads(configured(**{**WHOLE_NETWORK, **HEAD}), POOL)
+    many = torch.full((POOL, 60), 1 / 60)
+    first = replace(given.heads[0], probs=many)
+    changed = with_enough_classes(
+        replace(given, parts=(first, given.heads[1])), configured(**WHOLE_NETWORK)
+    )
+    assert [head.recipe.top_classes for head in changed.heads] == [40, None]
+    assert [head.recipe.likelihood for head in changed.heads] == ["categorical", "bernoulli"]

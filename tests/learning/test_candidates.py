@@ -12,7 +12,8 @@ from fishermask_backend.learning.candidates import bytes_needed, within_memory
 from fishermask_backend.learning.trained import Trained
 from tests.conftest import CONFIG
 from tests.fisher_problem import ENVIRONMENT as WHOLE_NETWORK
-from tests.fisher_problem import small_problem
+from tests.fisher_problem import HEAD as FROZEN
+from tests.fisher_problem import small_problem, two_heads
 from tests.trained_head import ENVIRONMENT, LABELLED, POOL, trained
 
 SPEC = parse_label_config(CONFIG)
@@ -32,7 +33,7 @@ def repeated(few: Trained, times: int) -> Trained:
 
 def looked_at(given, mask, settings):
     head = given.recipe.head(given.model, given.rows, mask)
-    return within_memory(given, mask, head, settings, Shards())
+    return within_memory(given, [(mask, head)], settings, Shards())
 
 
 def of_a_head(settings) -> Trained:
@@ -155,3 +156,21 @@ def test_a_selection_takes_what_is_estimated_to_a_third(kind, sizes) -> None:
     )
     peak, estimate = map(int, done.stdout.split())
     assert abs(estimate - peak) < peak / 3, f"{estimate / peak:.2f} of {peak}"
+
+
+def test_several_heads_take_their_factors_each_and_the_rows_once(configured):
+    environment = {**WHOLE_NETWORK, **FROZEN}
+    given = two_heads(configured(**environment), POOL)
+    masks = [torch.arange(50), torch.arange(70)]
+    each, made = 2 * given.rows[:1].nbytes, []
+    for head, mask in zip(given.heads, masks, strict=True):
+        maker = head.recipe.head(head.model, head.rows, mask)
+        made.append((mask, maker))
+        each += maker.image_bytes + 16 * head.num_classes**2
+    fixed = 2**30 + 56 * (50**2 + 70**2)
+    room = int(given.labelled.sum()) + 8
+    settings = configured(**environment, MEMORY_LIMIT=str(fixed + room * each))
+    chosen, (note,) = within_memory(given, made, settings, Shards())
+    assert len(chosen) == room
+    assert "MEMORY_LIMIT" in note
+    assert given.labelled[chosen].sum() == given.labelled.sum()

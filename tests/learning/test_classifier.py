@@ -16,7 +16,6 @@ from fishermask_backend.learning import classifier
 from fishermask_backend.learning.backbones import Backbone, load_backbone
 from fishermask_backend.learning.classifier import (
     Schedule,
-    as_targets,
     fit_classifier,
     load_classifier,
     probabilities,
@@ -115,19 +114,6 @@ def test_several_labels_an_image_are_learnt_independently(features: Backbone) ->
     found = probabilities(model, rows[60:], "bernoulli")
     assert ((found[:, :2] > 0.5) == targets[60:, :2].bool()).float().mean() > 0.9
     assert found[:, 2].max() < 0.5  # none of the images has this label
-
-
-def test_targets_are_what_labels_name() -> None:
-    assert as_targets([["b"], ["a"]], "abc", "categorical").tolist() == [1, 0]
-    several = as_targets([["c", "a"], []], "abc", "bernoulli")
-    assert several.tolist() == [[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
-
-
-def test_what_nobody_was_asked_is_nothing_to_learn_from() -> None:
-    several = as_targets([["a"], ["a"]], "ab", "bernoulli", [["b"], []])
-    assert several.isnan().tolist() == [[False, True], [False, False]]
-    one = as_targets([["b"]], "ab", "categorical", [["a"]])
-    assert one.tolist() == [1]
 
 
 def test_a_class_added_later_is_learnt_from_labels_that_were_asked(features: Backbone) -> None:

@@ -23,7 +23,7 @@ from fishermask_backend.learning.fisher_job import (
 from fishermask_backend.machine.locks import locked
 from fishermask_backend.settings import load_settings
 from tests.e2e.backends import wait_for
-from tests.fisher_problem import ENVIRONMENT, HEAD, ranks, small_problem
+from tests.fisher_problem import ENVIRONMENT, HEAD, ranks, small_problem, two_heads
 
 POOL = 41
 WORKER = """
@@ -66,17 +66,29 @@ def test_processes_find_what_one_finds(problem, processes, options):
     settings = settings.model_copy(update=asked | ({"max_dim": 60} if processes == 3 else {}))
     alone = acquire(trained, settings)
     shared = acquire_in_processes(trained, settings)
-    assert torch.equal(shared.mask, alone.mask)
+    check_alike(shared, alone)
+    assert not list(settings.model_dir.glob("fisher*"))
+
+
+def test_processes_find_what_one_finds_for_several_controls(problem):
+    _, settings = problem(FISHER_PROCESSES="2", **HEAD)
+    trained = two_heads(settings, POOL)
+    alone, shared = acquire(trained, settings), acquire_in_processes(trained, settings)
+    assert len(alone.masks) == 2
+    check_alike(shared, alone)
+
+
+def check_alike(shared, alone):
+    assert len(shared.masks) == len(alone.masks)
+    assert all(map(torch.equal, shared.masks, alone.masks))
     assert torch.equal(shared.chosen, alone.chosen)
     assert torch.equal(shared.selection.indices, alone.selection.indices)
     assert shared.notes == alone.notes
     for name in ("gains", "remaining"):
         expected = getattr(alone.selection, name)
         torch.testing.assert_close(getattr(shared.selection, name), expected, rtol=1e-4, atol=1e-9)
-    torch.testing.assert_close(
-        shared.selection.scorer.inverse, alone.selection.scorer.inverse, rtol=1e-3, atol=1e-6
-    )
-    assert not list(settings.model_dir.glob("fisher*"))
+    for own, expected in zip(shared.selection.scorers, alone.selection.scorers, strict=True):
+        torch.testing.assert_close(own.inverse, expected.inverse, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.gpu

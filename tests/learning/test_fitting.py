@@ -1,12 +1,18 @@
 """Classes and parameters are given up where memory would not hold what a round must look at."""
 
 import pytest
+import torch
 from torch import Tensor
 
+from fishermask_backend.fisher import Shards
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.learning.acquisition import with_enough_classes
+from fishermask_backend.learning.candidates import memories
 from fishermask_backend.learning.fitting import fitted
 from fishermask_backend.learning.strategies.fishermask import FISHERMASK
+from tests.fisher_problem import ENVIRONMENT as WHOLE_NETWORK
+from tests.fisher_problem import HEAD as FROZEN
+from tests.fisher_problem import two_heads
 from tests.trained_head import ENVIRONMENT, head, trained
 
 C = 60
@@ -80,3 +86,25 @@ def test_a_round_says_it_and_later_images_are_scored_by_it(configured):
     assert len(order.scorer.mask) == 256
     assert order.scorer.recipe.top_classes == 5
     assert isinstance(order.scorer.gains(given.model, given.rows), Tensor)
+
+
+def test_parameters_of_every_control_go_where_all_together_do_not_fit(configured):
+    environment = {**WHOLE_NETWORK, **FROZEN}
+    given = two_heads(configured(**environment), 40)
+    images = int(given.labelled.sum()) + 7
+
+    def need(dim: int) -> int:
+        made = [
+            (mask, own.recipe.head(own.model, own.rows, mask))
+            for own in given.heads
+            for mask in [torch.arange(dim)]
+        ]
+        (memory,) = memories(given, made, configured(**environment), Shards())
+        return memory.need(images)
+
+    assert need(512) > need(256) > 2**30
+    settings = configured(**environment, MEMORY_LIMIT=str(need(512)))
+    found, chosen, (note,) = fitted(given, settings)
+    assert chosen.max_dim == 512
+    assert [own.recipe.top_classes for own in found.heads] == [None, None]
+    assert "and 512. (The most of any control.)" in note

@@ -63,7 +63,7 @@ def test_its_rounds_are_those_of_a_project(problem, backbone, name):
         for place in picks:
             answers[place] = answer_text([str(problem.labels[pool[place]])])
         servable = torch.tensor([answer is None for answer in answers])
-        trained = Lesson(rows, answers, servable).learn(problem.spec, backbone, SETTINGS)
+        trained = Lesson(rows, answers, servable).learn(problem.spec.heads, backbone, SETTINGS)
         guesses = probabilities(trained.model, problem.rows[test], "categorical").argmax(1).numpy()
         right = guesses == problem.labels[test]
         assert point.accuracy == right.mean()

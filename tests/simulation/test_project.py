@@ -104,6 +104,11 @@ def test_all_are_read_whatever_is_withdrawn_meanwhile(read):
             CONFIG.replace("toName", 'choice="multiple" toName'),
             "simulations know one class an image",
         ),
+        (
+            [],
+            CONFIG.replace("</View>", '<Rating name="stars" toName="image"/></View>'),
+            "it learns several controls .label, stars., and simulations know one. Name it by",
+        ),
     ],
 )
 def test_what_a_simulation_cannot_learn_from(read, tasks, config, told):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fishermask_backend.controls.heads import stored_heads
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.store import pool, projects
 from fishermask_backend.store.notes import label_notes
@@ -32,7 +33,7 @@ def told(store, new_project):
         }  # fmt: skip
         with store.begin() as session:
             row = projects.get(session, new_project.id)
-            row.control = spec.control
+            row.control, row.heads = spec.learnt, stored_heads(spec.heads)
             for name, value in fields.items():
                 setattr(row, name, value)
             pool.put_annotations(session, row, spec, rows)

@@ -15,7 +15,6 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.learning.backbones import load_backbone
 from fishermask_backend.learning.classifier import load_classifier, probabilities
 from fishermask_backend.store import Store, leases, open_store, pool, projects, rounds
@@ -25,7 +24,7 @@ from fishermask_backend.web.model import FisherMaskBackend
 from fishermask_backend.worker.embedding import open_inputs
 from fishermask_backend.worker.scoring import score_new_tasks
 from fishermask_backend.worker.work import Work
-from tests.conftest import CONFIG, FIRST
+from tests.conftest import FIRST
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,7 +101,7 @@ def test_the_first_schema_s_round_keeps_serving(first_release):
 
 
 def test_the_first_schema_s_weights_are_used(first_release):
-    store, spec = Store(first_release.database), parse_label_config(CONFIG)
+    store = Store(first_release.database)
     with store.begin() as session:
         project = projects.find(session, first_release.label_studio_url, 7, 1000)
         project.due_at = 0.0
@@ -122,7 +121,7 @@ def test_the_first_schema_s_weights_are_used(first_release):
         )
         with store.begin() as session:  # the task that came after the round
             pool.tasks_by_id(session, project.id, [20])[20].row = 19
-        assert not score_new_tasks(work, spec, backbone, inputs)
+        assert not score_new_tasks(work, backbone, inputs)
     with store.read() as session:
         score = rounds.scores_of(session, source.id, [20])[20]
     assert 0.5 <= score.score < 1.0

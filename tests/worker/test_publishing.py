@@ -61,7 +61,7 @@ class Importing:
 
 
 NESTED = parse_label_config(CONFIG.replace("<Choices ", '<Choices allowNested="true" '))
-SOME = [{"task": i, "result": [{}] if i != 2 else []} for i in range(1, 5)]
+SOME = [{"task": i, "result": [{"from_name": "label"}] if i != 2 else []} for i in range(1, 5)]
 
 
 @pytest.mark.parametrize("takes", [4, 1, 0])

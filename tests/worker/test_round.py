@@ -3,16 +3,21 @@
 import logging
 import time
 from dataclasses import replace
+from random import Random
 
 import pytest
 
+from fishermask_backend.controls.consensus import answer_text
+from fishermask_backend.controls.heads import stored_heads
 from fishermask_backend.errors import LeaseLost
 from fishermask_backend.labeling import parse_label_config
-from fishermask_backend.store import leases, pool, projects, rounds
+from fishermask_backend.store import by_control, leases, pool, projects, rounds
 from fishermask_backend.web.status import project_status
 from fishermask_backend.worker import round as round_module
 from fishermask_backend.worker.housekeeping import remove_leftovers
 from fishermask_backend.worker.round import run_round
+from fishermask_backend.worker.schedule import round_due
+from fishermask_backend.worker.scoring import score_new_tasks
 from fishermask_backend.worker.work import Work
 from tests.conftest import CONFIG
 from tests.round_problem import POOL, Published, begun, embedded, label, lite0, ranking
@@ -212,3 +217,108 @@ def test_a_round_s_delay_counts_from_when_it_was_due(work, inputs, backbone):
     assert made.triggered_at == 5.0
     made = run_round(work, SPEC, backbone, inputs, since=time.time() + 1000)  # another clock's
     assert made.triggered_at == made.started_at
+
+
+TWO = parse_label_config(
+    '<View><Image name="image" value="$image"/>'
+    '<Choices name="species" toName="image"><Choice value="cat"/><Choice value="dog"/></Choices>'
+    '<Choices name="seen" toName="image" choice="multiple"><Choice value="cat"/><Choice value="eye"/>'
+    "</Choices></View>"
+)
+SPECIES, SEEN = TWO.heads
+
+
+def say(work, answers):
+    """Labels tasks with what each control says of them; None: it is left out."""
+    with work.store.begin() as session:
+        projects.get(session, work.project_id).heads = stored_heads(TWO.heads)
+        for i, task in pool.tasks_by_id(session, work.project_id, list(answers)).items():
+            pairs = [*zip((SPECIES, SEEN), answers[i], strict=True)]
+            classes = [head.name(c) for head, said in pairs for c in said or ()]
+            unasked = [name for head, said in pairs if said is None for name in head.names]
+            task.answer, task.annotated = answer_text(classes, unasked), True
+
+
+def kinds(i):
+    """Odd tasks are cats, of which the eye is seen; even ones are dogs."""
+    return (["cat"], ["eye"]) if i % 2 else (["dog"], [])
+
+
+def test_each_control_has_a_head_and_the_queue_is_for_both(work, inputs, backbone):
+    say(work, {i: kinds(i) for i in range(1, 7)} | {7: (["cat"], None), 8: (None, [])})
+    made = run_round(work, TWO, backbone, inputs)
+    assert (made.acquisition, made.likelihood, made.label_count) == ("fishermask", "joint", 8)
+    assert made.classes == ["species: cat", "species: dog", "seen: cat", "seen: eye"]
+    assert by_control.learnt(made) == [SPECIES, SEEN]
+    assert by_control.is_of(made, TWO.heads)
+    ordered, scores = ranking(work, made)
+    assert sorted(ordered) == list(range(9, POOL + 1))
+    right = 0
+    for i in ordered:
+        known = rounds.class_probabilities(made, scores[i])
+        assert known["species: cat"] + known["species: dog"] == pytest.approx(1, abs=1e-5)
+        named = {r["from_name"]: r["value"]["choices"] for r in TWO.prelabel(known)}
+        right += (named["species"], named.get("seen", [])) == kinds(i)
+    assert right > len(ordered) * 0.8
+    again = run_round(work, TWO, backbone, inputs)
+    assert ranking(work, again)[0] == ordered
+
+
+def test_later_tasks_are_placed_for_both_controls(work, inputs, backbone):
+    say(work, {i: kinds(i) for i in range(1, 7)})
+    made = run_round(work, TWO, backbone, inputs)
+    with work.store.begin() as session:
+        rounds.activate(session, made.id)
+        pool.put_tasks(
+            session, projects.get(session, work.project_id), [(99, "/99.png")], Random(0)
+        )
+        pool.tasks_by_id(session, work.project_id, [99])[99].row = 20  # the image of task 21
+    assert not score_new_tasks(work, backbone, inputs)
+    with work.store.read() as session:
+        later, same = (rounds.scores_of(session, made.id, [i])[i] for i in (99, 21))
+    assert rounds.class_probabilities(made, later) == pytest.approx(
+        rounds.class_probabilities(made, same), abs=1e-5
+    )
+    assert 0.5 <= later.score <= 1.0
+
+
+def test_a_control_with_one_answer_waits_and_the_other_is_learnt(work, inputs, backbone):
+    say(work, {i: (["cat"], kinds(i)[1]) for i in range(1, 7)})
+    made = run_round(work, TWO, backbone, inputs)
+    assert (made.likelihood, made.classes) == ("bernoulli", ["seen: cat", "seen: eye"])
+    assert [head["trained"] for head in made.heads] == [False, True]
+    assert by_control.is_of(made, TWO.heads)
+    assert round_due(work, TWO, backbone.key) is None
+    _, scores = ranking(work, made)
+    regions = [r for s in scores.values()
+               for r in TWO.prelabel(rounds.class_probabilities(made, s))]  # fmt: skip
+    assert {region["from_name"] for region in regions} == {"seen"}
+    assert round_due(work, SPEC, backbone.key).reason == "the labelling config has other classes"
+
+
+def test_no_control_has_two_answers(work, inputs, backbone):
+    say(work, {1: (["cat"], []), 2: (None, [])})
+    made = run_round(work, TWO, backbone, inputs)
+    assert (made.acquisition, made.likelihood) == ("cold start", "joint")
+    assert [head["trained"] for head in made.heads] == [False, False]
+
+
+def test_later_labels_are_compared_control_by_control(work, inputs, backbone):
+    say(work, {i: kinds(i) for i in range(1, 7)})
+    run_round(work, TWO, backbone, inputs)
+    wrong = (["cat"], [])  # of an even task
+    say(work, {7: kinds(7), 8: wrong, 9: (["cat"], None), 10: (None, []), 11: kinds(11)})
+    run_round(work, TWO, backbone, inputs)
+    with work.store.read() as session:
+        past, _ = rounds.history(session, work.project_id)
+    assert (past.checked, past.agreed) == (5, 4)
+    assert [(h["checked"], h["agreed"]) for h in past.heads] == [(4, 3), (4, 4)]
+    told = project_status(7)
+    assert [c["control"] for c in told["controls"]] == ["species", "seen"]
+    species, seen = told["controls"]
+    assert (species["labelled"], species["unanswered"]) == (10, 1)
+    assert species["labels"] == {"cat": 7, "dog": 3}
+    assert (species["later_labels"], species["accuracy"]) == (4, 0.75)
+    assert (seen["labelled"], seen["unanswered"], seen["accuracy"]) == (10, 1, 1.0)
+    assert [c["learnt"] for c in told["rounds"][0]["controls"]] == [True, True]
+    assert told["rounds"][0]["controls"][0]["accuracy"] == 0.75

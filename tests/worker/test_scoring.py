@@ -55,7 +55,7 @@ def embed_later(work, shift):
 
 def test_later_tasks_are_placed_by_their_gain_and_get_prelabels(work, inputs, backbone, serving):
     made = serving(labels=10)
-    assert not score_new_tasks(work, SPEC, backbone, inputs)
+    assert not score_new_tasks(work, backbone, inputs)
     _, scores = ranking(work, made)
     rest = [s.gain for i, s in scores.items() if i not in LATER and QUEUE_END <= s.score < 1]
     for i in LATER:
@@ -68,7 +68,7 @@ def test_later_tasks_are_placed_by_their_gain_and_get_prelabels(work, inputs, ba
 def test_after_a_cold_start_they_come_at_random_behind_the_queue(work, inputs, backbone, serving):
     made = serving(labels=0)
     assert not made.lost_files  # it never had any
-    assert not score_new_tasks(work, SPEC, backbone, inputs)
+    assert not score_new_tasks(work, backbone, inputs)
     _, scores = ranking(work, made)
     with work.store.read() as session:
         tasks = pool.tasks_by_id(session, work.project_id, LATER)
@@ -80,13 +80,13 @@ def test_after_a_cold_start_they_come_at_random_behind_the_queue(work, inputs, b
 def test_files_that_cannot_be_read_are_told_and_given_up(work, inputs, backbone, serving, caplog):
     made = serving(labels=10)
     (work.settings.model_dir / made.scorer).write_bytes(b"nothing")
-    assert score_new_tasks(work, SPEC, backbone, inputs)  # once more, now without the files
+    assert score_new_tasks(work, backbone, inputs)  # once more, now without the files
     assert "the next round writes a new one" in caplog.text
     with work.store.read() as session:
         lost = rounds.active(session, work.project_id)
     assert (lost.weights, lost.scorer, lost.lost_files) == (None, None, True)
     assert "the next round writes a new one" in lost.notes[-1]
-    assert not score_new_tasks(work, SPEC, backbone, inputs)
+    assert not score_new_tasks(work, backbone, inputs)
     assert set(LATER) <= ranking(work, made)[1].keys()
 
 
@@ -94,6 +94,6 @@ def test_requests_are_answered_by_being_dropped(work, inputs, backbone, serving)
     serving(labels=10)
     with work.store.begin() as session:
         rounds.ask_scores(session, work.project_id, [*LATER, 999])
-    assert not score_new_tasks(work, SPEC, backbone, inputs)
+    assert not score_new_tasks(work, backbone, inputs)
     with work.store.read() as session:
         assert not rounds.requested(session, work.project_id)

@@ -132,3 +132,40 @@ def test_an_annotation_that_was_withdrawn_unseen_is_missed_by_the_page_of_all_ta
     assert read(labelled, task(2), with_annotations=True) == {1: '["cat"]', 2: None}
     assert read(task(1), task(2), with_annotations=False)[1] == '["cat"]'  # nothing is told
     assert read(task(1, untouched=True), task(2), with_annotations=False)[1] is None
+
+
+def test_a_project_of_which_one_control_was_learnt_goes_on_with_all(work):
+    """As a version before this one left it: then a new round is due, with a head for each."""
+    two = CONFIG.replace("</View>", '<Rating name="stars" toName="image" maxRating="2"/></View>')
+    remote = StudioProject(7, 1000, "Animals", two, "", "", "")
+    cat = {"from_name": "label", "type": "choices", "value": {"choices": ["cat"]}}
+    stars = {"from_name": "stars", "type": "rating", "value": {"rating": 2}}
+    rows = {
+        i: {
+            "annotation_id": i, "task_id": i, "result": result, "skipped": False, "annotator": 1,
+            "ground_truth": False, "updated_at": "2026-01-01T00:00:00Z",
+        }
+        for i, result in ((1, [cat, stars]), (2, [cat]))
+    }  # fmt: skip
+
+    def learn(spec):
+        _take_config(work, remote, spec)
+        with work.begin() as session:
+            own = projects.get(session, work.project_id)
+            if not own.heads:
+                read = Page([task(i, annotations=[row]) for i, row in rows.items()], len(rows))
+                _put(session, own, spec, read, True)
+            tasks = pool.tasks_by_id(session, work.project_id, [1, 2])
+            return own.control, {i: json.loads(t.answer) for i, t in tasks.items()}
+
+    one, all_ = parse_label_config(two, "label"), parse_label_config(two)
+    assert learn(one) == ("label", {1: ["cat"], 2: ["cat"]})
+    assert learn(all_) == (
+        "label; stars",
+        {
+            1: ["label: cat", "stars: 2"],
+            2: {"classes": ["label: cat"], "unasked": ["stars: 1", "stars: 2"]},
+        },
+    )
+    assert work.project().asked_since.keys() == {"label", "stars"}
+    assert learn(one) == ("label", {1: ["cat"], 2: ["cat"]})

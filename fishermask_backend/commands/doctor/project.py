@@ -1,11 +1,12 @@
 """One project: what it has to learn, its images, and how the last step went."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
 from fishermask_backend.commands.doctor.findings import Finding, failed, ok, warning
+from fishermask_backend.controls.question import Question
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.project_settings import settings_of
@@ -33,34 +34,46 @@ def check_project(settings: Settings, studio: Studio, studio_id: int) -> Iterato
     except FisherMaskError as error:
         yield failed(what, str(error))
         return
-    more = f" and {len(spec.classes) - CLASSES} more" if len(spec.classes) > CLASSES else ""
-    classes = ", ".join(spec.classes[:CLASSES]) + more
-    yield ok(what, f"«{remote.title}»: the control {spec.control!r} is learnt, of {classes}")
-    if not spec.prelabelled:
-        yield warning(
-            what,
-            f"Label Studio takes no pre-labels for the control {spec.control!r}: the order works, but "
-            "nothing is pre-checked",
-            "remove leafsOnly from the <Taxonomy>, or TAXONOMY_LEVEL",
+    for question in spec.questions:
+        more = len(question.classes) - CLASSES
+        classes = ", ".join(question.classes[:CLASSES]) + (f" and {more} more" if more > 0 else "")
+        yield ok(
+            what, f"«{remote.title}»: the control {question.control!r} is learnt, of {classes}"
         )
-    yield from _questions(spec, what)
-    yield from _last_step(settings, studio_id, what)
+        yield from _asked(question, what)
+        if question.presence.hidden and len(spec.questions) > 1:
+            yield warning(
+                what,
+                f"the control {question.control!r} is not pre-labelled: another answer shows it "
+                "(visibleWhen), and Label Studio submits pre-labels of questions that nobody sees",
+            )
+    for note in spec.set_aside:
+        yield warning(what, note)
+    yield from _last_step(settings, studio_id, what, told=spec.set_aside)
     yield from _images(settings, studio, studio_id, spec)
 
 
-def _questions(spec: LabelSpec, what: str) -> Iterator[Finding]:
-    """Say what of the config makes labels or pre-labels get lost."""
-    if spec.likelihood == "categorical" and not spec.presence.required:
+def _asked(question: Question, what: str) -> Iterator[Finding]:
+    """Say what of a control makes labels or pre-labels get lost."""
+    control, spelling = question.control, question.spelling
+    if not question.prelabelled:
         yield warning(
             what,
-            f"the control {spec.control!r} may be submitted empty: the hotkey of a class that is "
-            "pre-labelled unchecks it, and «Submit» then stores nothing, without a word",
-            f'add required="true" to <{spec.spelling.tag} name="{spec.control}">',
+            f"Label Studio takes no pre-labels for the control {control!r}: the order works, but "
+            "nothing is pre-checked",
+            "remove leafsOnly from the <Taxonomy>, or TAXONOMY_LEVEL",
         )
-    if spec.spelling.singly:
+    if question.likelihood == "categorical" and not question.presence.required:
         yield warning(
             what,
-            f'the control {spec.control!r} has allowNested="true": Label Studio drops its pre-labels '
+            f"the control {control!r} may be submitted empty: the hotkey of a class that is "
+            "pre-labelled unchecks it, and «Submit» then stores nothing, without a word",
+            f'add required="true" to <{spelling.tag} name="{control}">',
+        )
+    if spelling.singly:
+        yield warning(
+            what,
+            f'the control {control!r} has allowNested="true": Label Studio drops its pre-labels '
             "from an import, so each is sent by itself, a quarter of a second each",
             "remove allowNested where no choice is inside another",
         )
@@ -72,7 +85,9 @@ def _params(settings: Settings, studio_id: int) -> dict[str, Any] | None:
         return None if project is None else project.params
 
 
-def _last_step(settings: Settings, studio_id: int, what: str) -> Iterator[Finding]:
+def _last_step(
+    settings: Settings, studio_id: int, what: str, told: Sequence[str]
+) -> Iterator[Finding]:
     with open_store().read() as session:
         project = projects.find(session, settings.label_studio_url, studio_id)
         if project is None:
@@ -92,7 +107,7 @@ def _last_step(settings: Settings, studio_id: int, what: str) -> Iterator[Findin
     if unlearnt:
         yield warning(what, unlearnt, f"`fishermask status {studio_id}` names more of them")
     for note in (odd_entries(project).sentence, *notes):
-        if note:
+        if note and note not in told:
             yield warning(what, note)
     if cut_short:
         yield warning(

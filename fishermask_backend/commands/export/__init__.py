@@ -2,18 +2,20 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from fishermask_backend import __version__
 from fishermask_backend.commands.export.tables import write_json, write_labels, write_scores
+from fishermask_backend.controls.heads import read_head
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.classifier import load_classifier
 from fishermask_backend.learning.tensors import TensorsUnusable
 from fishermask_backend.project_settings import settings_of
 from fishermask_backend.settings import Settings
-from fishermask_backend.store import Store, pool, projects, rounds
+from fishermask_backend.store import Store, by_control, pool, projects, rounds
 from fishermask_backend.store.schema import Project, Round
 
 EXAMPLE = Path(__file__).with_name("predict.py")
@@ -48,7 +50,8 @@ def export(settings: Settings, store: Store, studio_id: int, folder: Path) -> li
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ExportImpossible(f"{folder} is not an empty folder: name another by --output.")
         folder.mkdir(parents=True, exist_ok=True)
-        write_labels(folder, pool.annotated(session, project.id))
+        heads = [read_head(head) for head in project.heads or ()]
+        write_labels(folder, pool.annotated(session, project.id), heads)
         serving = rounds.active(session, project.id)
         if serving is None:
             return ["No scores and no classifier: no round of the project serves yet."]
@@ -70,7 +73,7 @@ def _write_classifier(settings: Settings, project: Project, serving: Round, fold
     load_classifier(source, backbone)  # says what is wrong, while it can still be told
     shutil.copyfile(source, folder / "classifier.safetensors")
     weights = _copied_weights(settings.backbone_weights, folder)
-    about = {
+    about: dict[str, Any] = {
         "project": project.studio_id,
         "title": project.title,
         "round": serving.number,
@@ -83,6 +86,8 @@ def _write_classifier(settings: Settings, project: Project, serving: Round, fold
         "image_size": backbone.image_size,
         "fishermask_backend": __version__,
     }
+    if serving.heads is not None:
+        about["heads"] = [head.stored() for head in by_control.learnt(serving)]
     write_json(folder / "classifier.json", about)
     shutil.copyfile(EXAMPLE, folder / EXAMPLE.name)
 

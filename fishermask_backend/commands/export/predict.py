@@ -19,10 +19,14 @@ import torch
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.images.decoding import decode
 from fishermask_backend.learning.backbones import Backbone, load_backbone
-from fishermask_backend.learning.classifier import load_classifier, probabilities
+from fishermask_backend.learning.classifier import load_classifier
+from fishermask_backend.learning.joint_classifier import joint_probabilities
 
 HERE = Path(__file__).parent
 AT_ONCE = 64  # images in memory
+
+Probabilities = dict[str, dict[str, float]]  # a control, empty if there is only one: a class: p
+
 SUFFIXES = frozenset(
     {".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 )
@@ -32,7 +36,8 @@ class Classifier:
     """The exported classifier.
 
     Attributes:
-        classes: In the order in which their probabilities come.
+        heads: The controls that it has learnt, each with its name (empty if there is only one), and
+            its classes in the order in which their probabilities come.
 
     Raises:
         FisherMaskError: It cannot be built.
@@ -41,8 +46,9 @@ class Classifier:
     def __init__(self) -> None:
         about = json.loads((HERE / "classifier.json").read_text(encoding="utf-8"))
         weights = about["backbone_weights"]
-        self.classes: list[str] = about["classes"]
-        self._likelihood = about["likelihood"]
+        heads = about.get("heads") or [{"control": "", **about}]
+        self.heads: list[tuple[str, list[str]]] = [(h["control"], h["classes"]) for h in heads]
+        self._asked = [(h["likelihood"], len(h["classes"])) for h in heads]
         self._backbone: Backbone = load_backbone(
             about["backbone"],
             train=about["train"],
@@ -65,16 +71,22 @@ class Classifier:
             interpolation=self._backbone.interpolation,
         ).pixels
 
-    def predict(self, pixels: Sequence[Any]) -> list[dict[str, float]]:
-        """Return each image's probabilities: class to probability."""
+    def predict(self, pixels: Sequence[Any]) -> list[Probabilities]:
+        """Return each image's probabilities: control to class to probability."""
         rows = torch.from_numpy(self._backbone.rows(np.stack(pixels)))
-        found = probabilities(self._model, rows, self._likelihood)
-        return [dict(zip(self.classes, map(float, row), strict=True)) for row in found]
+        found = joint_probabilities(self._model, rows, self._asked).tolist()
+        return [self._named(row) for row in found]
+
+    def _named(self, row: Sequence[float]) -> Probabilities:
+        named, rest = {}, iter(row)
+        for control, classes in self.heads:
+            named[control] = {name: next(rest) for name in classes}
+        return named
 
 
 def predict(
     classifier: Classifier, images: Sequence[Path]
-) -> Iterator[tuple[Path, dict[str, float] | str]]:
+) -> Iterator[tuple[Path, Probabilities | str]]:
     """Yield each image with its probabilities, or with why it has none."""
     for start in range(0, len(images), AT_ONCE):
         paths = images[start : start + AT_ONCE]
@@ -100,6 +112,14 @@ def named(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(images))
 
 
+def header(classifier: Classifier) -> list[str]:
+    """Return the names of a table's columns: each control's likeliest class, then all probabilities."""
+    of = {control: f":{control}" if control else "" for control, _ in classifier.heads}
+    likely = [f"most probable{of[control]}" for control, _ in classifier.heads]
+    pairs = [(control, name) for control, classes in classifier.heads for name in classes]
+    return ["image", *likely, *(f"probability{of[control]}:{name}" for control, name in pairs)]
+
+
 def main() -> int:
     """Print a JSON object a line, or write a table; the number of images that could not be read."""
     parser = argparse.ArgumentParser(description="Classify images with the exported classifier.")
@@ -112,14 +132,14 @@ def main() -> int:
             failed += 1
             print(f"{path}: {found}", file=sys.stderr)
         elif asked.csv:
-            rows.append([path, max(found, key=lambda name: found[name]), *found.values()])
+            likely = [max(own, key=own.__getitem__) for own in found.values()]
+            rows.append([path, *likely, *(p for own in found.values() for p in own.values())])
         else:
-            about = {"image": str(path), "probabilities": found}
+            about = {"image": str(path), "probabilities": found.get("", found)}
             print(json.dumps(about, ensure_ascii=False), flush=True)
     if asked.csv:
         with asked.csv.open("w", newline="", encoding="utf-8") as file:
-            header = ["image", "most probable", *(f"probability:{c}" for c in classifier.classes)]
-            csv.writer(file).writerows([header, *rows])
+            csv.writer(file).writerows([header(classifier), *rows])
     return failed
 
 

@@ -7,29 +7,67 @@ from pathlib import Path
 from typing import Any
 
 from fishermask_backend.controls.consensus import classes_of, unasked_of
+from fishermask_backend.controls.heads import Head
 from fishermask_backend.store.rounds import class_probabilities
 from fishermask_backend.store.schema import Annotation, Round, Score, Task
 
 BETWEEN_CLASSES = "|"
 
 
-def write_labels(folder: Path, tasks: Iterable[tuple[Task, Sequence[Annotation]]]) -> None:
-    """Write `labels.csv` and `labels.json`: what each annotated task was resolved to, and from what."""
-    rows = [_label(task, annotations) for task, annotations in tasks]
+def write_labels(
+    folder: Path, tasks: Iterable[tuple[Task, Sequence[Annotation]]], heads: Sequence[Head] = ()
+) -> None:
+    """Write `labels.csv` and `labels.json`: what each annotated task was resolved to, and from what.
+
+    Args:
+        folder: Where.
+        tasks: With their annotations.
+        heads: Of several controls each: their labels have a column each.
+    """
+    rows = [_label(task, annotations, heads) for task, annotations in tasks]
     write_json(folder / "labels.json", rows)
+    if not heads:
+        lines = ([r["task_id"], r["image"], _joined(r["labels"]), r["tied"]] for r in rows)
+        _write_csv(folder / "labels.csv", ["task_id", "image", "labels", "tied"], lines)
+        return
+    header = ["task_id", "image", *(f"labels:{head.control}" for head in heads), "tied"]
     lines = (
-        [r["task_id"], r["image"], BETWEEN_CLASSES.join(r["labels"] or []), r["tied"]] for r in rows
+        [
+            r["task_id"],
+            r["image"],
+            *(_joined(own["labels"]) for own in r["controls"]),
+            BETWEEN_CLASSES.join(own["control"] for own in r["controls"] if own["tied"]),
+        ]
+        for r in rows
     )
-    _write_csv(folder / "labels.csv", ["task_id", "image", "labels", "tied"], lines)
+    _write_csv(folder / "labels.csv", header, lines)
 
 
-def _label(task: Task, annotations: Sequence[Annotation]) -> dict[str, Any]:
+def _joined(labels: Sequence[str] | None) -> str:
+    return BETWEEN_CLASSES.join(labels or [])
+
+
+def _of_control(task: Task, head: Head) -> dict[str, Any]:
+    """Return what a task says of one of several controls."""
+    unasked = [] if task.answer is None else unasked_of(task.answer)
+    answered = task.answer is not None and head.asked(unasked)
+    return {
+        "control": head.control,
+        "labels": head.own(classes_of(task.answer)) if answered and task.answer else None,
+        "unasked": head.own(unasked) if answered else [],
+        "tied": head.control in (task.tied_in or ()),
+    }
+
+
+def _label(task: Task, annotations: Sequence[Annotation], heads: Sequence[Head]) -> dict[str, Any]:
+    controls = {"controls": [_of_control(task, head) for head in heads]} if heads else {}
     return {
         "task_id": task.task_id,
         "image": task.image,
         "labels": None if task.answer is None else classes_of(task.answer),
         "unasked": [] if task.answer is None else unasked_of(task.answer),
         "tied": task.tied,
+        **controls,
         "annotations": [
             {
                 "id": a.annotation_id,

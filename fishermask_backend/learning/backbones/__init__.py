@@ -5,6 +5,7 @@ and only a small head is trained on it; with a network trained whole it is the p
 Nothing else in the program asks which of the two it has.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ from fishermask_backend.learning.backbones import (
 )
 from fishermask_backend.learning.backbones.key import backbone_key
 from fishermask_backend.learning.backbones.source import Interpolation, Source, Trunk
+from fishermask_backend.learning.heads import Heads
 from fishermask_backend.learning.networks import (
     DROPOUT,
     HIDDEN,
@@ -126,13 +128,13 @@ class Backbone:
         # Channels last is up to twice as fast on a CPU as torch's usual order.
         return embedding.to(memory_format=torch.channels_last)
 
-    def network(self, num_classes: int, rows_for_stats: Tensor | None) -> nn.Module:
-        """Return an untrained network from rows (N, *row_shape) to logits (N, C); it ends in a Linear.
+    def network(self, num_classes: int | Sequence[int], rows_for_stats: Tensor | None) -> nn.Module:
+        """Return an untrained network from rows (N, *row_shape) to logits (N, C).
 
         New weights come from torch's global generator: seed it for equal networks.
 
         Args:
-            num_classes: C.
+            num_classes: C, of a network that ends in a Linear; or of each of several heads (`Heads`).
             rows_for_stats: The pool's rows, which set what rows are standardised with; None for a
                 network whose weights and statistics are about to be loaded.
 
@@ -140,20 +142,26 @@ class Backbone:
             The network in eval mode, on `device`.
         """
         if self.frozen:
-            network = nn.Sequential(
-                standardise(rows_for_stats, self.row_shape),
-                nn.Linear(self.width, HIDDEN),
-                nn.ReLU(),
-                nn.Dropout(DROPOUT),
-                nn.Linear(HIDDEN, num_classes),
-            )
+            body: list[nn.Module] = [standardise(rows_for_stats, self.row_shape)]
         else:
-            scale = self._pixel_scale(rows_for_stats)
-            network = nn.Sequential(scale, self.trunk.build(), nn.Linear(self.width, num_classes))
+            body = [self._pixel_scale(rows_for_stats), self.trunk.build()]
+        sizes = [num_classes] if isinstance(num_classes, int) else num_classes
+        heads = [self._head(size) for size in sizes]
+        network = (
+            nn.Sequential(*body, *heads[0])
+            if len(heads) == 1
+            else Heads(nn.Sequential(*body), [nn.Sequential(*head) for head in heads])
+        )
         network.to(self.device).eval()
         if self.untrained and rows_for_stats is not None:
             calibrate_batch_norm(network, rows_for_stats)
         return network
+
+    def _head(self, num_classes: int) -> list[nn.Module]:
+        if not self.frozen:
+            return [nn.Linear(self.width, num_classes)]
+        hidden = [nn.Linear(self.width, HIDDEN), nn.ReLU(), nn.Dropout(DROPOUT)]
+        return [*hidden, nn.Linear(HIDDEN, num_classes)]
 
     def _pixel_scale(self, rows: Tensor | None) -> Standardise:
         if self.trunk.scale is None:

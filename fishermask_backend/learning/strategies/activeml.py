@@ -4,7 +4,7 @@ It is imported when one of them chooses: that takes seconds, and it need not be 
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any
@@ -62,6 +62,8 @@ def last_layer(model: nn.Module) -> nn.Module:
 class Packaged(Strategy):
     """One of the package's strategies: the queue is its batch, the rest comes at random.
 
+    For several controls it picks for each in turn: the package knows one classifier.
+
     Attributes:
         name: The strategy's.
         of: Its class in `skactiveml.pool`.
@@ -89,7 +91,9 @@ class Packaged(Strategy):
         notes = [] if len(candidates) <= most else [_about(self.name, most, len(candidates))]
         picks = looked_at[:0]
         if len(looked_at):
-            picks = self._picks(trained, looked_at.sort().values, settings)
+            seen = looked_at.sort().values
+            picks = _in_turn([self._picks(head, seen, settings) for head in trained.heads])
+            picks = picks[: settings.queue_size]
         lap("select")
         servable = trained.servable.nonzero().flatten()
         rest = servable[torch.randperm(len(servable), generator=generator)]
@@ -131,6 +135,15 @@ class Packaged(Strategy):
                 ) from error
         # TypiClust may name an image twice, where there are fewer clusters than it wants.
         return seen[list(dict.fromkeys(map(int, picked)))]
+
+
+def _in_turn(picks: Sequence[Tensor]) -> Tensor:
+    """Return the picks for each head, the first of each first; an image where it is named first."""
+    if len(picks) == 1:
+        return picks[0]
+    ranks = range(max(map(len, picks)))
+    named = [int(own[rank]) for rank in ranks for own in picks if rank < len(own)]
+    return torch.tensor(list(dict.fromkeys(named)), dtype=torch.int64)
 
 
 def _about(name: str, most: int, size: int) -> str:

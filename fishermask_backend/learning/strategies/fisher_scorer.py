@@ -10,6 +10,8 @@ from fishermask_backend.fisher import HeadMaker, PoolScorer, score_new
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.tensors import save_tensors
 
+Stored = tuple[dict[str, Tensor], dict[str, str]]
+
 
 @dataclass(frozen=True)
 class FisherScorer:
@@ -41,10 +43,14 @@ class FisherScorer:
             seen.at, seen.head = at, self.recipe.head(model, rows, self.mask)
         return seen.head
 
+    def stored(self) -> Stored:
+        """Return the tensors and texts that it is rebuilt from."""
+        tensors = {**self.state.to_tensors(), "mask": self.mask}
+        return tensors, {"strategy": self.strategy, **self.recipe.to_metadata()}
+
     def save(self, path: Path) -> None:
         """Write it to a safetensors file."""
-        tensors = {**self.state.to_tensors(), "mask": self.mask}
-        save_tensors(path, tensors, {"strategy": self.strategy, **self.recipe.to_metadata()})
+        save_tensors(path, *self.stored())
 
 
 @dataclass

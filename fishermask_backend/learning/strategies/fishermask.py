@@ -15,9 +15,10 @@ from fishermask_backend.learning.acquisition import (
 )
 from fishermask_backend.learning.fisher_job import acquire_in_processes
 from fishermask_backend.learning.fitting import fitted
-from fishermask_backend.learning.ordering import Lap, Order, evenly_spaced, ranked
+from fishermask_backend.learning.ordering import Lap, Order, Scorer, evenly_spaced, ranked
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.strategies.fisher_scorer import FisherScorer
+from fishermask_backend.learning.strategies.joint_scorer import parts_of, together
 from fishermask_backend.learning.strategies.strategy import Strategy
 from fishermask_backend.learning.trained import Trained
 from fishermask_backend.settings import Settings
@@ -54,18 +55,29 @@ class FisherMask(Strategy):
             lap("select")
         else:
             found = acquire(trained, settings, lap=lap, ranking=self.ranking)
-        scorer = FisherScorer(self.name, found.selection.scorer, found.mask, trained.recipe)
+        parts = zip(found.selection.scorers, found.masks, trained.heads, strict=True)
+        scorer = together(
+            [FisherScorer(self.name, state, mask, head.recipe) for state, mask, head in parts]
+        )
         order = _order(trained, found, scorer, settings.queue_size)
         lap("order")
         return replace(order, notes=[*given_up, *found.notes])
 
-    def scorer(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> FisherScorer:
+    def scorer(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Scorer:
         """Return a stored scorer."""
-        state, recipe = PoolScorer.from_tensors(tensors), FactorRecipe.from_metadata(metadata)
-        return FisherScorer(self.name, state, tensors["mask"], recipe)
+        parts = [
+            FisherScorer(
+                self.name,
+                PoolScorer.from_tensors(own),
+                own["mask"],
+                FactorRecipe.from_metadata(about),
+            )
+            for own, about in parts_of(tensors, metadata)
+        ]
+        return together(parts)
 
 
-def _order(trained: Trained, found: Acquisition, scorer: FisherScorer, queue_size: int) -> Order:
+def _order(trained: Trained, found: Acquisition, scorer: Scorer, queue_size: int) -> Order:
     selection, chosen = found.selection, found.chosen
     size, picks = len(trained.rows), chosen[selection.indices]
     gains = torch.full((size,), -torch.inf, dtype=torch.float64)

@@ -1,14 +1,16 @@
 """Strategies that take the images of which the classifier is least sure, each looked at by itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
-from fishermask_backend.labeling import Likelihood
+from fishermask_backend.controls.heads import Likelihood
 from fishermask_backend.learning.classifier import probabilities
+from fishermask_backend.learning.heads import each_head
 from fishermask_backend.learning.ordering import Lap, Order
 from fishermask_backend.learning.strategies.strategy import Strategy
 from fishermask_backend.learning.tensors import save_tensors
@@ -32,8 +34,9 @@ class Uncertainty(Strategy):
 
     def order(self, trained: Trained, settings: Settings, lap: Lap) -> Order:
         """Order a pool, the image that the classifier is least sure of first."""
-        scorer = UncertaintyScorer(self, trained.recipe.likelihood)
-        gains = scorer.unsure(trained.probs)
+        likelihoods = tuple(head.recipe.likelihood for head in trained.heads)
+        scorer = UncertaintyScorer(self, likelihoods)
+        gains = scorer.unsure([head.probs for head in trained.heads])
         order = Order.by_gain(gains, trained.servable, settings.queue_size, scorer)
         lap("order")
         return order
@@ -42,25 +45,35 @@ class Uncertainty(Strategy):
         self, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
     ) -> "UncertaintyScorer":
         """Return a stored scorer."""
-        return UncertaintyScorer(self, cast("Likelihood", metadata["likelihood"]))
+        return UncertaintyScorer(
+            self, cast("tuple[Likelihood, ...]", tuple(metadata["likelihood"].split()))
+        )
 
 
 @dataclass(frozen=True)
 class UncertaintyScorer:
-    """The same measure for later images: it needs no state."""
+    """The same measure for later images: it needs no state.
+
+    Attributes:
+        strategy: Whose measure.
+        likelihoods: Of each head of the classifier.
+    """
 
     strategy: Uncertainty
-    likelihood: Likelihood
+    likelihoods: tuple[Likelihood, ...]
 
-    def unsure(self, probs: Tensor) -> Tensor:
-        """Return how unsure probabilities (N, C) are (N,) float64."""
-        return self.strategy.measures[self.likelihood](probs.double())
+    def unsure(self, probs: Sequence[Tensor]) -> Tensor:
+        """Return how unsure probabilities (N, C) are, summed over the heads, (N,) float64."""
+        measures = self.strategy.measures
+        own = zip(self.likelihoods, probs, strict=True)
+        return torch.stack([measures[likelihood](p.double()) for likelihood, p in own]).sum(0)
 
     def gains(self, model: nn.Module, rows: Tensor) -> Tensor:
         """Return how unsure the classifier is of each image (M,)."""
-        return self.unsure(probabilities(model, rows, self.likelihood))
+        own = zip(each_head(model), self.likelihoods, strict=True)
+        return self.unsure([probabilities(head, rows, likelihood) for head, likelihood in own])
 
     def save(self, path: Path) -> None:
         """Write it to a safetensors file, which has no tensors."""
-        about = {"strategy": self.strategy.name, "likelihood": self.likelihood}
+        about = {"strategy": self.strategy.name, "likelihood": " ".join(self.likelihoods)}
         save_tensors(path, {}, about)

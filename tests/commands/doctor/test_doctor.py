@@ -6,6 +6,7 @@ import threading
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import cast
 
 import pytest
 import torch
@@ -15,11 +16,13 @@ from fishermask_backend.commands.doctor import examine
 from fishermask_backend.commands.doctor.connection import _state
 from fishermask_backend.commands.doctor.findings import failed, ok
 from fishermask_backend.commands.doctor.machine import check_machine, check_processes
+from fishermask_backend.commands.doctor.project import check_project
 from fishermask_backend.commands.doctor.server import check_key, check_server, open_with_key
 from fishermask_backend.machine.lifeline import Lifeline
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import Store, projects
 from fishermask_backend.store.tokens import TokenBox
+from fishermask_backend.studio import Page, Studio, StudioProject
 from fishermask_backend.web.app import create_app
 from tests.command_line import fishermask
 from tests.images.image_server import serving
@@ -274,3 +277,35 @@ def test_what_the_key_sees(with_settings):
 def test_a_backend_that_does_not_answer(message, said):
     backend = {"url": "http://backend:9090", "state": "DI", "error_message": message}
     assert _state(backend).how == f"Label Studio calls http://backend:9090 {said}"
+
+
+class Labelled:
+    """As much of Label Studio as the doctor asks about a project's config."""
+
+    def __init__(self, config):
+        self.config = config
+
+    def project(self, studio_id):
+        return StudioProject(studio_id, 1000, "Birds", self.config, "", "", "")
+
+    def tasks_between(self, studio_id, kind, first, last):
+        return Page([], 0)
+
+
+def test_every_control_that_is_learnt_is_told_and_those_that_are_not(with_settings, store):
+    choices = '<Choice value="cat"/><Choice value="dog"/></Choices>'
+    config = (
+        '<View><Image name="image" value="$image"/><Image name="back" value="$back"/>'
+        f'<Choices name="species" toName="image" required="true">{choices}'
+        '<Rating name="quality" toName="image" maxRating="2"/>'
+        f'<Choices name="other" toName="back">{choices}</View>'
+    )
+    found = [*check_project(with_settings(), cast("Studio", Labelled(config)), 7)]
+    told = [(f.level, f.how) for f in found]
+    assert told[:2] == [
+        ("ok", "«Birds»: the control 'species' is learnt, of cat, dog"),
+        ("ok", "«Birds»: the control 'quality' is learnt, of 1, 2"),
+    ]
+    assert told[2][1].startswith("the control 'quality' may be submitted empty")
+    assert told[3][1].startswith("The control 'other' is not learnt: it labels $back")
+    assert len(told) == 5  # there are no tasks

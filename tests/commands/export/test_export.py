@@ -1,6 +1,7 @@
 """What a project leaves with: its files, read as somebody without the backend's database would."""
 
 import csv
+import importlib.util
 import json
 import os
 import subprocess
@@ -12,14 +13,25 @@ import pytest
 from PIL import Image
 
 from fishermask_backend.commands.export import ExportImpossible, export
+from fishermask_backend.controls.consensus import answer_text
+from fishermask_backend.controls.heads import stored_heads
+from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.learning.inputs import RowStore
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import Store, pool, projects
+from fishermask_backend.store import Store, pool, projects, rounds
+from fishermask_backend.worker.round import run_round
 from tests.command_line import fishermask
 from tests.conftest import FIRST, publish_round
+from tests.round_problem import begun, embedded, lite0
 from tests.store.stored import annotation
 
 ROOT = Path(__file__).parents[3]
+TWO = (
+    '<View><Image name="image" value="$image"/>'
+    '<Choices name="species" toName="image"><Choice value="cat"/><Choice value="dog"/></Choices>'
+    '<Choices name="seen" toName="image" choice="multiple"><Choice value="eye"/><Choice value="ear"/>'
+    "</Choices></View>"
+)
 
 
 @pytest.fixture
@@ -207,3 +219,61 @@ def test_several_labels_and_none_are_told_apart(store, project, settings, tmp_pa
         "",
         "",
     ]
+
+
+def loaded(folder):
+    """The folder's `predict.py`, as a module."""
+    spec = importlib.util.spec_from_file_location("exported_predict", folder / "predict.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_several_controls_have_columns_of_their_own(store, project, configured, tmp_path, capsys,
+                                                    monkeypatch):  # fmt: skip
+    settings = configured(BATCH_SIZE="3", QUEUE_MARGIN="2", IMAGE_SIZE="64")
+    work, spec, backbone = begun(store, project), parse_label_config(TWO), lite0()
+    species, seen = spec.heads
+    says = {
+        1: answer_text(["species: cat", "seen: eye"]),
+        2: answer_text(["species: dog"]),
+        3: answer_text(["species: dog"], seen.names),
+        4: answer_text(["seen: eye", "seen: ear"], species.names),
+    }
+    with store.begin() as session:
+        projects.get(session, project.id).heads = stored_heads(spec.heads)
+        for i, task in pool.tasks_by_id(session, project.id, list(says)).items():
+            task.answer, task.annotated = says[i], True
+            task.tied, task.tied_in = i == 2, ["species"] if i == 2 else None
+            session.add(annotation(project.id, i))
+    with embedded(work, backbone) as inputs:
+        made = run_round(work, spec, backbone, inputs)
+    with store.begin() as session:
+        rounds.activate(session, made.id)
+    folder = tmp_path / "out"
+    assert export(settings, store, 7, folder) == []
+    table = lines(folder / "labels.csv")
+    assert [(r["labels:species"], r["labels:seen"], r["tied"]) for r in table] == [
+        ("cat", "eye", ""), ("dog", "", "species"), ("dog", "", ""), ("", "eye|ear", ""),
+    ]  # fmt: skip
+    first, _, third, fourth = json.loads((folder / "labels.json").read_text())
+    assert first["controls"][1]["labels"] == ["eye"]
+    assert (third["controls"][1]["labels"], fourth["controls"][0]["labels"]) == (None, None)
+    assert "probability:seen: ear" in lines(folder / "scores.csv")[0]
+    about = json.loads((folder / "classifier.json").read_text())
+    assert [head["control"] for head in about["heads"]] == ["species", "seen"]
+    image = tmp_path / "a.png"
+    Image.new("RGB", (20, 30), "red").save(image)
+    program = loaded(folder)
+    monkeypatch.setattr(sys, "argv", ["predict.py", str(image)])
+    assert program.main() == 0
+    found = json.loads(capsys.readouterr().out)["probabilities"]
+    assert {control: [*own] for control, own in found.items()} == {
+        "species": ["cat", "dog"], "seen": ["eye", "ear"],
+    }  # fmt: skip
+    assert sum(found["species"].values()) == pytest.approx(1, abs=1e-5)
+    monkeypatch.setattr(sys, "argv", ["predict.py", "--csv", str(tmp_path / "t.csv"), str(image)])
+    assert program.main() == 0
+    (row,) = lines(tmp_path / "t.csv")
+    assert row["most probable:species"] == max(found["species"], key=found["species"].get)
+    assert float(row["probability:seen:ear"]) == pytest.approx(found["seen"]["ear"], abs=1e-5)
