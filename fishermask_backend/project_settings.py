@@ -24,7 +24,7 @@ NAMES = (
 
 _Params: type[BaseModel] = create_model(
     "_Params",
-    __config__=ConfigDict(extra="forbid"),
+    __config__=ConfigDict(extra="forbid", allow_inf_nan=False),
     **{name: (field.annotation, field) for name, field in Settings.model_fields.items()
        if name in NAMES},
 )  # type: ignore[call-overload]  # fmt: skip
@@ -42,6 +42,8 @@ def read_params(given: object) -> dict[str, Any]:
         params = json.loads(given) if isinstance(given, str) else given
     except (ValueError, RecursionError):
         params = given
+    if params is None:
+        return {}
     if not isinstance(params, Mapping):
         raise BadRequest(
             f"Extra params {_short(given)}: a JSON object is expected, like "

@@ -67,7 +67,9 @@ Seconds = Annotated[float, Field(gt=0)]
 class Settings(BaseSettings):
     """Everything a user can turn. Names are the environment variables in lower case."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="forbid", frozen=True, allow_inf_nan=False
+    )
 
     # Label Studio
     label_studio_url: str = Field(
@@ -179,7 +181,9 @@ class Settings(BaseSettings):
     reconcile_minutes: Annotated[float, Field(gt=0)] = Field(
         10, description="Minutes between comparisons of everything with Label Studio."
     )
-    seed: int = Field(0, description="Seed of training, sampling and ties.")
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = Field(
+        0, description="Seed of training, sampling and ties."
+    )
     memory_limit: Annotated[int, Field(ge=0)] = Field(
         0, description="Bytes a round may use; 0: half of the machine's memory."
     )

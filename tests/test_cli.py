@@ -101,10 +101,12 @@ def test_status_of_a_project(store, project):
     assert json.loads(ended.stdout)["queue"]["task_ids"] == [2, 1]
 
 
-@pytest.mark.parametrize("command", ["status", "doctor", "--help"])
+@pytest.mark.parametrize(
+    "command", [["status"], ["doctor"], ["--help"], ["demo", "--help"]], ids=" ".join
+)
 def test_a_reader_that_has_seen_enough_ends_it_quietly(settings, command):
     with subprocess.Popen(
-        [sys.executable, "-m", "fishermask_backend.cli", command],
+        [sys.executable, "-m", "fishermask_backend.cli", *command],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,5 +1,6 @@
 """Settings of one project: what extra params may say."""
 
+import json
 import re
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def test_all_are_settings():
         ("", {}),
         ({}, {}),
         ("{}", {}),
+        ("null", {}),
         ({"control_name": "species"}, {"control_name": "species"}),
         (
             '{"BATCH_SIZE": "30", "prelabels": false, "taxonomy_level": 2}',
@@ -55,6 +57,9 @@ def test_params_are_checked_like_settings(given_, params):
         ),
         ({"batch_size": 0}, "batch_size=0: Input should be greater than or equal to 1"),
         ({"batch_size": 501}, "batch_size=501: Input should be less than or equal to 500"),
+        ({"ridge": "inf"}, "ridge='inf': Input should be a finite number"),
+        ('{"quiet_seconds": Infinity}', "quiet_seconds=inf: Input should be a finite number"),
+        ({"seed": 2**63}, "seed=9223372036854775808: Input should be less than"),
         ({"strategy": "best"}, "strategy='best': Input should be 'fishermask', 'bait'"),
         ({"prelabels": "maybe"}, "prelabels='maybe': Input should be a valid boolean"),
         ({"control_name": ["a"]}, r"control_name=\['a'\]: Input should be a valid string"),
@@ -70,7 +75,9 @@ def test_what_cannot_be_meant_is_refused_with_a_sentence(given_, says):
 @UNHURRIED
 def test_any_json_is_taken_or_refused(value):
     try:
-        assert isinstance(read_params(value), dict)
+        read = read_params(value)
+        assert isinstance(read, dict)
+        json.dumps(read, allow_nan=False)
     except BadRequest as error:
         assert len(str(error)) < 5000
 

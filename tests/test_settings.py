@@ -31,6 +31,8 @@ def test_defaults(settings):
         ("LABEL_STUDIO_URL", "http://host:99999", "Port out of range"),
         ("BACKEND_URL", "backend:9090", "http://localhost:8080"),
         ("RIDGE", "-1", "greater than 0"),
+        ("RIDGE", "inf", "finite"),
+        ("SEED", "9223372036854775808", "less than"),
         ("PRELABELS", "maybe", "boolean"),
         ("ALLOWED_IMAGE_HOSTS", "http://minio:9000", "without http://"),
     ],

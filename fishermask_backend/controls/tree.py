@@ -1,5 +1,6 @@
 """Choices inside choices: paths from the root; the leaves, or those of a level, are the classes."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,9 +38,10 @@ class Tree:
             Misfit: A name cannot be told, or two of them not apart.
         """
         leaves = tuple(dict.fromkeys(_leaves(element, ())))
-        names = {SEPARATOR.join(path) for path in leaves}
-        if len(names) < len(leaves):
-            raise Misfit(f"has different choices that both read {SEPARATOR!r}; name one otherwise")
+        names = Counter(SEPARATOR.join(path) for path in leaves)
+        twice = next((name for name, count in names.items() if count > 1), None)
+        if twice is not None:
+            raise Misfit(f"has different choices that both read {twice!r}; name one otherwise")
         return cls(leaves)
 
     @cached_property

@@ -151,10 +151,9 @@ class Studio(Calls):
         for start in range(0, len(ids), size):
             chunk = list(ids[start : start + size])
             query = listing.only(chunk)
-            there = self._page(studio_id, query, size=1).total
-            if there == len(chunk):
+            if self._page(studio_id, query, size=1).total == len(chunk):
                 found.update(chunk)
-            elif there:
+            else:
                 found.update(task.task_id for task in self._page(studio_id, query).tasks)
         return [task_id for task_id in ids if task_id in found]
 

@@ -123,14 +123,20 @@ def _read_on(work: Work, spec: LabelSpec) -> None:
         if not plan:
             _finish_pass(work)
             return
+        _show(work)
         kind, first, last = plan[0]
         page = work.studio.tasks_between(work.lease.studio_id, kind, first, last)
         with work.begin() as session:
             project = projects.get(session, work.project_id)
             _put(session, project, spec, page, kind != "tasks")
             project.plan = after(plan, page, random.Random())
-            seen, total = pool.seen(session, project), project.plan_total
-        work.progress("reading tasks", min(seen, total), total)
+
+
+def _show(work: Work) -> None:
+    with work.store.read() as session:
+        project = projects.get(session, work.project_id)
+        seen, total = pool.seen(session, project), project.plan_total
+    work.progress("reading tasks", min(seen, total), total)
 
 
 def _finish_pass(work: Work) -> None:

@@ -103,6 +103,7 @@ def study(name: str, folder: Path, depth: int, options: argparse.Namespace) -> N
     pool = files_of(folder, "train", depth, options.images)
     test = files_of(folder, "test", depth, options.images)
     classes = sorted({label for _, label in pool})
+    test = [each for each in test if each[1] in classes]
     labels = torch.tensor([classes.index(label) for _, label in pool + test])
     backbones = made()
     rows = {

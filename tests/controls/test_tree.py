@@ -77,7 +77,7 @@ def test_several_may_be_named():
 
 
 def test_paths_that_read_alike_are_refused():
-    with pytest.raises(Misfit, match="both read"):
+    with pytest.raises(Misfit, match="both read 'a / b'; name one"):
         Tree.of(
             fromstring(
                 '<T><Choice value="a / b"/><Choice value="a"><Choice value="b"/></Choice></T>'

@@ -5,6 +5,7 @@ import base64
 import httpx
 import pytest
 
+from fishermask_backend.store import projects
 from tests.e2e.machine import Machine
 from tests.e2e.people import Person
 from tests.e2e.projects import MakeProject, Project, digits
@@ -70,6 +71,30 @@ def test_a_taxonomy_in_any_letter_case_is_learnt_at_the_level_of_the_project(
         "straight",
     }
     assert all(p["result"] for p in shown)
+
+    # Edited while this backend was down: nobody called /setup.
+    (backend,) = project.backends()
+    edited = {"url": machine.url, "project": project.id, "title": "FisherMask"}
+    wanted = {"taxonomy_level": 1, "batch_size": 6, "backbone": "small_cnn", "image_size": 32}
+    owner.call("PATCH", f"/api/ml/{backend['id']}", json=edited | {"extra_params": wanted})
+    known = machine.row(project)
+    with machine.store.begin() as session:
+        projects.get(session, known.id).params = known.params | {"batch_size": 4}
+        projects.count_event(session, known.id)
+    machine.memory.looked_at.clear()
+    machine.work(lambda: machine.row(project).params == wanted)
+    machine.work(lambda: "small_cnn" in machine.rounds(project)[-1].inputs_key, 120)
+    assert len(machine.rounds(project)[-1].classes) == 2
+    other = {"taxonomy_level": "two"}
+    owner.client.patch(f"/api/ml/{backend['id']}", json=edited | {"extra_params": other})
+    machine.memory.looked_at.clear()
+    with machine.store.begin() as session:
+        projects.count_event(session, known.id)
+    if project.backends()[0]["extra_params"] == other:  # Label Studio keeps what we refuse
+        machine.work(lambda: machine.row(project).params_note)
+        told = httpx.get(f"{machine.url}/projects/{project.id}").json()
+        assert told["settings_note"].startswith("Extra params: taxonomy_level='two'")
+        assert told["settings"] == wanted
 
 
 @pytest.mark.parametrize(

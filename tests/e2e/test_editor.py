@@ -3,6 +3,7 @@
 Needs playwright's Python package and a Chromium (CHROMIUM names it, else the one on the PATH).
 """
 
+import io
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from fishermask_backend.demo.server import LabelStudioServer
 from tests.e2e.machine import Machine
 from tests.e2e.people import Person, result
 from tests.e2e.projects import MakeProject, Project, label_config
+from tests.readme import good_config
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
@@ -57,6 +60,13 @@ def show(page: Any, address: str, project: Project, task: int) -> None:
     page.wait_for_timeout(2000)  # the pre-label is applied after the page is drawn
 
 
+def tall_image() -> bytes:
+    """A PNG file of a picture that no page is tall enough for."""
+    file = io.BytesIO()
+    Image.effect_noise((600, 2400), 90).save(file, "PNG")
+    return file.getvalue()
+
+
 def checked(page: Any) -> list[str]:
     """The classes that are chosen on the page."""
     found = page.locator("label:has(input:checked)").all_inner_texts()
@@ -94,15 +104,19 @@ def test_a_pre_label_is_chosen_on_the_page(
 def test_the_hotkey_of_a_chosen_class_makes_the_label_empty_unless_one_is_required(
     page: Any, label_studio: LabelStudioServer, make_project: MakeProject, required: bool
 ):
-    config = label_config().replace('"zero"/>', '"zero" hotkey="1"/>')
-    project = make_project(1, config if required else config.replace(' required="true"', ""))
-    (task,) = project.truth
+    config = good_config().replace("cat", "zero").replace("dog", "one")
+    assert ' required="true"' in config
+    project = make_project(0, config if required else config.replace(' required="true"', ""))
+    (task,) = project.upload([("zero-tall.png", tall_image())])
     body = [{"task": task, "result": result("zero"), "model_version": "v"}]
     address = f"/api/projects/{project.id}/import/predictions"
     project.owner.call("POST", address, json=body)
     project.change(model_version="v", show_collab_predictions=True)
     show(page, label_studio.url, project, task)
     assert checked(page) == ["zero"]
+    classes, image = (page.locator(what).first.bounding_box() for what in (".lsf-choices", "img"))
+    assert classes["y"] + classes["height"] < image["y"]
+    assert image["y"] + image["height"] < page.viewport_size["height"]  # all is seen at once
     page.keyboard.press("1")
     page.wait_for_timeout(500)
     assert checked(page) == []

@@ -18,6 +18,7 @@ from fishermask_backend.studio import Studio
 from fishermask_backend.studio.records import LARGEST_ID
 from fishermask_backend.worker.embedding import load_image, open_loader, whole_address
 
+CLASSES = 20  # named
 IMAGES = 3  # of the first 500, evenly spaced
 SIDE = 64  # pixels that they are resized to: whether they can be had and read is the question
 
@@ -32,7 +33,8 @@ def check_project(settings: Settings, studio: Studio, studio_id: int) -> Iterato
     except FisherMaskError as error:
         yield failed(what, str(error))
         return
-    classes = ", ".join(spec.classes)
+    more = f" and {len(spec.classes) - CLASSES} more" if len(spec.classes) > CLASSES else ""
+    classes = ", ".join(spec.classes[:CLASSES]) + more
     yield ok(what, f"«{remote.title}»: the control {spec.control!r} is learnt, of {classes}")
     if not spec.prelabelled:
         yield warning(

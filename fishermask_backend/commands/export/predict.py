@@ -7,6 +7,7 @@ decodes images as in training. No Label Studio, database or settings are needed.
 import argparse
 import csv
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -123,4 +124,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(1 if main() else 0)
+    try:
+        raise SystemExit(1 if main() else 0)
+    except BrokenPipeError:  # who reads, like `head`, has seen enough
+        os._exit(1)

@@ -14,7 +14,7 @@ from PIL import Image
 from fishermask_backend.commands.export import ExportImpossible, export
 from fishermask_backend.learning.inputs import RowStore
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import Store, pool
+from fishermask_backend.store import Store, pool, projects
 from tests.command_line import fishermask
 from tests.conftest import FIRST, publish_round
 from tests.store.stored import annotation
@@ -107,6 +107,17 @@ def test_the_example_goes_on_after_what_is_no_image(exported, tmp_path):
     assert (ran.returncode, "IMAGE_OR_FOLDER" in ran.stdout) == (0, True)
 
 
+def test_the_example_ends_quietly_where_nobody_reads_on(exported, tmp_path):
+    image = tmp_path / "a.png"
+    Image.new("RGB", (16, 16)).save(image)
+    with subprocess.Popen(
+        [sys.executable, exported / "predict.py", image], env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as program:  # fmt: skip
+        program.stdout.close()
+        assert program.stderr.read() == ""
+
+
 def test_the_example_predicts_what_the_round_predicted(exported, tmp_path):
     with RowStore(
         FIRST / "projects/1/inputs-small_cnn-16.rows", (3, 16, 16), np.uint8, committed=20
@@ -151,6 +162,19 @@ def test_round_without_a_classifier_says_why(store, project, settings, tmp_path)
         "No classifier: round 1 has none (it came before two classes were labelled)."
     )
     assert (tmp_path / "out" / "scores.json").exists()
+
+
+def test_a_project_s_own_backbone_is_the_one_that_is_exported(first_release, tmp_path, monkeypatch):
+    monkeypatch.setenv("BACKBONE", "efficientnet_lite0")
+    load_settings.cache_clear()
+    store = Store(first_release.database)
+    with store.begin() as session:
+        mine = projects.find(session, first_release.label_studio_url, 7)
+        mine.params = {"backbone": "small_cnn", "image_size": 16}
+    assert export(load_settings(), store, 7, tmp_path / "out") == []
+    store.close()
+    about = json.loads((tmp_path / "out" / "classifier.json").read_text())
+    assert (about["backbone"], about["image_size"]) == ("small_cnn", 16)
 
 
 @pytest.mark.parametrize("wrong", ["backbone", "file"])
