@@ -86,7 +86,12 @@ def simulate(
         labels_per_round or settings.batch_size,
         imbalanced,
     )
-    outcome = run(Asked(data, project, level, plan, pool, out, jobs), settings)
+    try:
+        outcome = run(Asked(data, project, level, plan, pool, out, jobs), settings)
+    except KeyboardInterrupt:
+        told = "stopped. What is computed is kept: the same command goes on."
+        click.echo(f"fishermask: {told}", err=True)
+        raise SystemExit(130) from None
     click.echo("\n" + "\n".join(outcome.verdict))
     click.echo(
         f"\n{outcome.folder / 'report.html'} says it with curves; points.csv has every point."

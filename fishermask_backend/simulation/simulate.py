@@ -92,6 +92,7 @@ def _in_folder(
     folder: Path, asked: Asked, images: Images, wanted: Sequence[int], settings: Settings
 ) -> Outcome:
     backbone = Backbone.of(settings, choose_device(settings.device))
+    settings = settings.model_copy(update={"image_size": backbone.image_size})  # 0: its own
     with bar(f"Embedding {len(wanted):,} images by {settings.backbone}") as show:
         embedded = embed(images, wanted, backbone, settings, show)
     if not embedded.readable:
@@ -210,7 +211,7 @@ def _facts(study: Study) -> dict[str, str]:
         "strategies": ", ".join(shown([variant.name for variant in plan.variants]).values()),
         "course": f"{plan.rounds} rounds of {plan.labels_per_round} labels, {plan.seeds} seeds",
         "classifier": f"BACKBONE={settings.backbone}, TRAIN={settings.train}, "
-        f"IMAGE_SIZE={settings.image_size or 'its own'}",
+        f"IMAGE_SIZE={settings.image_size}",
         "FisherMask": f"MASK_INNER={settings.mask_inner}, MASK_RULE={settings.mask_rule}, "
         f"WEIGHTING={settings.weighting}, PICK_WEIGHT={settings.pick_weight}, RIDGE={settings.ridge}",
         "made by": f"FisherMask Backend {__version__}, torch {torch.__version__}, "

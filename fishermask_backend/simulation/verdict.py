@@ -49,6 +49,8 @@ def labels(reaches: Estimate, last: int, unit: str = "") -> str:
     def bound(value: float) -> str:
         return f"{value:.0f}" if math.isfinite(value) else f"more than {last}"
 
+    if math.isinf(reaches.low):
+        return f"{bound(reaches.low)}{unit}"
     interval = f"95 %: {bound(reaches.low)} – {bound(reaches.high)}"
     return f"{bound(reaches.value)}{unit} ({interval})"
 

@@ -40,7 +40,7 @@ def test_it_says_its_verdict_and_every_figure(report):
     sentences, text = report
     assert len(sentences) == 2
     for each in made().figures:
-        assert f"<td>{each.area:.1%}</td>" in text
+        assert f'<td class="whole">{each.area:.1%}</td>' in text
     assert "FisherMask (ridge=1) minus margin" in text
     assert "2 images can&#39;t be read: a.png: damaged." in text
     assert text.count("<tr") == 2 + 3 + 3  # heads, strategies, comparisons

@@ -194,6 +194,18 @@ def test_what_can_t_be_meant_is_a_sentence(mine, tmp_path, arguments, told):
     assert "Traceback" not in ended.output
 
 
+def test_stopped_by_ctrl_c_it_says_how_to_go_on(mine, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fishermask_backend.simulation.simulate.embed", stopped)
+    ended = fishermask("simulate", "--data", mine, "--rounds", 1)
+    assert ended.exit_code == 130
+    assert (
+        ended.stderr == "fishermask: stopped. What is computed is kept: the same command goes on.\n"
+    )
+
+
 def test_two_into_one_folder_are_told(mine, tmp_path):
     out = tmp_path / "out"
     out.mkdir()

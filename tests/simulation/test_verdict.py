@@ -65,6 +65,7 @@ def test_random_alone():
 )
 def test_an_interval_ends_where_nothing_was_looked_at(low, high, text):
     assert labels(Estimate(25, low, high), 40, " labels") == text
+    assert labels(Estimate(math.inf, math.inf, math.inf), 40) == "more than 40"
 
 
 def test_what_is_beyond_chance_and_what_is_not():
