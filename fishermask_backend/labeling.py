@@ -102,15 +102,11 @@ class LabelSpec:
             above: Classes less probable than this are not named.
 
         Returns:
-            A region of each control of which something is to be shown (`Question.prelabel`). Of several
-            none of those that another answer shows (`visibleWhen`): Label Studio submits what is
-            pre-labelled of a question that nobody sees.
+            A region of each control of which something is to be shown (`Question.prelabel`).
         """
         regions: list[dict[str, Any]] = []
         pairs = zip(self.questions, self.heads, strict=True)
         for number, (question, head) in enumerate(pairs, start=1):
-            if question.presence.hidden and not head.alone:
-                continue
             own = {
                 c: probabilities[name]
                 for c, name in zip(head.classes, head.names, strict=True)

@@ -209,13 +209,3 @@ def test_prelabels_of_several_controls():
     ]  # fmt: skip
     assert [region["from_name"] for region in spec.prelabel(known, above=0.75)] == ["seen"]
     assert spec.answer(regions) == {"species: dog", "seen: cat", "quality: 3"}
-
-
-def test_of_several_controls_one_that_another_answer_shows_is_not_pre_labelled():
-    hidden = TWO.replace('name="quality"', 'name="quality" visibleWhen="choice-selected"')
-    known = {"species: dog": 0.7, "quality: 3": 0.9}
-    assert [r["from_name"] for r in parse_label_config(hidden).prelabel(known)] == ["species"]
-    assert [r["from_name"] for r in parse_label_config(TWO).prelabel(known)] == [
-        "species",
-        "quality",
-    ]

@@ -111,27 +111,26 @@ def test_nested_choices_are_pre_checked_and_read_by_their_paths(
     assert spec.answer(submitted(owner, task)) == {"fruit / Kiwi"}
 
 
-def test_a_question_that_another_answer_shows_has_no_pre_label_for_the_editor_submits_it_unseen(
+def test_the_pre_label_of_a_question_that_nobody_sees_is_not_submitted(
     make_project: MakeProject, page: LabellingPage, owner: Person
 ):
-    hidden = (
-        '<Rating name="r" toName="image" visibleWhen="choice-selected" whenTagName="l" '
-        'whenChoiceValue="dog"/>'
+    shown_by_a_dog = 'visibleWhen="choice-selected" whenTagName="l" whenChoiceValue="dog"'
+    wings = '<Choices name="r" toName="image"><Choice value="wing"/><Choice value="fin"/></Choices>'
+    control = (
+        f'<Choices name="l" toName="image">{FLAT}</Choices><View {shown_by_a_dog}>{wings}</View>'
     )
-    control = f'<Choices name="l" toName="image">{FLAT}</Choices>{hidden}'
     spec = parse_label_config(config(control))
     assert spec.heads[1].control == "r"
-    (region,) = spec.prelabel({"l: cat": 0.9, "l: dog": 0.1, "r: 2": 0.9})
-    assert region["from_name"] == "l"
-    stars = {"from_name": "r", "to_name": "image", "type": "rating", "value": {"rating": 2}}
+    regions = spec.prelabel({"l: cat": 0.9, "l: dog": 0.1, "r: fin": 0.9})
+    assert [region["from_name"] for region in regions] == ["l", "r"]
     project = make_project(0, config(control))
     (task,) = project.upload(digits()[:1])
-    row = {"task": task, "result": [region, stars], "score": 0.1, "model_version": "v"}
+    row = {"task": task, "result": regions, "score": 0.1, "model_version": "v"}
     address = f"/api/projects/{project.id}/import/predictions"
     assert project.owner.call("POST", address, json=[row])["created"] == 1
     project.change(model_version="v", sampling="Uncertainty sampling")
     page.open(project.id)
-    assert page.shown(CHECKED) == ["A cat[1]"]
-    assert page.count(STARS) == 0
+    assert "A cat[1]" in page.shown(CHECKED)
+    assert page.count(".lsf-choice:visible") == 2  # neither wing nor fin
     page.submit()
-    assert [r["from_name"] for r in submitted(owner, task)] == ["l", "r"]  # which nobody has seen
+    assert [r["from_name"] for r in submitted(owner, task)] == ["l"]

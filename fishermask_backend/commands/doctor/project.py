@@ -41,12 +41,6 @@ def check_project(settings: Settings, studio: Studio, studio_id: int) -> Iterato
             what, f"«{remote.title}»: the control {question.control!r} is learnt, of {classes}"
         )
         yield from _asked(question, what)
-        if question.presence.hidden and len(spec.questions) > 1:
-            yield warning(
-                what,
-                f"the control {question.control!r} is not pre-labelled: another answer shows it "
-                "(visibleWhen), and Label Studio submits pre-labels of questions that nobody sees",
-            )
     for note in spec.set_aside:
         yield warning(what, note)
     yield from _last_step(settings, studio_id, what, told=spec.set_aside)
