@@ -191,8 +191,8 @@ class Settings(BaseSettings):
 
     # Classifier
     backbone: str = Field(
-        "efficientnet_lite0",
-        description="`efficientnet_lite0` (or 1, 2), `small_cnn`, a torchvision classification model "
+        "efficientnet_lite2",
+        description="`efficientnet_lite2` (or 0, 1), `small_cnn`, a torchvision classification model "
         "such as `resnet18`, or a timm model such as `timm/vit_small_patch14_dinov2.lvd142m` "
         "(docs/backbones.md).",
     )

@@ -38,7 +38,13 @@ def before(settings, monkeypatch):
     shutil.copytree(BEFORE / "projects", settings.model_dir / "projects")
     with closing(sqlite3.connect(settings.model_dir / "fishermask.db")) as connection:
         connection.executescript((BEFORE / "fishermask.sql").read_text())
-    chosen = {"IMAGE_SIZE": "32", "MASK_INNER": "20", "BATCH_SIZE": "4", "QUEUE_MARGIN": "2"}
+    chosen = {
+        "BACKBONE": "efficientnet_lite0",
+        "IMAGE_SIZE": "32",
+        "MASK_INNER": "20",
+        "BATCH_SIZE": "4",
+        "QUEUE_MARGIN": "2",
+    }
     for name, value in chosen.items():
         monkeypatch.setenv(name, value)
     load_settings.cache_clear()

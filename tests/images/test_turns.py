@@ -43,7 +43,7 @@ def test_label_studio_is_asked_for_few_images_at_a_time(serve, label_studio, loa
         assert elsewhere.crowd(4)  # whose hosts are nobody's to spare
         for gate in (own, elsewhere):
             gate.open.set()
-        assert all(each.result().any() for each in (*mine, *others))
+        assert all(each.result().pixels.any() for each in (*mine, *others))
 
 
 def test_whom_label_studio_sends_elsewhere_no_longer_counts(serve, label_studio, loader_for):
@@ -54,7 +54,7 @@ def test_whom_label_studio_sends_elsewhere_no_longer_counts(serve, label_studio,
         loads = [threads.submit(loader.load, "s3://bucket/b.png", task_id=7) for _ in range(3)]
         assert gate.crowd(3)
         gate.open.set()
-        assert all(each.result().any() for each in loads)
+        assert all(each.result().pixels.any() for each in loads)
 
 
 def test_whoever_waits_for_a_turn_waits_no_longer_than_for_an_image(label_studio, loader_for):

