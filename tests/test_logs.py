@@ -130,7 +130,7 @@ def test_web_server_tells_requests_but_no_secret(settings, command):
         web.post("/setup", json=setup, auth=bad)
         web.post("/setup", json=setup, headers={"Authorization": f"Token {KEY}"})
         web.post("/setup", json=setup | {"project": OFFERED}, auth=good)
-        web.post("/webhook", json={"action": "START_TRAINING", "project": {"id": 7}})
+        web.post("/webhook", json={"action": "ANNOTATION_CREATED", "project": {"id": 7}})
         web.post("/webhook", content=f'{{"access_token": "{OFFERED}"')
         web.get(f"/projects?signature={SIGNED}", auth=good)
         web.get(f"/{SIGNED}/health", auth=good)
