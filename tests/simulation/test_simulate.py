@@ -132,7 +132,9 @@ def test_a_process_that_is_ended_by_force_is_told_and_the_points_stay(mine, tmp_
     assert process.returncode == 2
     assert "A process of the simulation was ended by force (exit code -9)" in said
     assert "it goes on." in said
-    wait_for(lambda: not in_session(process.pid))  # the tracker of shared memory ends a little later
+    wait_for(
+        lambda: not in_session(process.pid)
+    )  # the tracker of shared memory ends a little later
     assert points(out)
 
 
