@@ -39,9 +39,6 @@ class Asking:
     presence: Presence = ANYHOW
 
 
-TOLD = 3  # oddities of one annotation
-
-
 @dataclass(frozen=True)
 class Reading:
     """What an annotation's result says.
