@@ -25,7 +25,7 @@ def read_headers(text: str) -> dict[str, str]:
         return {}
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise ValueError(  # noqa: TRY004 (pydantic takes nothing else)

@@ -4,6 +4,7 @@
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,10 +50,20 @@ def read_params(given: object) -> dict[str, Any]:
             f"Extra params {_short(given)}: a JSON object is expected, like "
             '{"control_name": "species", "batch_size": 30}.'
         )
+    lowered = {str(name).lower(): value for name, value in params.items()}
+    if len(lowered) < len(params):
+        twice = Counter(str(name).lower() for name in params).most_common(1)[0][0]
+        raise BadRequest(f"Extra params: {_short(twice)} is there twice, in two letter cases.")
     try:
-        read = _Params.model_validate({str(name).lower(): value for name, value in params.items()})
+        read = _Params.model_validate(lowered)
     except ValidationError as error:
         raise BadRequest(" ".join(_sentence(problem) for problem in error.errors())) from None
+    for name, value in lowered.items():
+        # Python takes true for 1; nobody means it.
+        if isinstance(value, bool) and not isinstance(getattr(read, name), bool):
+            raise BadRequest(
+                f"Extra params: {name}={str(value).lower()}: Input should be a number."
+            )
     own = read.model_dump(exclude_unset=True)
     try:
         "".join(value for value in own.values() if isinstance(value, str)).encode()

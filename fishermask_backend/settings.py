@@ -312,6 +312,19 @@ class Settings(BaseSettings):
             raise ValueError("auto, cpu or cuda[:index] is expected")
         return value
 
+    @field_validator("label_studio_url", "backend_url", "label_studio_api_key", mode="before")
+    @classmethod
+    def _without_line_end(cls, value: Any) -> Any:
+        """Leave out what stands around it: a secret made with `echo` ends with a line break."""
+        return value.strip() if isinstance(value, str) else value
+
+    @field_validator("label_studio_api_key")
+    @classmethod
+    def _sendable(cls, value: str) -> str:
+        if not re.fullmatch(r"[!-~]*", value):
+            raise ValueError("a token has letters, digits and signs of ASCII alone, and no space")
+        return value
+
     @field_validator("label_studio_url", "backend_url")
     @classmethod
     def _http(cls, value: str, info: ValidationInfo) -> str:
@@ -325,6 +338,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"an address has no place for a user name or password: leave it out; {instead}"
             )
+        if re.search(r"[\s\x00-\x1f\x7f]", value):
+            raise ValueError("an address without spaces is expected, like http://localhost:8080")
         parts = urlsplit(value)
         if parts.query or parts.fragment:
             raise ValueError("an address without a query is expected, like http://localhost:8080")

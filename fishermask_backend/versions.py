@@ -5,6 +5,7 @@ Rounds and queues are versions `fishermask-<round>[.<n>]`; events carry a header
 
 PREFIX = "fishermask-"
 NO_ROUND = PREFIX + "0"  # what /setup answers before the first round
+_DIGITS = 9
 PROJECT_HEADER = "X-FisherMask-Project"  # of an event that is sent without its project
 
 
@@ -16,7 +17,7 @@ def version(number: int, nth: int) -> str:
 def number_of(name: str) -> int:
     """Return the round number in a version of ours; 0 for any other text."""
     head = name.removeprefix(PREFIX).split(".")[0]
-    return int(head) if name.startswith(PREFIX) and head.isdecimal() else 0
+    return _count(head) if name.startswith(PREFIX) else 0
 
 
 def nth_of(name: str, number: int) -> int:
@@ -24,9 +25,14 @@ def nth_of(name: str, number: int) -> int:
     if number_of(name) != number:
         return 0
     nth = name.partition(".")[2]
-    return int(nth) if nth.isdecimal() else 1
+    return _count(nth) or 1
 
 
 def is_ours(name: str | None) -> bool:
     """Say whether a model version was published by this backend."""
     return name == NO_ROUND or number_of(name or "") > 0
+
+
+def _count(text: str) -> int:
+    # Others may call their versions anything; Python reads no number of thousands of digits.
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else 0

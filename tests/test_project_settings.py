@@ -63,6 +63,9 @@ def test_params_are_checked_like_settings(given_, params):
         ({"strategy": "best"}, "strategy='best': Input should be 'fishermask', 'bait'"),
         ({"prelabels": "maybe"}, "prelabels='maybe': Input should be a valid boolean"),
         ({"control_name": ["a"]}, r"control_name=\['a'\]: Input should be a valid string"),
+        ({"batch_size": True}, "batch_size=true: Input should be a number"),
+        ('{"train_every": false}', "train_every=false: Input should be a number"),
+        ('{"SEED": 1, "seed": 2, "ridge": 1}', "'seed' is there twice, in two letter cases"),
         ({"control_name": "\ud800"}, "'.ud800'}: half a character is in them"),
     ],
 )

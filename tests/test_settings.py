@@ -28,6 +28,8 @@ def test_defaults(settings):
         ("TRAIN", "some", "'head' or 'all'"),
         ("LABEL_STUDIO_URL", "localhost:8080", "http://localhost:8080"),
         ("LABEL_STUDIO_URL", "http://[::1", "Invalid IPv6 URL"),
+        ("LABEL_STUDIO_URL", "http://host/label studio", "without spaces"),
+        ("BACKEND_URL", "http://host\n.example:9090", "without spaces"),
         ("LABEL_STUDIO_URL", "http://host:99999", "Port out of range"),
         ("BACKEND_URL", "backend:9090", "http://localhost:8080"),
         ("RIDGE", "-1", "greater than 0"),
@@ -53,6 +55,25 @@ def test_a_secret_is_not_repeated_in_an_error(settings, monkeypatch):
     load_settings.cache_clear()
     with pytest.raises(BadSettings, match="BASIC_AUTH_PASS"):
         load_settings()
+
+
+def test_a_line_break_behind_a_secret_or_an_address_is_left_out(configured):
+    settings = configured(
+        LABEL_STUDIO_URL=" http://labels.example/\n",
+        LABEL_STUDIO_API_KEY="abc\n",
+        BACKEND_URL="http://backend.example:9090\n",
+    )
+    assert settings.label_studio_url == "http://labels.example"
+    assert settings.label_studio_api_key == "abc"
+    assert settings.backend_url == "http://backend.example:9090"
+
+
+@pytest.mark.parametrize("key", ["s3cret key", "s3cret\nkey", "s3cr\u00e9t"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(configured, key):
+    with pytest.raises(BadSettings, match="a token has letters, digits") as refused:
+        configured(LABEL_STUDIO_API_KEY=key)
+    assert key not in str(refused.value)
+    assert "LABEL_STUDIO_API_KEY=(hidden): " in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["LABEL_STUDIO_URL", "BACKEND_URL"])

@@ -11,6 +11,8 @@ from fishermask_backend import versions
         ("fishermask-0", 0),
         ("fishermask-x", 0),
         ("other-7", 0),
+        ("fishermask-" + "9" * 5000, 0),
+        ("fishermask-" + "9" * 10, 0),
         ("", 0),
     ],
 )
@@ -27,6 +29,7 @@ def test_number_of_a_version(version, number):
         ("fishermask-70", 0),
         ("fishermask-8.3", 0),
         ("other-7.3", 0),
+        ("fishermask-7." + "9" * 5000, 1),
     ],
 )
 def test_which_queue_of_round_7(version, nth):

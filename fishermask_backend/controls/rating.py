@@ -11,6 +11,7 @@ from fishermask_backend.controls.elements import server_attribute
 
 STARS = "5"  # without `maxRating`
 MOST = 100
+LARGEST = 10**6  # that is written out; JSON knows numbers of thousands of digits
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,12 @@ class Rating:
             Unreadable: There is no whole number.
         """
         rating = value.get("rating")
-        whole = isinstance(rating, int) or (isinstance(rating, float) and rating.is_integer())
-        if isinstance(rating, bool) or not whole:
+        number = isinstance(rating, int | float) and not isinstance(rating, bool)
+        if rating is None or not number or rating % 1 != 0:  # of what is no number or infinite, too
             raise Unreadable(f"rating is {shown(rating)}, not a whole number of stars")
-        return [f"{rating:.0f}"] if rating else []
+        if not -LARGEST <= rating <= LARGEST:
+            raise Unreadable(f"rating is a number beyond {LARGEST}, not one of stars")
+        return [str(int(rating))] if rating else []
 
     def write(self, classes: Sequence[str]) -> dict[str, Any]:
         """Return the value of a region that names this number."""

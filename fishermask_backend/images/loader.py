@@ -110,7 +110,7 @@ class ImageLoader:
         except ImageUnavailable as error:
             name = f"Task {task_id}, image {without_secrets(url.strip())}".rstrip()
             advice = self._advice(error, url.strip()) if isinstance(error, FetchFailed) else ""
-            fetched = not url.strip().startswith("data:")
+            fetched = not _is_inline(url.strip())
             later = isinstance(error, FetchFailed) or (isinstance(error, PageInstead) and fetched)
             kind = ImageUnreachable if later else ImageUnavailable
             raise kind(f"{name}: {error}{advice}.") from None
@@ -120,7 +120,7 @@ class ImageLoader:
         self._downloader.close()
 
     def _bytes(self, url: str, task_id: int) -> bytes:
-        if url[:5].lower() == "data:":
+        if _is_inline(url):
             return self._inline(url)
         if len(url) > LONGEST_URL:
             raise ImageUnavailable(f"the address has more than {LONGEST_URL} characters")
@@ -197,6 +197,10 @@ class ImageLoader:
         if status == 500 and "/data/upload/" in path:
             return "; it does so for uploads that were deleted"
         return _LABEL_STUDIO.get(status, "")
+
+
+def _is_inline(url: str) -> bool:
+    return url[:5].lower() == "data:"
 
 
 _BUCKET = (

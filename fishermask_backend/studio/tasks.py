@@ -13,6 +13,9 @@ from fishermask_backend.images.kept import kept
 from fishermask_backend.studio.records import OddAnswer, an_object, is_id, moment, text
 
 LONGEST_TIME = 40  # characters
+# Levels of a result; an editor's own are below ten. How deep JSON can be written depends on who calls:
+# what passes here must pass where it is stored.
+DEEPEST = 100
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,24 @@ def _user(completed_by: Any) -> int:
 
 def _storable(result: Any) -> Any:
     """Return a result as every database stores it."""
+    if _deeper(result, DEEPEST):
+        return "(lists in lists in lists)"
     try:
         json.dumps(result, allow_nan=False)
-    except (ValueError, RecursionError):
-        return "(numbers that are none, or lists in lists in lists)"
+    except ValueError:
+        return "(numbers that are none)"
     return result
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Say whether lists and objects lie in each other deeper than so many levels."""
+    layer = [value]
+    for _ in range(levels):
+        inside: list[Any] = []
+        for each in layer:
+            if isinstance(each, list | dict):
+                inside += each.values() if isinstance(each, dict) else each
+        if not inside:
+            return False
+        layer = inside
+    return True

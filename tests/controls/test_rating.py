@@ -27,6 +27,12 @@ def test_values_that_are_no_number_of_stars(value):
         rating().read({"rating": value})
 
 
+@pytest.mark.parametrize("value", [10**400, -(10**400), 10**4000, 1e300])
+def test_numbers_too_large_to_be_written_out(value):
+    with pytest.raises(Unreadable, match="a number beyond 1000000, not one of stars"):
+        rating().read({"rating": value})
+
+
 @pytest.mark.parametrize("stars", ["1", "0", "-5", "101", "many", "1e3", "99999"])
 def test_stars_that_cannot_be_learnt(stars):
     with pytest.raises(Misfit, match=f'has maxRating="{stars}"; 2 to 100'):

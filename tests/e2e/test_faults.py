@@ -236,7 +236,7 @@ def test_memory_runs_out_in_a_round(
 ):
     queue = machine.queue(project)
     project.label(5)
-    once(monkeypatch, lesson, "probabilities", lambda *_: torch.empty(2**50))
+    once(monkeypatch, lesson, "joint_probabilities", lambda *_: torch.empty(2**50))
     row = fails(machine, project)
     assert "MEMORY_LIMIT" in row.error
     check_serving(machine, project, queue)

@@ -181,7 +181,7 @@ def test_training_asked_for_during_a_round_makes_one_more(
         return real(*args, **more)
 
     project.start_training()
-    once(monkeypatch, lesson, "fit_classifier", label_and_ask)
+    once(monkeypatch, lesson, "fit_heads", label_and_ask)
     machine.work(lambda: len(machine.rounds(project)) == len(done) + 2)
     first, second = machine.rounds(project)[-2:]
     assert second.label_count == first.label_count + 1

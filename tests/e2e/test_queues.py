@@ -29,7 +29,7 @@ def project(machine: Machine, owner: Person) -> Iterator[Project]:
 
 @pytest.mark.parametrize(
     ("place", "name", "untrained"),
-    [(embedding, "embed", 0), (lesson, "fit_classifier", 6)],
+    [(embedding, "embed", 0), (lesson, "fit_heads", 6)],
     ids=["images", "round"],
 )
 def test_queue_is_topped_up_while_a_step_computes(

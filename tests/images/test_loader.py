@@ -242,11 +242,13 @@ def test_data_urls_are_decoded_and_bounded(label_studio, loader_for):
         (f"data:image/png;base64,{encoded}{'A' * 100}", "MAX_IMAGE_BYTES|base64 is damaged"),
         (f"data:image/png;base64,{encoded.rstrip('=')}{'A' * 100}", "MAX_IMAGE_BYTES"),
         (f"data:image/png;base64,{encoded[:-5]}!", "base64 is damaged"),
+        ("DATA:text/html;base64,PGh0bWw+", "an HTML page"),
         ("data:image/png,abc", "needs «;base64,»"),
         ("data:image/svg+xml;base64," + base64.b64encode(b"<svg/>").decode(), "an SVG drawing"),
     ]:
-        with pytest.raises(ImageUnavailable, match=problem):
+        with pytest.raises(ImageUnavailable, match=problem) as raised:
             loader.load(url, task_id=7)
+        assert not isinstance(raised.value, ImageUnreachable)  # nothing to try again
 
 
 @pytest.mark.parametrize(

@@ -137,3 +137,13 @@ def test_who_saved_an_annotation_tells_whether_it_was_imported(more, imported):
 def test_dates_that_are_none_are_none(odd):
     assert annotation(updated_at=odd)["updated_at"] == ""
     assert only(TASK | {"updated_at": odd}).updated_at == 0.0
+
+
+def test_a_result_that_passes_here_can_be_stored_by_whoever_calls():
+    shallow, deep = [], []
+    for _ in range(90):
+        shallow = [shallow]
+    for level in range(900):
+        deep = [deep] if level % 2 else {"a": deep, "b": 1}
+    assert annotation(result=shallow)["result"] == shallow
+    assert annotation(result=deep)["result"] == "(lists in lists in lists)"

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,9 @@ def named(paths: Sequence[Path]) -> list[Path]:
     """Return these files, and those images that lie in these folders, however deep."""
     images: list[Path] = []
     for path in paths:
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+        inside = sorted(
+            p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and not p.is_dir()
+        )
         images += inside if path.is_dir() else [path]
     return list(dict.fromkeys(images))
 
@@ -126,21 +129,39 @@ def main() -> int:
     parser.add_argument("paths", nargs="+", type=Path, metavar="IMAGE_OR_FOLDER")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write a table instead of JSON")
     asked = parser.parse_args()
-    classifier, failed, rows = Classifier(), 0, []
-    for path, found in predict(classifier, named(asked.paths)):
-        if isinstance(found, str):
-            failed += 1
-            print(f"{path}: {found}", file=sys.stderr)
-        elif asked.csv:
-            likely = [max(own, key=own.__getitem__) for own in found.values()]
-            rows.append([path, *likely, *(p for own in found.values() for p in own.values())])
-        else:
-            about = {"image": str(path), "probabilities": found.get("", found)}
-            print(json.dumps(about, ensure_ascii=False), flush=True)
-    if asked.csv:
-        with asked.csv.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([header(classifier), *rows])
+    classifier, failed = Classifier(), 0
+    with ExitStack() as stack:
+        table = None
+        if asked.csv:
+            try:  # a name that is no text (of another encoding) is written as far as it is
+                file = asked.csv.open("w", newline="", encoding="utf-8", errors="backslashreplace")
+            except OSError as error:
+                parser.error(f"--csv {asked.csv}: {error.strerror}")
+            table = csv.writer(stack.enter_context(file))
+            table.writerow(header(classifier))
+        for path, found in predict(classifier, named(asked.paths)):
+            if isinstance(found, str):
+                failed += 1
+                print(f"{path}: {found}", file=sys.stderr)
+            elif table:
+                likely = [max(own, key=own.__getitem__) for own in found.values()]
+                every = (p for own in found.values() for p in own.values())
+                table.writerow([path, *likely, *every])
+            else:
+                print(
+                    _line({"image": str(path), "probabilities": found.get("", found)}), flush=True
+                )
     return failed
+
+
+def _line(about: dict[str, Any]) -> str:
+    """Return an object as JSON that the output can carry: file names may be no text."""
+    line = json.dumps(about, ensure_ascii=False)
+    try:
+        line.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return json.dumps(about)
+    return line
 
 
 if __name__ == "__main__":

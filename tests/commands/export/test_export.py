@@ -119,6 +119,32 @@ def test_the_example_goes_on_after_what_is_no_image(exported, tmp_path):
     assert (ran.returncode, "IMAGE_OR_FOLDER" in ran.stdout) == (0, True)
 
 
+def test_the_example_goes_on_after_names_that_are_no_text(exported, tmp_path):
+    folder = tmp_path / "images"
+    (folder / "a folder.jpg").mkdir(parents=True)
+    odd = os.fsdecode(os.fsencode(folder) + b"/gr\xfcn.png")  # as a Latin-1 system wrote it
+    for path in (odd, folder / "z.png"):
+        Image.new("RGB", (20, 30), "red").save(path)
+    ran = example(exported, folder)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert [json.loads(row)["image"] for row in ran.stdout.splitlines()] == [
+        odd, str(folder / "z.png"),
+    ]  # fmt: skip
+    ran = example(exported, "--csv", tmp_path / "found.csv", folder)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert [Path(row["image"]).name for row in lines(tmp_path / "found.csv")] == [
+        r"gr\udcfcn.png", "z.png",
+    ]  # fmt: skip
+
+
+def test_the_example_says_before_all_else_that_its_table_has_no_place(exported, tmp_path):
+    ran = example(exported, "--csv", tmp_path / "none" / "found.csv", tmp_path / "gone.png")
+    assert ran.returncode == 2
+    assert f"--csv {tmp_path}/none/found.csv: No such file or directory" in ran.stderr
+    assert "gone.png:" not in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
 def test_the_example_ends_quietly_where_nobody_reads_on(exported, tmp_path):
     image = tmp_path / "a.png"
     Image.new("RGB", (16, 16)).save(image)
@@ -231,7 +257,8 @@ def loaded(folder):
 
 def test_several_controls_have_columns_of_their_own(store, project, configured, tmp_path, capsys,
                                                     monkeypatch):  # fmt: skip
-    settings = configured(BATCH_SIZE="3", QUEUE_MARGIN="2", IMAGE_SIZE="64")
+    of_lite0 = {"BACKBONE": "efficientnet_lite0", "IMAGE_SIZE": "64"}
+    settings = configured(BATCH_SIZE="3", QUEUE_MARGIN="2", **of_lite0)
     work, spec, backbone = begun(store, project), parse_label_config(TWO), lite0()
     species, seen = spec.heads
     says = {
