@@ -76,7 +76,10 @@ def run(*, quick: bool, images: Path | None = None) -> dict[str, Any]:
     rows = [measured(case, SYNTHETIC) for case in (QUICK if quick else CASES)]
     if images is not None:
         features, labels = rows_of_folder(images)
-        case = Case(images.name, len(features), int(labels.max()) + 1, 60, top=-1, runs=1)
+        # Formed, the factors of thousands of images in many classes would take gigabytes.
+        case = Case(
+            images.name, len(features), int(labels.max()) + 1, 60, top=-1, formed=False, runs=1
+        )
         rows.append(measured(case, str(images)))
     return {"rows": rows, "one_task": spread(one_task(300 if quick else 2000))}
 
