@@ -6,7 +6,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from fishermask_backend.fisher.information import Information
 from fishermask_backend.fisher.joint import JointInformation
 from fishermask_backend.fisher.shards import Shards
 
@@ -14,7 +13,7 @@ TIE = 1e-9  # gains this close to the largest, relative to it, are equal: roundi
 
 
 def greedy(
-    information: Information | JointInformation,
+    information: JointInformation,
     indices: Tensor,
     batch_size: int,
     backward_steps: float,

@@ -34,10 +34,8 @@ from fishermask_backend.fisher.operators import (
 
 PASS_COST = 8  # reading, multiplying and writing an entry, in multiply-adds of a matrix product
 PRODUCT_BYTES = 2**25  # in work at a time, in a pick's products: their sums over entries are short
-FEWER_ROWS = (
-    3  # times fewer rows than classes, from which directions are multiplied with rows first
-)
-LEAST_IMAGES = 16  # at a time, where a MOST_BYTES holds them
+FEWER_ROWS = 3  # times fewer rows than classes: then directions are multiplied with rows first
+LEAST_IMAGES = 16  # at a time, where MOST_BYTES hold them
 MOST_BYTES = 2**28
 SPARSE = 2  # images in a range for each one wanted, above which those wanted are copied instead
 

@@ -24,7 +24,7 @@ from torch import Tensor
 from fishermask_backend.fisher.accumulated import Accumulated
 from fishermask_backend.fisher.inverse import Inverse
 from fishermask_backend.fisher.operators import PASS_BYTES, Factors, sandwiched
-from fishermask_backend.fisher.scoring import leading_gains, marginal_gains, marginal_losses
+from fishermask_backend.fisher.scoring import marginal_losses
 from fishermask_backend.fisher.shards import Shards
 
 PRECISION = 1e-10  # of gains, relative to the largest
@@ -83,23 +83,6 @@ class Information:
         self._A = Accumulated(shards.sum(factors.gram(labelled.cpu())) / total, ridge)
         self._peak_P, self._peak_Q = self.pool_fisher.new_zeros((2, len(candidates)))
         self._start_afresh()
-
-    def gains(self) -> Tensor:
-        """Return every candidate's marginal gain (M,)."""
-        gains = marginal_gains(self.P, self.Q)
-        return marginal_gains(self.P, self.Q) if self._restore_beside(gains) else gains
-
-    def leading_gains(self, open_: Tensor) -> Tensor:
-        """Return marginal gains (M,) of the candidates that may have the largest.
-
-        Args:
-            open_: (M,) bool, which may still be picked.
-
-        Returns:
-            −inf for those that are not open, and for those whose bound lies below the largest gain.
-        """
-        gains = leading_gains(self.P, self.Q, open_)
-        return leading_gains(self.P, self.Q, open_) if self._restore_beside(gains) else gains
 
     def losses(self, places: list[int]) -> Tensor:
         """Return tr[Q (I − P)⁻¹] of picked candidates: what the objective rises by without each."""
@@ -163,10 +146,6 @@ class Information:
     def inverse(self) -> Tensor:
         """A⁻¹ (d, d) as it is now."""
         return self._inverse.inverse
-
-    def _restore_beside(self, gains: Tensor) -> bool:
-        largest = float(gains.max()) if len(gains) else -math.inf
-        return self.restore(self._shards.largest(largest, gains))
 
     def restore(self, decisive: float) -> bool:
         """Compute afresh what has lost digits that matter beside a decisive gain."""

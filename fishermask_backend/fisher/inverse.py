@@ -27,7 +27,6 @@ class Inverse:
         """
         self._factors = factors
         self._order = factors.order if factors is not None else None
-        self._inverse, self._weighed = inverse, weighed
         self._W = self._U = inverse.new_zeros((0, len(inverse)))
         self._signs = inverse.new_zeros(0)
         self._start(inverse, weighed)

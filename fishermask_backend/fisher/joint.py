@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from fishermask_backend.fisher.information import Information
-from fishermask_backend.fisher.scoring import FIRST, gain_bounds, marginal_gains
+from fishermask_backend.fisher.scoring import leading_gains, marginal_gains
 from fishermask_backend.fisher.shards import Shards
 
 
 class JointInformation:
-    """What `Information` is, of several heads with the same candidates."""
+    """The information of one head or several with the same candidates."""
 
     def __init__(self, parts: Sequence[Information], shards: Shards) -> None:
         """Take the heads' information, each over the same images.
@@ -51,8 +51,7 @@ class JointInformation:
 
     def losses(self, places: list[int]) -> Tensor:
         """Return what the objective rises by without each of some picked candidates."""
-        total: Tensor = sum(part.losses(places) for part in self._parts)  # type: ignore[assignment]
-        return total
+        return torch.stack([part.losses(places) for part in self._parts]).sum(0)
 
     def add(self, place: int | None) -> None:
         """Label candidate number `place`; None if it is another process's."""
@@ -64,26 +63,11 @@ class JointInformation:
         for part in self._parts:
             part.remove(place)
 
-    def _gains(self, places: Tensor | None = None) -> Tensor:
-        """Return the sums over heads of all candidates' gains, or of those at some places."""
-        own = slice(None) if places is None else places
-        found = (marginal_gains(part.P[own], part.Q[own]) for part in self._parts)
-        total: Tensor = sum(found)  # type: ignore[assignment]
-        return total
+    def _gains(self) -> Tensor:
+        return torch.stack([marginal_gains(part.P, part.Q) for part in self._parts]).sum(0)
 
     def _leading(self, open_: Tensor) -> Tensor:
-        """Do what `scoring.leading_gains` does, with the sums of the heads' bounds and gains."""
-        gains = open_.new_full(open_.shape, -math.inf, dtype=torch.float64)
-        places = open_.nonzero().flatten()
-        if not len(places):
-            return gains
-        bounds: Tensor = sum(gain_bounds(part.P, part.Q) for part in self._parts)[places]  # type: ignore[index]
-        first = bounds.topk(-(-len(places) // FIRST)).indices
-        gains[places[first]] = self._gains(places[first])
-        possible = ~(bounds < float(gains.max()) * (1 - 1e-6))
-        possible[first] = False
-        gains[places[possible]] = self._gains(places[possible])
-        return gains
+        return leading_gains([(part.P, part.Q) for part in self._parts], open_)
 
     def _restore_beside(self, gains: Tensor) -> bool:
         """Compute afresh, of every head, what has lost digits that matter beside the largest gain."""

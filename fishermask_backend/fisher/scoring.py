@@ -1,7 +1,7 @@
 """The marginal gain of images, in a selection and after it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -29,31 +29,44 @@ def marginal_gains(P: Tensor, Q: Tensor) -> Tensor:
     return _by_parts(_gains, P, Q).clamp_min_(0)
 
 
-def leading_gains(P: Tensor, Q: Tensor, open_: Tensor) -> Tensor:
+def leading_gains(heads: Sequence[tuple[Tensor, Tensor]], open_: Tensor) -> Tensor:
     """Return the marginal gains (N,) of those images that may have the largest.
 
     The images of highest bound come first; their largest gain tells which others can matter.
 
     Args:
-        P: X A⁻¹ Xᵀ (N, C, C).
-        Q: X A⁻¹ I_U A⁻¹ Xᵀ (N, C, C).
+        heads: P = X A⁻¹ Xᵀ (N, C, C) and Q = X A⁻¹ I_U A⁻¹ Xᵀ (N, C, C) of each head; an image's gain
+            is the sum of what it is to each.
         open_: (N,) bool, which images count.
 
     Returns:
         −inf for images that do not count or whose bound lies below the largest gain.
     """
-    gains = P.new_full((len(P),), -math.inf)
+    gains = open_.new_full(open_.shape, -math.inf, dtype=heads[0][0].dtype)
     places = open_.nonzero().flatten()
     if not len(places):
         return gains
-    bounds = _by_parts(gain_bounds, P, Q)[places]
+    bounds = _total(_by_parts(gain_bounds, P, Q) for P, Q in heads)[places]
     first = bounds.topk(-(-len(places) // FIRST)).indices
-    gains[places[first]] = _by_parts(_gains, P, Q, places[first]).clamp_min_(0)
-    possible = ~(bounds < float(gains.max()) * (1 - 1e-6))  # a bound that is no number is possible
+    possible = torch.ones_like(places, dtype=torch.bool)
     possible[first] = False
-    others = places[possible]
-    gains[others] = _by_parts(_gains, P, Q, others).clamp_min_(0)
+
+    def compute(some: Tensor) -> None:
+        own = (_by_parts(_gains, P, Q, some).clamp_min_(0) for P, Q in heads)
+        gains[some] = _total(own)
+
+    compute(places[first])
+    # A bound that is no number is possible.
+    possible &= ~(bounds < float(gains.max()) * (1 - 1e-6))
+    compute(places[possible])
     return gains
+
+
+def _total(numbers: Iterable[Tensor]) -> Tensor:
+    first, *others = numbers
+    for each in others:
+        first = first + each
+    return first
 
 
 def gain_bounds(P: Tensor, Q: Tensor) -> Tensor:

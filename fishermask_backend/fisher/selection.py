@@ -82,8 +82,8 @@ def select_batch(
         seed: Of that draw.
         shards: The other processes, where each holds a part of the pool in `pool` and `labelled`;
             all call this function with the same options. None: this one holds all.
-        on_pick: Called with the picks made so far, and of how many, once before the pool is looked at
-            and from then on after each.
+        on_pick: Called with the picks made so far, and of how many: before the pool is looked at, when
+            picking begins, and after each.
 
     Returns:
         The selection. Of equal gains the lower index wins.
@@ -160,7 +160,7 @@ def select_jointly(
         )
         for factors, own in zip(heads, known, strict=True)
     ]  # fmt: skip
-    information = parts[0] if len(parts) == 1 else JointInformation(parts, shards)
+    information = JointInformation(parts, shards)
     picked, gains = greedy(
         information, candidates + start, batch_size, backward_steps, shards, device, on_pick
     )

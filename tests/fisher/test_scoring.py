@@ -45,7 +45,7 @@ def test_leading_gains_have_all_that_could_be_picked(
 ) -> None:
     P, Q = made
     open_ = torch.arange(len(P)) % 3 > 0 if some else torch.ones(len(P), dtype=torch.bool)
-    gains, leading = marginal_gains(P, Q), leading_gains(P, Q, open_)
+    gains, leading = marginal_gains(P, Q), leading_gains([(P, Q)], open_)
     assert (leading[~open_] == -torch.inf).all()
     known = leading > -torch.inf
     assert torch.equal(leading[known], gains[known])
