@@ -109,6 +109,16 @@ def whole_file(path: Path, *, private: bool = False, replace: bool = True) -> It
     _sync(path.parent)
 
 
+def whole_lines(path: Path) -> bytes:
+    """Return the lines of a file that only grows; what a killed process left unfinished is cut off."""
+    text = path.read_bytes()
+    whole = text[: text.rfind(b"\n") + 1]
+    if whole != text:
+        with path.open("r+b") as file:
+            file.truncate(len(whole))
+    return whole
+
+
 def drafts(pattern: str) -> str:
     """Return the pattern of the drafts that `whole_file`'s process left behind when it was killed.
 

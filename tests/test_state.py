@@ -23,6 +23,7 @@ from fishermask_backend.state import (
     round_scorer,
     round_weights,
     whole_file,
+    whole_lines,
 )
 from fishermask_backend.store.tokens import TokenBox
 from tests.first_release import files
@@ -139,3 +140,11 @@ def test_who_may_read_a_file(tmp_path, private, mode):
 def test_a_kind_names_its_parts():
     with pytest.raises(KeyError):
         Kind("factors.{process}.tmp").named()
+
+
+def test_of_a_line_that_was_not_finished_nothing_is_left(tmp_path):
+    path = tmp_path / "points.csv"
+    for content, whole in ((b"", b""), (b"a", b""), (b"a\nb\n", b"a\nb\n"), (b"a\nb", b"a\n")):
+        path.write_bytes(content)
+        assert whole_lines(path) == whole
+        assert path.read_bytes() == whole

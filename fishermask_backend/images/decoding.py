@@ -18,7 +18,7 @@ _SECONDS = 20.0  # for one image; a 100-megapixel photo takes about 3
 _BLOCK = 8192  # bytes fed to a decoder at a time, so that the clock is looked at in between
 _MANY_PIXELS = 25_000_000
 # Pillow's average over the source pixels that fall into a target pixel (antialiased).
-RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+_RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 _SCAN, _END_OF_JPEG = b"\xff\xda", b"\xff\xd9"
 _LEAST_SCAN = 64  # bytes, the scan's own header among them: of fewer nothing is to be seen
 _one_large_image = threading.Lock()
@@ -40,10 +40,10 @@ _TURNED = {
 
 
 class Square(NamedTuple):
-    """What images are resized to: the side in pixels, and how."""
+    """What images are resized to: S×S pixels, and how, `bicubic` or `bilinear`."""
 
-    size: int
-    resampling: Image.Resampling
+    side: int
+    interpolation: str = "bicubic"
 
 
 class Picture(NamedTuple):
@@ -112,7 +112,7 @@ def decode(
     Raises:
         ImageUnavailable: Not an image of a known format, broken, too large or too slow to decode.
     """
-    end, square = time.monotonic() + seconds, Square(size, RESAMPLING[interpolation])
+    end, square = time.monotonic() + seconds, Square(size, interpolation)
     try:
         try:
             return Picture(_decoded(_TimedBytes(body, end), square, max_pixels))
@@ -170,7 +170,7 @@ def _turn(image: Image.Image) -> AbstractContextManager[object]:
 
 
 def _pixels(image: ImageFile.ImageFile, square: Square) -> NDArray[np.uint8]:
-    image.draft(None, (2 * square.size, 2 * square.size))  # a JPEG is decoded at 1/2, 1/4 or 1/8
+    image.draft(None, (2 * square.side, 2 * square.side))  # a JPEG is decoded at 1/2, 1/4 or 1/8
     image.decodermaxblock = _BLOCK
     small = _on_white(_squashed(image, square))
     turned = _TURNED.get(_orientation(image))
@@ -191,7 +191,8 @@ def _squashed(image: Image.Image, square: Square) -> Image.Image:
         image = image.convert("RGBA")
     elif image.mode not in _RESIZED_AS_THEY_ARE:
         image = image.convert("L" if image.mode == "1" else "RGB")
-    return image.resize((square.size, square.size), square.resampling, reducing_gap=3.0)
+    resampling = _RESAMPLING[square.interpolation]
+    return image.resize((square.side, square.side), resampling, reducing_gap=3.0)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -18,20 +18,23 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
 
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.fisher import JointSelection, PoolScorer, Shards
 from fishermask_backend.learning.acquisition import Acquisition, acquire
 from fishermask_backend.learning.backbones import Backbone
-from fishermask_backend.learning.tensors import load_tensors, save_tensors
+from fishermask_backend.learning.tensors import (
+    load_tensors,
+    numbered,
+    of_number,
+    save_tensors,
+)
 from fishermask_backend.learning.trained import Trained
 from fishermask_backend.logs import configure
 from fishermask_backend.machine.locks import locked
@@ -72,7 +75,7 @@ def acquire_in_processes(trained: Trained, settings: Settings) -> Acquisition:
 def read_found(folder: Path) -> Acquisition:
     """Read what the first process wrote at its end."""
     tensors, metadata = load_tensors(folder / FOUND)
-    own = [_of_head(tensors, number) for number in range(int(metadata["heads"]))]
+    own = [of_number(tensors, number) for number in range(int(metadata["heads"]))]
     selection = JointSelection(
         tensors["indices"],
         tensors["gains"],
@@ -82,11 +85,6 @@ def read_found(folder: Path) -> Acquisition:
     notes = [note for note in metadata["notes"].split("\n") if note]
     masks = tuple(each["mask"] for each in own)
     return Acquisition(masks, tensors["chosen"], selection, notes)
-
-
-def _of_head(tensors: Mapping[str, Tensor], number: int) -> dict[str, Tensor]:
-    start = f"{number}."
-    return {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}
 
 
 def remove_abandoned(model_dir: Path) -> None:
@@ -175,14 +173,9 @@ def end_with_worker(folder: Path) -> None:
 
 def _write(path: Path, found: Acquisition) -> None:
     selection = found.selection
-    heads = enumerate(zip(selection.scorers, found.masks, strict=True))
-    own = {
-        f"{number}.{name}": tensor
-        for number, (scorer, mask) in heads
-        for name, tensor in {**scorer.to_tensors(), "mask": mask}.items()
-    }
+    heads = zip(selection.scorers, found.masks, strict=True)
     tensors = {
-        **own,
+        **numbered([{**scorer.to_tensors(), "mask": mask} for scorer, mask in heads]),
         "chosen": found.chosen,
         "indices": selection.indices,
         "gains": selection.gains,

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -79,3 +79,18 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
         sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return sha.hexdigest()
+
+
+def numbered(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the tensors of several parts for one file, a tensor `mask` of the second as `1.mask`."""
+    return {
+        f"{number}.{name}": tensor
+        for number, own in enumerate(parts)
+        for name, tensor in own.items()
+    }
+
+
+def of_number(tensors: Mapping[str, Tensor], number: int) -> dict[str, Tensor]:
+    """Return the tensors of one part of what `numbered` returned."""
+    start = f"{number}."
+    return {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}

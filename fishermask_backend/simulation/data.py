@@ -11,18 +11,9 @@ from numpy.typing import NDArray
 
 from fishermask_backend.demo.sources import SUFFIXES
 from fishermask_backend.errors import ImageUnavailable
-from fishermask_backend.images.decoding import decode
+from fishermask_backend.images.decoding import Square, decode
 from fishermask_backend.settings import Settings
 from fishermask_backend.simulation import SimulationImpossible
-
-
-@dataclass(frozen=True)
-class Square:
-    """What images are made for a backbone: S×S pixels, by some interpolation."""
-
-    side: int
-    interpolation: str = "bicubic"
-
 
 Pixels = Callable[[int, Square], NDArray[np.uint8]]  # image number → (3, S, S); ImageUnavailable
 

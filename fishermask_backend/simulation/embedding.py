@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishermask_backend.errors import ImageUnavailable
+from fishermask_backend.images.decoding import Square
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.inputs import InputsUnusable, RowStore
 from fishermask_backend.machine.locks import locked
 from fishermask_backend.settings import Settings
 from fishermask_backend.simulation import SimulationImpossible
-from fishermask_backend.simulation.data import Images, Square
-from fishermask_backend.state import SIMULATED
+from fishermask_backend.simulation.data import Images
+from fishermask_backend.state import SIMULATED, whole_lines
 
 AT_ONCE = 64  # images decoded and embedded together
 
@@ -161,13 +162,8 @@ def _restore(path: Path, journal: Path, backbone: Backbone) -> _Kept:
 
 
 def _read(journal: Path) -> dict[str, int]:
-    """Return what a journal says, and take off its end what a killed process left unfinished."""
-    text = journal.read_bytes()
-    whole = text[: text.rfind(b"\n") + 1]
-    if whole != text:
-        with journal.open("r+b") as file:
-            file.truncate(len(whole))
-    return dict(json.loads(line) for line in whole.splitlines())
+    """Return what a journal says: whose each row is."""
+    return dict(json.loads(line) for line in whole_lines(journal).splitlines())
 
 
 def _pixels(images: Images, index: int, square: Square) -> NDArray[np.uint8] | str:

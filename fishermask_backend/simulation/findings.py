@@ -149,7 +149,7 @@ def _figures(
 
 
 def _notes(points: Mapping[str, Sequence[Sequence[Point]]]) -> list[str]:
-    """Return each note once, with an ellipsis for what of it differs from round to round."""
+    """Return of each strategy the first of its notes, and how many others there are."""
     found: list[str] = []
     for name, courses in points.items():
         texts = dict.fromkeys(

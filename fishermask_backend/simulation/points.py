@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from fishermask_backend.simulation import SimulationImpossible
+from fishermask_backend.state import whole_lines
 
 BETWEEN = " "  # images picked
 NOTES_BETWEEN = "\n"
@@ -64,12 +65,7 @@ class Points:
         if not self.path.exists():
             self._append(HEADER)
             return
-        text = self.path.read_bytes()
-        whole = text[: text.rfind(b"\n") + 1]
-        if whole != text:
-            with self.path.open("r+b") as file:
-                file.truncate(len(whole))
-        if not whole:
+        if not whole_lines(self.path):
             self._append(HEADER)
         self.read()
 

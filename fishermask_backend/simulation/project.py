@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from fishermask_backend.controls.consensus import classes_of
 from fishermask_backend.images import ImageLoader
+from fishermask_backend.images.decoding import Square
 from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.settings import Settings
 from fishermask_backend.simulation import SimulationImpossible
-from fishermask_backend.simulation.data import Images, Pixels, Square
+from fishermask_backend.simulation.data import Images, Pixels
 from fishermask_backend.store.schema import Annotation, Project, Task
 from fishermask_backend.store.settling import settle
 from fishermask_backend.studio import Studio, StudioTask

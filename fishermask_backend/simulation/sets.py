@@ -19,9 +19,10 @@ from fishermask_backend.demo.sources import (
     fashion_mnist_source,
     has_fashion_mnist,
 )
+from fishermask_backend.images.decoding import Square
 from fishermask_backend.settings import Settings
 from fishermask_backend.simulation import SimulationImpossible
-from fishermask_backend.simulation.data import Images, Square, squared
+from fishermask_backend.simulation.data import Images, squared
 
 DOWNLOADS = "datasets"  # a folder in MODEL_DIR
 DOWNLOAD_SECONDS = 600.0

@@ -4,7 +4,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from fishermask_backend.learning.tensors import TensorsUnusable, load_tensors, save_tensors
+from fishermask_backend.learning.tensors import (
+    TensorsUnusable,
+    load_tensors,
+    numbered,
+    of_number,
+    save_tensors,
+)
 
 TENSORS = {
     "weights": torch.linspace(-1, 1, 12).reshape(3, 4),
@@ -43,3 +49,13 @@ def test_a_file_of_a_version_without_digests_is_read(tmp_path):
     save_file(TENSORS, path, {"round": "1"})
     tensors, metadata = load_tensors(path)
     assert (tensors.keys(), metadata) == (TENSORS.keys(), {"round": "1"})
+
+
+def test_parts_are_told_apart_in_one_file():
+    parts = [{"mask": torch.ones(2), "1.mask": torch.zeros(1)}, {}, {"mask": torch.arange(3)}]
+    together = numbered(parts)
+    assert together.keys() == {"0.mask", "0.1.mask", "2.mask"}
+    for number, own in enumerate(parts):
+        found = of_number(together, number)
+        assert found.keys() == own.keys()
+        assert all(torch.equal(found[name], own[name]) for name in own)

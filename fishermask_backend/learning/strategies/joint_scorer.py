@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from fishermask_backend.learning.heads import each_head
 from fishermask_backend.learning.ordering import Scorer
 from fishermask_backend.learning.strategies.fisher_scorer import FisherScorer
-from fishermask_backend.learning.tensors import save_tensors
+from fishermask_backend.learning.tensors import numbered, of_number, save_tensors
 
 HEADS = "heads"  # among the metadata: those of each head
 
@@ -28,14 +28,9 @@ class JointScorer:
         return torch.stack([part.gains(head, rows) for part, head in pairs]).sum(0)
 
     def save(self, path: Path) -> None:
-        """Write it to a safetensors file, a tensor `matrices` of the second head as `1.matrices`."""
+        """Write it to a safetensors file."""
         stored = [part.stored() for part in self.parts]
-        tensors = {
-            f"{number}.{name}": tensor
-            for number, (own, _) in enumerate(stored)
-            for name, tensor in own.items()
-        }
-        about = [metadata for _, metadata in stored]
+        tensors, about = numbered([own for own, _ in stored]), [each for _, each in stored]
         save_tensors(path, tensors, {"strategy": about[0]["strategy"], HEADS: json.dumps(about)})
 
 
@@ -52,6 +47,4 @@ def parts_of(
         yield tensors, metadata
         return
     for number, about in enumerate(json.loads(metadata[HEADS])):
-        start = f"{number}."
-        own = {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}
-        yield own, about
+        yield of_number(tensors, number), about
