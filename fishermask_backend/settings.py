@@ -4,24 +4,22 @@ Every name here stands in the README's table; `tests/test_settings.py` keeps the
 """
 
 import os
-import re
 from contextlib import suppress
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from fishermask_backend import allowed_values
 from fishermask_backend.errors import FisherMaskError, UnsupportedLabelConfig
 from fishermask_backend.extra_headers import read_headers
 from fishermask_backend.images.addresses import HostRule
@@ -35,33 +33,18 @@ class BadSettings(FisherMaskError):
 
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
-# Strategies of scikit-activeml, by name; and those of them that know one class an image alone.
-PACKAGED = ("badge", "coreset", "typiclust", "probcover", "dropquery", "falcun")
-ONE_CLASS = ("badge", "dropquery", "falcun")
-
-
-def _side(pixels: int) -> int:
-    if pixels != 0 and pixels < 16:
-        raise ValueError("16 to 1024 pixels are expected, or 0 for the backbone's own")
-    return pixels
-
-
-def installed(strategy: str) -> str:
-    """Return the name of a strategy whose package is installed.
-
-    Raises:
-        ValueError: It isn't; the text names the extra.
-    """
-    if strategy in PACKAGED and find_spec("skactiveml") is None:
-        raise ValueError(
-            "it is one of scikit-activeml's, which is not installed: "
-            "pip install 'fishermask-backend[strategies]'"
-        )
-    return strategy
-
-
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
+Address = Annotated[
+    str,
+    BeforeValidator(allowed_values.without_line_end),
+    AfterValidator(allowed_values.address),
+]
+Token = Annotated[
+    str,
+    BeforeValidator(allowed_values.without_line_end),
+    AfterValidator(allowed_values.token),
+]
 
 
 class Settings(BaseSettings):
@@ -72,10 +55,10 @@ class Settings(BaseSettings):
     )
 
     # Label Studio
-    label_studio_url: str = Field(
+    label_studio_url: Address = Field(
         "http://localhost:8080", description="Where this backend reaches Label Studio."
     )
-    label_studio_api_key: str = Field(
+    label_studio_api_key: Token = Field(
         "",
         repr=False,
         description="Personal access token or legacy token. "
@@ -121,7 +104,7 @@ class Settings(BaseSettings):
     # Server
     host: str = Field("127.0.0.1", description="Address `fishermask serve` listens on.")
     port: Annotated[int, Field(ge=1, le=65535)] = Field(9090, description="Port it listens on.")
-    backend_url: str = Field(
+    backend_url: Address = Field(
         "",
         description="Where Label Studio reaches this backend: `fishermask connect` pastes it, and "
         "by it a backend that lost its database finds its projects again.",
@@ -136,7 +119,7 @@ class Settings(BaseSettings):
     )
     basic_auth_user: str = Field("", description="Basic auth on all but /health and /webhook.")
     basic_auth_pass: str = Field("", repr=False, description="Its password.")
-    url_prefix: str = Field(
+    url_prefix: Annotated[str, AfterValidator(allowed_values.path)] = Field(
         "",
         repr=False,
         description="Secret path like `/s3cr3t`: all but /health is answered only below it. "
@@ -187,7 +170,9 @@ class Settings(BaseSettings):
     memory_limit: Annotated[int, Field(ge=0)] = Field(
         0, description="Bytes a round may use; 0: half of the machine's memory."
     )
-    device: str = Field("auto", description="`auto`, `cpu` or `cuda[:index]`.")
+    device: Annotated[str, AfterValidator(allowed_values.device)] = Field(
+        "auto", description="`auto`, `cpu` or `cuda[:index]`."
+    )
 
     # Classifier
     backbone: str = Field(
@@ -204,7 +189,7 @@ class Settings(BaseSettings):
     train: Literal["head", "all"] = Field(
         "head", description="`head`: a head on frozen features; `all`: every layer."
     )
-    image_size: Annotated[int, Field(le=1024), AfterValidator(_side)] = Field(
+    image_size: Annotated[int, Field(le=1024), AfterValidator(allowed_values.side)] = Field(
         0,
         description="Images are resized to this many pixels square; 0: the backbone's own, 160 but for "
         "timm's (docs/training.md).",
@@ -225,7 +210,7 @@ class Settings(BaseSettings):
             "dropquery",
             "falcun",
         ],
-        AfterValidator(installed),
+        AfterValidator(allowed_values.installed),
     ] = Field(
         "fishermask",
         description="How the next images are chosen: `fishermask`; `bait`, over the last layer alone; "
@@ -301,65 +286,10 @@ class Settings(BaseSettings):
             HostRule.parse(entry)
         return value
 
-    @field_validator("device")
-    @classmethod
-    def _known_device(cls, value: str) -> str:
-        if value.partition(":")[0] == "mps":
-            raise ValueError(
-                "Apple's GPUs have no float64, which the selection needs: use auto, cpu or cuda[:index]"
-            )
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
-            raise ValueError("auto, cpu or cuda[:index] is expected")
-        return value
-
-    @field_validator("label_studio_url", "backend_url", "label_studio_api_key", mode="before")
-    @classmethod
-    def _without_line_end(cls, value: Any) -> Any:
-        """Leave out what stands around it: a secret made with `echo` ends with a line break."""
-        return value.strip() if isinstance(value, str) else value
-
-    @field_validator("label_studio_api_key")
-    @classmethod
-    def _sendable(cls, value: str) -> str:
-        if not re.fullmatch(r"[!-~]*", value):
-            raise ValueError("a token has letters, digits and signs of ASCII alone, and no space")
-        return value
-
-    @field_validator("label_studio_url", "backend_url")
-    @classmethod
-    def _http(cls, value: str, info: ValidationInfo) -> str:
-        if not value and info.field_name == "backend_url":
-            return value
-        if "@" in value:  # whatever stands in front of it: a password may have a slash in it
-            instead = {
-                "label_studio_url": "LABEL_STUDIO_API_KEY is what opens Label Studio",
-                "backend_url": "BASIC_AUTH_USER and BASIC_AUTH_PASS guard this backend",
-            }[str(info.field_name)]
-            raise ValueError(
-                f"an address has no place for a user name or password: leave it out; {instead}"
-            )
-        if re.search(r"[\s\x00-\x1f\x7f]", value):
-            raise ValueError("an address without spaces is expected, like http://localhost:8080")
-        parts = urlsplit(value)
-        if parts.query or parts.fragment:
-            raise ValueError("an address without a query is expected, like http://localhost:8080")
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-            raise ValueError("an address like http://localhost:8080 is expected")
-        return value.rstrip("/")
-
     @field_validator("label_studio_headers")
     @classmethod
     def _headers(cls, value: str) -> str:
         read_headers(value)
-        return value
-
-    @field_validator("url_prefix")
-    @classmethod
-    def _path(cls, value: str) -> str:
-        if value and not re.fullmatch(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]+)+", value):
-            raise ValueError(
-                "a path like /s3cr3t is expected: a slash first and none last, letters, digits and ._~-"
-            )
         return value
 
     @model_validator(mode="after")
@@ -391,7 +321,7 @@ class Settings(BaseSettings):
         """
         spec = parse_label_config(text, self.control_name, self.taxonomy_level)
         several = any(head.likelihood != "categorical" for head in spec.heads)
-        if self.strategy in ONE_CLASS and several:
+        if self.strategy in allowed_values.ONE_CLASS and several:
             able = "fishermask, bait, margin, entropy, random, coreset, typiclust or probcover"
             raise UnsupportedLabelConfig(
                 f"STRATEGY={self.strategy} knows one class an image, and here an image may have "

@@ -19,6 +19,7 @@ BY_SUBJECT = {"fisher", "demo", "learning/strategies", "commands/doctor", "comma
 
 # Modules that are tried as programs, or through those they serve.
 ELSEWHERE = {
+    "allowed_values.py": "tests/test_settings.py",
     "commands/disconnect.py": "tests/e2e/test_disconnect_command.py",
     "commands/serve.py": "tests/web/test_metrics.py",
     "commands/work.py": "tests/test_cli.py",

@@ -8,12 +8,13 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from torch import Tensor
 
+from fishermask_backend.allowed_values import PACKAGED, installed
 from fishermask_backend.fisher import Shards
 from fishermask_backend.learning.strategies import STRATEGIES
 from fishermask_backend.learning.strategies.fishermask import FisherMask
 from fishermask_backend.learning.strategies.strategy import Strategy
 from fishermask_backend.learning.trained import Trained
-from fishermask_backend.settings import PACKAGED, Settings, installed
+from fishermask_backend.settings import Settings
 from fishermask_backend.simulation import SimulationImpossible
 
 BASELINE = "random"

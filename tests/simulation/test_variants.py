@@ -82,7 +82,7 @@ def test_what_can_t_be_meant(text, told):
 
 
 def test_a_strategy_whose_package_is_missing(monkeypatch):
-    monkeypatch.setattr("fishermask_backend.settings.find_spec", lambda name: None)
+    monkeypatch.setattr("fishermask_backend.allowed_values.find_spec", lambda name: None)
     with pytest.raises(SimulationImpossible, match=r"--strategies badge: .*backend\[strategies\]"):
         read_variants("badge")
     assert read_variants("random-mask")

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from fishermask_backend import settings as settings_module
+from fishermask_backend import allowed_values
+from fishermask_backend.allowed_values import ONE_CLASS, PACKAGED
 from fishermask_backend.errors import UnsupportedLabelConfig
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.learning.cold_start import cold_start_features
@@ -16,7 +17,7 @@ from fishermask_backend.learning.ordering import QUEUE_END
 from fishermask_backend.learning.strategies import STRATEGIES, activeml
 from fishermask_backend.learning.strategies.activeml import PACKAGE, PackageFailed, last_inputs
 from fishermask_backend.project_settings import read_params
-from fishermask_backend.settings import ONE_CLASS, PACKAGED, BadSettings
+from fishermask_backend.settings import BadSettings
 from fishermask_backend.worker.round import run_round
 from tests.conftest import CONFIG
 from tests.round_problem import begun, embedded, label, lite0, ranking
@@ -169,7 +170,7 @@ def test_where_the_package_is_missing_the_setting_is_refused(configured, monkeyp
     def find_spec(name):
         return None if name == "skactiveml" else importlib.util.find_spec(name)
 
-    monkeypatch.setattr(settings_module, "find_spec", find_spec)
+    monkeypatch.setattr(allowed_values, "find_spec", find_spec)
     with pytest.raises(BadSettings) as refused:
         configured(STRATEGY="badge")
     assert str(refused.value) == (
