@@ -1,15 +1,14 @@
 """Locks that the system opens however their holder ends."""
 
-import os
 import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
 from fishermask_backend.machine.locks import locked
+from tests.own_process import environment
 
 HOLDER = """
 import sys, time
@@ -61,9 +60,8 @@ def test_who_waits_gets_it_next(path):
 
 
 def test_a_killed_process_holds_nothing(path):
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, "-c", HOLDER, str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as holder:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as holder:
         assert holder.stdout.readline() == "holding\n"
         with pytest.raises(BlockingIOError), locked(path, wait=False):
             pass

@@ -2,12 +2,12 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from fishermask_backend.machine.priority import NICE, lower_session
+from tests.own_process import printed
 
 LOWERED = """
 import os
@@ -27,15 +27,7 @@ def test_a_process_is_lowered_and_the_session_that_it_leads(leader):
     own = Path("/proc/self/autogroup")
     # A kernel that does not share out by sessions has no such file, or an empty one.
     before = (own.read_text().split() or ["none"])[-1] if own.exists() else "none"
-    said = subprocess.run(
-        [sys.executable, "-c", LOWERED],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        start_new_session=leader,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    by, session = said.stdout.split()
+    by, session = printed(LOWERED, session=leader)
     assert int(by) == min(NICE, 19 - os.getpriority(os.PRIO_PROCESS, 0))
     assert session == (str(NICE) if leader and before != "none" else before)
 

@@ -1,6 +1,5 @@
 """How long a process waits for the processor."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fishermask_backend.machine.processor import Turns
+from tests.own_process import environment
 
 TOLD = Path("/proc/self/schedstat")
 told = pytest.mark.skipif(
@@ -32,9 +32,10 @@ print(given.used, given.waited, given.share)
 
 @told
 def test_two_on_a_core_wait_for_each_other():
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     pair = [
-        subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", code], env=environment(), stdout=subprocess.PIPE, text=True
+        )
         for code in (WATCHED, f"for _ in range(3):\n{BUSY.replace(chr(10), chr(10) + '    ')}")
     ]
     said, *_ = (process.communicate()[0] for process in pair)

@@ -1,6 +1,5 @@
 """A worker that leads its session beside a program that never stops."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fishermask_backend.machine.priority import LEAST_NICE, NICE
+from tests.own_process import printed
 
 GROUP = Path("/proc/self/autogroup")
 WAITING = Path("/proc/self/schedstat")
@@ -49,15 +49,8 @@ print(*told)
 def test_it_is_less_nice_while_it_starves():
     loop = subprocess.Popen([sys.executable, "-c", LOOP], start_new_session=True)
     try:
-        said = subprocess.run(
-            [sys.executable, "-c", WORKER],
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-            start_new_session=True,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        said = printed(WORKER, session=True)
     finally:
         loop.kill()
         loop.wait()
-    assert said.stdout.split() == [str(NICE), str(LEAST_NICE), str(NICE)]
+    assert said == [str(NICE), str(LEAST_NICE), str(NICE)]
