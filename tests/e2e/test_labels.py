@@ -3,8 +3,8 @@
 import pytest
 
 from fishermask_backend.demo.server import LabelStudioServer
+from fishermask_backend.images.decoding import Square
 from fishermask_backend.settings import Settings
-from fishermask_backend.simulation.data import Square
 from fishermask_backend.simulation.project import from_project
 from tests.e2e.backends import Backend
 from tests.e2e.people import Person, result, sign_up

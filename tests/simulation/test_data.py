@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fishermask_backend.errors import ImageUnavailable
-from fishermask_backend.images.decoding import decode
+from fishermask_backend.images.decoding import Square, decode
 from fishermask_backend.simulation import SimulationImpossible
-from fishermask_backend.simulation.data import Square, check_sizes, from_path
+from fishermask_backend.simulation.data import check_sizes, from_path
 from tests.simulation.pictures import folders, picture
 
 RED = (200, 0, 0)

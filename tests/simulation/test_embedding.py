@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from fishermask_backend.images.decoding import Square
 from fishermask_backend.learning.backbones import load_backbone
 from fishermask_backend.machine.locks import locked
 from fishermask_backend.simulation import SimulationImpossible, embedding
-from fishermask_backend.simulation.data import Square, from_path
+from fishermask_backend.simulation.data import from_path
 from fishermask_backend.simulation.embedding import embed
 from tests.simulation.pictures import folders, picture
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from fishermask_backend.images.decoding import Square
 from fishermask_backend.simulation import SimulationImpossible, sets
-from fishermask_backend.simulation.data import Square
 from fishermask_backend.simulation.sets import from_set
 
 TINY = Square(16)
