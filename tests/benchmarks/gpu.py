@@ -21,7 +21,7 @@ from fishermask_backend.fisher import fisher_diagonal, fisher_mask, masked_facto
 from fishermask_backend.learning.backbones import load_backbone
 from fishermask_backend.learning.backbones.small_cnn import small_cnn
 from fishermask_backend.settings import Settings
-from tests.fisher.cases import published_cnn
+from tests.fisher.networks import published_cnn
 from tests.this_machine import ROOT, machine
 
 from .engine import rounds

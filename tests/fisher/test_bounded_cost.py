@@ -18,7 +18,8 @@ from fishermask_backend.fisher import (
 )
 from fishermask_backend.fisher.sketch import Sketch
 
-from .cases import Case, head
+from .cases import Case
+from .networks import head
 from .oracle import slow_factors
 
 

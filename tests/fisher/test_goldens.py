@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fishermask_backend.fisher import fisher_diagonal, fisher_mask, masked_factors, select_batch
 
-from .cases import published_cnn
+from .networks import published_cnn
 
 DATA = Path(__file__).parents[1] / "data"
 NAMES = ("conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias", "fc1.weight", "fc1.bias")

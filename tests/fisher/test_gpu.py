@@ -12,8 +12,9 @@ from fishermask_backend.fisher import (
     select_batch,
 )
 
-from .cases import Case, published_cnn
+from .cases import Case
 from .heads import trained
+from .networks import published_cnn
 
 pytestmark = [
     pytest.mark.gpu,

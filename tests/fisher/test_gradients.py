@@ -6,7 +6,8 @@ import torch
 from fishermask_backend.fisher import fisher_diagonal, fisher_mask, masked_factors
 from fishermask_backend.fisher.recording import differentiable, record
 
-from .cases import Case, ChangedInput
+from .cases import Case
+from .networks import ChangedInput
 from .oracle import slow_diagonal, slow_factors
 
 

@@ -8,7 +8,8 @@ from torch import nn
 
 from fishermask_backend.fisher import fisher_diagonal, masked_factors
 
-from .cases import LAYERS, Case, published_cnn
+from .cases import LAYERS, Case
+from .networks import published_cnn
 
 SEQUENTIAL = [case for case in LAYERS if case.name in {"head", "published_cnn"}]
 

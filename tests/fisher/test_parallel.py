@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from fishermask_backend.fisher import fisher_diagonal, masked_factors
 from fishermask_backend.fisher.parallel import shares
 
-from .cases import Case, head, published_cnn
+from .cases import Case
+from .networks import head, published_cnn
 
 
 @pytest.fixture(autouse=True)

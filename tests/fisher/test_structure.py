@@ -7,8 +7,8 @@ from torch.nn.utils import parametrizations
 
 from fishermask_backend.fisher import find_head, head_factors, masked_factors
 
-from .cases import published_cnn
 from .heads import Centre, trained
+from .networks import published_cnn
 
 
 class Doubled(nn.Linear):

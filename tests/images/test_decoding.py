@@ -1,10 +1,6 @@
 """Files of every kind, good and hostile, made here byte by byte."""
 
 import io
-import struct
-import threading
-import time
-import zlib
 
 import numpy as np
 import pytest
@@ -12,8 +8,7 @@ from PIL import ExifTags, Image
 
 from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images import decoding
-from tests.images.image_server import png
-from tests.images.pictures import WHITE, chunk, pixels, saved
+from tests.images.pictures import WHITE, header_only, pixels, saved, scans_without_end
 
 RED = [255, 0, 0]
 
@@ -234,120 +229,3 @@ def test_a_bomb_cut_short_is_refused_by_its_header():
 def test_what_is_no_image_is_named(body, found):
     with pytest.raises(ImageUnavailable, match=f"{found}.*this backend reads PNG, JPEG"):
         pixels(body)
-
-
-def header_only(kind, width, height):
-    if kind == "PNG":
-        ihdr = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-        return (
-            b"\x89PNG\r\n\x1a\n"
-            + chunk(b"IHDR", ihdr)
-            + chunk(b"IDAT", zlib.compress(b""))
-            + chunk(b"IEND")
-        )
-    if kind == "GIF":
-        return (
-            b"GIF89a"
-            + struct.pack("<HHBBB", 8, 8, 0, 0, 0)
-            + b","
-            + struct.pack("<HHHHB", 0, 0, width, height, 0)
-            + b"\x02\x00;"
-        )
-    if kind == "BMP":
-        return b"BM" + struct.pack(
-            "<IIIIiiHHIIiiII", 54, 0, 54, 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0
-        )
-    body = bytearray(saved(Image.new("RGB", (16, 16)), "JPEG"))
-    at = body.index(b"\xff\xc0") + 5
-    body[at : at + 4] = struct.pack(">HH", height, width)
-    return bytes(body)
-
-
-@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "JPEG"])
-def test_too_many_pixels_are_refused_by_the_header(kind):
-    with pytest.raises(ImageUnavailable, match="30000 × 30000 pixels, more than MAX_IMAGE_PIXELS"):
-        pixels(header_only(kind, 30_000, 30_000), max_pixels=100e6)
-
-
-def test_a_decompression_bomb_is_refused_without_decoding_it():
-    body = saved(Image.new("L", (4000, 4000)), "PNG")
-    assert len(body) < 20_000
-    with pytest.raises(ImageUnavailable, match="MAX_IMAGE_PIXELS=1000000"):
-        pixels(body)
-
-
-@pytest.mark.filterwarnings("error")
-def test_the_pixel_limit_is_the_setting_not_pillows_own():
-    with pytest.raises(ImageUnavailable, match="damaged"):  # and not: too many pixels
-        pixels(header_only("PNG", 20_000, 10_000), max_pixels=1e9)
-
-
-def scans_without_end():
-    image = Image.new("L", (4000, 4000), 128)
-    body = saved(image, "JPEG", progressive=True)
-    scan = body[body.rindex(b"\xff\xda") : -2]
-    return body[:-2] + scan * 20_000 + body[-2:]
-
-
-def chunks_without_end():
-    body = png()
-    return body[:33] + chunk(b"abCd") * 500_000 + body[33:]
-
-
-def markers_without_end():
-    return b"\xff\xd8" + b"\xff\xe5\x00\x02" * 2_000_000
-
-
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize(
-    "made", [scans_without_end, chunks_without_end, markers_without_end], ids=lambda f: f.__name__
-)
-def test_files_that_keep_a_decoder_busy_are_given_up(made):
-    with pytest.raises(ImageUnavailable, match="decoding took longer than"):
-        pixels(made(), max_pixels=100e6, seconds=0.1)
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-def test_damaged_bytes_never_raise_anything_else():
-    rng = np.random.default_rng(0)
-    image = Image.fromarray(rng.integers(0, 256, (24, 24, 3), dtype=np.uint8))
-    refused = 0
-    for kind in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"):
-        good = saved(image, kind)
-        for _ in range(150):
-            body = bytearray(good)
-            for at in rng.integers(0, len(body), rng.integers(1, 12)):
-                body[at] = rng.integers(0, 256)
-            try:
-                assert pixels(bytes(body)).shape == (3, 8, 8)
-            except ImageUnavailable:
-                refused += 1
-    assert refused > 100
-
-
-def test_large_images_are_decoded_side_by_side_with_small_ones(monkeypatch):
-    """Large ones wait for each other; nobody waits for ever."""
-    at_work, most = [], []
-    real = decoding._pixels
-
-    def watched(image, size):
-        if image.width > 1000:
-            at_work.append(image)
-            most.append(len(at_work))
-            time.sleep(0.2)  # others would come meanwhile
-            at_work.pop()
-        return real(image, size)
-
-    monkeypatch.setattr(decoding, "_pixels", watched)
-    large, small = saved(Image.new("L", (5200, 5000), 9), "PNG"), png()
-    results = []
-    threads = [
-        threading.Thread(target=lambda b=body: results.append(pixels(b, max_pixels=1e8).mean()))
-        for body in (large, large, small, small)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(results) == [9, 9, 85, 85]
-    assert most == [1, 1]

@@ -13,7 +13,7 @@ from torchvision.models import resnet18
 
 from fishermask_backend.fisher import fisher_diagonal, fisher_mask, masked_factors
 from fishermask_backend.learning.backbones.small_cnn import small_cnn
-from tests.fisher.cases import published_cnn
+from tests.fisher.networks import published_cnn
 
 from .measure import interleaved, spread
 from .pools import clustered_features, trained_head

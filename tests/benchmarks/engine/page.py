@@ -5,9 +5,10 @@ import statistics
 from typing import Any
 
 from . import targets
+from .formats import seconds, spread_of, table, timed, versus_exact
 from .measure import RESULTS, ROOT
 from .plot import plot
-from .study_page import difference, strategies
+from .study_page import strategies
 
 PAGE, PLOT = ROOT / "docs/benchmarks.md", ROOT / "docs/benchmarks.svg"
 QUICK_PAGE = RESULTS / "quick.md"
@@ -69,23 +70,6 @@ def where(name: str, made: dict[str, Any]) -> str:
         f"large matrix products reach {gemm['float32']:.0f} (float32) and {gemm['float64']:.0f} "
         "(float64) · 10⁹ multiply-adds a second.</sub>"
     )
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def seconds(value: float) -> str:
-    if value >= 1000:
-        return f"{value:,.0f} s"
-    return f"{value * 1000:.3g} ms" if value < 1 else f"{value:.3g} s"
-
-
-def timed(taken: dict[str, float]) -> str:
-    if taken["runs"] < 2:
-        return seconds(taken["median"])
-    return f"{seconds(taken['median'])} [{seconds(taken['low'])} – {seconds(taken['high'])}]"
 
 
 def gradients(made: dict[str, Any]) -> str:
@@ -162,13 +146,6 @@ def agreement(made: dict[str, Any]) -> str:
         f"Of all {made['K']} picks from {made['N']:,} images, d = {made['d']:,}, the published "
         f"algorithm makes {made['same']} the same, in the same order."
     )
-
-
-def spread_of(values: list[float]) -> str:
-    if len(values) < 2:
-        return seconds(values[0])
-    low, high = seconds(min(values)), seconds(max(values))
-    return f"{seconds(statistics.median(values))} [{low} – {high}]"
 
 
 def rivals(made: dict[str, Any]) -> str:
@@ -296,12 +273,6 @@ def options(made: dict[str, Any]) -> str:
             table(["option", "overlap", "objective lost", "time", "accuracy − exact"], rows),
         ]
     )
-
-
-def versus_exact(curves: dict[str, list[list[float]]], name: str) -> str:
-    if name not in curves or name == "exact":
-        return ""
-    return difference(curves[name], curves["exact"])
 
 
 SECTIONS = {
