@@ -58,6 +58,7 @@ class Information:
         scale: float,
         ridge: float,
         shards: Shards,
+        target: Tensor | None = None,
     ) -> None:
         """Set up A = λI + Σ over labelled of VᵀV/(L + K).
 
@@ -69,14 +70,18 @@ class Information:
             scale: Weight of a pick, X = scale · V.
             ridge: λ.
             shards: The other parts.
+            target: What each image counts in I_U (N,), ≥ 0; None: all the same.
 
         Raises:
             ValueError: A factor is not finite.
         """
         self._factors, self._scale, self.candidates = factors, scale, candidates.cpu()
         self._shards = shards
-        self.pool_fisher = shards.sum(factors.gram(torch.arange(len(factors))))
-        self.pool_fisher /= max(sum(shards.counts(len(factors), self.pool_fisher)), 1)
+        self.pool_fisher = shards.sum(factors.gram(torch.arange(len(factors)), target))
+        if target is None:
+            self.pool_fisher /= max(sum(shards.counts(len(factors), self.pool_fisher)), 1)
+        else:
+            self.pool_fisher /= shards.sum(target.sum().to(self.pool_fisher))
         if not torch.isfinite(self.pool_fisher).all():
             which = self._not_finite()
             raise ValueError(f"The factors of {which} are not finite: check the model.")

@@ -58,6 +58,7 @@ def select_batch(
     pool_limit: int | None = None,
     seed: int = 0,
     shards: Shards | None = None,
+    target: Tensor | None = None,
     on_pick: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Selection:
     """Pick the images whose labels lower tr[A⁻¹ I_U] most, one after the other.
@@ -101,6 +102,7 @@ def select_batch(
         pool_limit=pool_limit,
         seed=seed,
         shards=shards,
+        targets=None if target is None else [target],
         on_pick=on_pick,
     )
     return Selection(found.indices, found.gains, found.remaining, *found.scorers)
@@ -117,6 +119,7 @@ def select_jointly(
     pool_limit: int | None = None,
     seed: int = 0,
     shards: Shards | None = None,
+    targets: Sequence[Tensor] | None = None,
     on_pick: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> JointSelection:
     """Do what `select_batch` does for several heads at once: a pick's gain is the sum of theirs.
@@ -134,6 +137,7 @@ def select_jointly(
         pool_limit: Candidates.
         seed: Of their draw.
         shards: The other processes.
+        targets: `target` of each head.
         on_pick: Told of each pick.
 
     Raises:
@@ -156,9 +160,9 @@ def select_jointly(
     parts = [
         Information(
             factors, own.nonzero().flatten(), candidates,
-            total=total, scale=scale, ridge=ridge, shards=shards,
+            total=total, scale=scale, ridge=ridge, shards=shards, target=target,
         )
-        for factors, own in zip(heads, known, strict=True)
+        for factors, own, target in zip(heads, known, targets or [None] * len(heads), strict=True)
     ]  # fmt: skip
     information = JointInformation(parts, shards)
     picked, gains = greedy(
