@@ -81,7 +81,10 @@ class Information:
         if target is None:
             self.pool_fisher /= max(sum(shards.counts(len(factors), self.pool_fisher)), 1)
         else:
-            self.pool_fisher /= shards.sum(target.sum().to(self.pool_fisher))
+            weight = shards.sum(target.sum())
+            if not weight > 0:
+                raise ValueError("target must not be 0 for all images.")
+            self.pool_fisher /= weight
         if not torch.isfinite(self.pool_fisher).all():
             which = self._not_finite()
             raise ValueError(f"The factors of {which} are not finite: check the model.")

@@ -22,5 +22,5 @@ class WithOffset(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits (N, C)."""
-        logits: Tensor = self.network(inputs)
-        return logits + self.offset(inputs)
+        moved: Tensor = self.network(inputs) + self.offset(inputs)
+        return moved

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Literal, NamedTuple
 
 import torch
@@ -11,7 +12,7 @@ from fishermask_backend.fisher.greedy import greedy
 from fishermask_backend.fisher.information import Information
 from fishermask_backend.fisher.joint import JointInformation
 from fishermask_backend.fisher.operators import Factors, as_factors
-from fishermask_backend.fisher.pool import checked, within
+from fishermask_backend.fisher.pool import checked, checked_target, within
 from fishermask_backend.fisher.scoring import PoolScorer, score_new
 from fishermask_backend.fisher.shards import Shards
 
@@ -83,6 +84,7 @@ def select_batch(
         seed: Of that draw.
         shards: The other processes, where each holds a part of the pool in `pool` and `labelled`;
             all call this function with the same options. None: this one holds all.
+        target: What each image counts in I_U (N,), ≥ 0, of any scale; None: all the same.
         on_pick: Called with the picks made so far, and of how many: before the pool is looked at, when
             picking begins, and after each.
 
@@ -160,9 +162,9 @@ def select_jointly(
     parts = [
         Information(
             factors, own.nonzero().flatten(), candidates,
-            total=total, scale=scale, ridge=ridge, shards=shards, target=target,
+            total=total, scale=scale, ridge=ridge, shards=shards, target=checked_target(target, factors),
         )
-        for factors, own, target in zip(heads, known, targets or [None] * len(heads), strict=True)
+        for factors, own, target in zip(heads, known, targets or repeat(None), strict=False)
     ]  # fmt: skip
     information = JointInformation(parts, shards)
     picked, gains = greedy(

@@ -46,10 +46,10 @@ def shares_weights(model: nn.Module) -> bool:
     return isinstance(model, Heads) and any(p.requires_grad for p in model.body.parameters())
 
 
-def parts_of(model: nn.Module) -> tuple[nn.Module, list[nn.Sequential]]:
+def parts_of(model: nn.Module) -> tuple[nn.Module, list[nn.Module]]:
     """Return what scales the rows of a network over a frozen backbone, and its heads."""
     if isinstance(model, Heads):
-        return model.body, [*model.heads]  # type: ignore[list-item]
+        return model.body, [*model.heads]
     scale, *head = model.children()
     return scale, [nn.Sequential(*head)]
 

@@ -54,7 +54,7 @@ def informed(
 
 
 def folds(targets: Tensor, seed: int) -> Tensor:
-    """Return which of FOLDS parts each label (L,) is in: equal ones in different parts, as far as can be."""
+    """Return which of FOLDS parts each label (L,) is in: equal ones in different parts, if they can."""
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(targets), generator=generator)
     if targets.ndim == 1:
@@ -71,7 +71,7 @@ def _some(taught: Taught, kept: Tensor) -> Taught:
 
 
 def _offset(
-    head: nn.Sequential, features: Tensor, graph: Graph, taught: Taught, seed: int
+    head: nn.Module, features: Tensor, graph: Graph, taught: Taught, seed: int
 ) -> Neighbours:
     """Scale a head, and return what is added to its logits.
 
@@ -85,12 +85,12 @@ def _offset(
     own = taught.known.nonzero().flatten()
     seeds = seeds_of(taught.targets, taught.num_classes)
     trust = _trust(features[own], graph, own, taught, seed)
-    last = head[-1]
-    last.weight.mul_(trust.scale)  # type: ignore[operator, union-attr]
-    last.bias.mul_(trust.scale)  # type: ignore[operator, union-attr]
+    *_, last = head.children()
+    for parameter in last.parameters():
+        parameter.mul_(trust.scale)
     mass = graph.spread(_placed(seeds, own, len(features)))
-    own = graph.directions.clone(), graph.units.clone()  # heads share no tensor in a file
-    return Neighbours(*own, mass, trust.scale * trust.strength)
+    images = graph.directions.clone(), graph.units.clone()  # heads share no tensor in a file
+    return Neighbours(*images, mass, trust.scale * trust.strength)
 
 
 def _trust(

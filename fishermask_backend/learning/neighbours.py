@@ -137,8 +137,10 @@ def stored_offsets(state: Mapping[str, Tensor]) -> list[Neighbours]:
         {name.removesuffix("directions") for name in state if name.endswith("offset.directions")},
         key=lambda place: [int(part) for part in place.split(".") if part.isdigit()],
     )
-    names = ("directions", "reference", "mass")
-    return [Neighbours(*(state[place + name] for name in names), 0.0) for place in places]
+    return [
+        Neighbours(state[f"{at}directions"], state[f"{at}reference"], state[f"{at}mass"], 0.0)
+        for at in places
+    ]
 
 
 def evidence(mass: Tensor) -> Tensor:

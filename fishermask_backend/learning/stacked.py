@@ -13,6 +13,11 @@ from fishermask_backend.machine.threads import one_thread
 class Stack(nn.Module):
     """K heads: Linear, ReLU, dropout, Linear, each with weights of its own, from one start."""
 
+    hidden: Tensor
+    hidden_bias: Tensor
+    last: Tensor
+    last_bias: Tensor
+
     def __init__(self, count: int, width: int, num_classes: int) -> None:
         """Set up heads.
 
@@ -77,6 +82,6 @@ def fit_stack(
             for logits, own, loss in zip(every, labels[:, batch], losses, strict=True):
                 if own.any():
                     total = total + loss(logits[own], named[own])
-            total.backward()  # type: ignore[no-untyped-call]
+            total.backward()
             optimizer.step()
     return stack.eval()
