@@ -26,7 +26,7 @@ from fishermask_backend.worker.moving import AGAIN_SECONDS, Knocks, is_taken_ove
 from fishermask_backend.worker.queueing import fill, keep_filled
 from fishermask_backend.worker.round import run_round
 from fishermask_backend.worker.schedule import POOL_GREW, next_look, resting, round_due
-from fishermask_backend.worker.scoring import score_new_tasks
+from fishermask_backend.worker.scoring import Loaded, score_new_tasks
 from fishermask_backend.worker.starving import not_starving
 from fishermask_backend.worker.sync import sync
 from fishermask_backend.worker.topping_up import topping_up
@@ -52,6 +52,7 @@ class Memory:
         orders: The order in which each project was last seen to be served, and by which queue, unless
             it had to be set.
         over_limit: Whether it was said that `CACHE_LIMIT` does not hold: once, until it holds again.
+        loaded: What the last new tasks were scored with.
     """
 
     def __init__(self) -> None:
@@ -61,6 +62,7 @@ class Memory:
         self.looked_at: dict[tuple[str, int], float] = {}
         self.orders: dict[int, SeenOrder | None] = {}
         self.over_limit = False
+        self.loaded = Loaded()
 
     def look_due(self, what: str, project_id: int, seconds: float) -> bool:
         """Say whether so much time has passed since this last was true; then it starts again."""
@@ -120,9 +122,9 @@ def do_step(work: Work, memory: Memory) -> float:
         inputs_of = closing(embedding.open_inputs(work, backbone))
         with not_starving(), inputs_of as inputs:
             _embed(work, spec, backbone, inputs)
-            if not _make_round_if_due(work, spec, backbone, inputs):
+            if not _make_round_if_due(work, spec, backbone, inputs, memory):
                 keep_filled(work, spec, look=look)
-            more = score_new_tasks(work, backbone, inputs)
+            more = score_new_tasks(work, backbone, inputs, memory.loaded)
         _keep_cache_limit(work, memory)
     if work.project().pass_finished_at != read_at:
         publishing.tidy(work)
@@ -155,12 +157,15 @@ def _embed(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) ->
         embedding.embed(work, backbone, inputs, loader)
 
 
-def _make_round_if_due(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> bool:
+def _make_round_if_due(
+    work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore, memory: Memory
+) -> bool:
     """Compute and publish a round where one is due; say whether it was."""
     due = round_due(work, spec, backbone.key)
     if due is None:
         return False
     log.info("%s: a round begins: %s", work.name, due.reason)
+    memory.loaded.forget()  # the round needs the memory, and brings its own
     if work.project().train_asked_at:
         served_order.agree(work)
     with topping_up(work, spec):
