@@ -12,7 +12,7 @@ from fishermask_backend.web.agreement import Agreement, agreements_by_control, r
 
 def controls_status(session: Session, project: Project, history: Sequence[Round]) -> dict[str, Any]:
     """Return `controls`, a project's labels and how well they are predicted, by control."""
-    agreed = agreements_by_control(session, history)
+    agreed = agreements_by_control(history)
     found = by_control.labels(session, project)
     return (
         {"controls": [_control(own, agreed.get(own.control, [])) for own in found]} if found else {}

@@ -46,7 +46,7 @@ def projects_status() -> list[dict[str, Any]]:
         histories = [rounds.history(session, project.id) for project in found]
         worker = worker_health().told
         return [
-            {**_short(session, project, history, agreements(session, history)), "worker": worker}
+            {**_short(session, project, history, agreements(history)), "worker": worker}
             for project, history in zip(found, histories, strict=True)
         ]
 
@@ -59,7 +59,7 @@ def project_status(studio_id: int) -> dict[str, Any] | None:
             return None
         queue = queues.active(session, project.id)
         history = rounds.history(session, project.id)
-        agreed = agreements(session, history)
+        agreed = agreements(history)
         return {
             **_short(session, project, history, agreed),
             **controls_status(session, project, history),
