@@ -11,7 +11,8 @@ which so was not trained on it. It counts if the task stood in that queue and th
 - Imported annotations do not count, nor does whatever was labelled before the first queue.
 
 They are labels of what the strategy asks for, the hard images as a rule: how well the classifier does
-on the others is for the audit to say (`learning/estimate.py`).
+on the others is for the audit to say (`learning/estimate.py`). Its labels are those, by the same rules,
+of tasks that the queue had drawn at random; one that is changed later counts there as it is now.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,6 +44,8 @@ def compare(session: Session, project: Project, task_ids: Sequence[int]) -> None
         task.compared = True
         queue = _serving(session, project.id, given) if _is_ours(project) else None
         if queue is not None and task.task_id in queue.task_ids:
+            if task.task_id in (queue.audit or ()):
+                task.audit = session.get_one(Round, queue.round_id).number
             of_queue.setdefault(queue.id, (queue, []))[1].append(task)
     for queue, tasks in of_queue.values():
         _count(session, session.get_one(Round, queue.round_id), tasks)

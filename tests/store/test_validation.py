@@ -152,6 +152,24 @@ def test_skips_and_answers_of_no_class_are_no_labels(store, ours, say):
     assert counted(store, latest) == (1, 1)
 
 
+def test_labels_of_drawn_tasks_are_marked_by_the_same_rules(store, ours, say):
+    def draw(*ids):
+        with store.begin() as session:
+            queues.history(session, ours.id)[-1].audit = list(ids)
+
+    first = serve(store, ours, [1, 2, 3], [Scored(i, 0.1, 1.0, None) for i in (1, 2, 3)])
+    draw(1, 2)
+    say({1: ["cat"], 3: ["cat"]})
+    second = serve(store, ours, [3, 4], CATS, seconds_ago=10)
+    draw(4)
+    say({2: ["cat"]})  # drawn for the older queue
+    say({4: ["dog"]})
+    say({4: ["cat"]})
+    with store.read() as session:
+        marks = {i: t.audit for i, t in pool.tasks_by_id(session, ours.id, [1, 2, 3, 4]).items()}
+    assert marks == {1: first.number, 2: None, 3: None, 4: second.number}
+
+
 def test_a_cold_start_predicts_nothing(store, ours, say):
     latest = serve(store, ours, [1], [Scored(1, 0.1, 1.0, None)])
     say({1: ["cat"]})

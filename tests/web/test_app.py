@@ -154,7 +154,7 @@ def test_status_tells_how_well_it_learns(client, store, served):
         leases.fail(session, lease, "Label Studio did not answer.")
     whole = client.get("/projects/7").json
     assert whole["learning"].startswith("Of the last 1 labels that the queue asked for,")
-    assert (whole["accuracy"], whole["queue_left"], whole["failures"]) == (1.0, 2, 1)
+    assert (whole["later_accuracy"], whole["queue_left"], whole["failures"]) == (1.0, 2, 1)
     (only,) = whole["rounds"]
     assert (only["accuracy"], only["later_labels"]) == (1.0, 1)
     (error,) = whole["errors"]

@@ -14,6 +14,7 @@ def upgrade() -> None:
     )
     op.add_column("tasks", compared)
     op.add_column("tasks", sa.Column("audit", sa.Integer(), nullable=True))
+    op.add_column("queues", sa.Column("audit", sa.JSON(), nullable=True))
     op.add_column("rounds", sa.Column("audit", sa.JSON(), nullable=True))
     tasks = sa.table("tasks", sa.column("answer", sa.Text()), sa.column("compared", sa.Boolean()))
     op.execute(sa.update(tasks).where(tasks.c.answer.is_not(None)).values(compared=True))
