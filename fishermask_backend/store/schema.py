@@ -45,9 +45,7 @@ class PastError(TypedDict):
 
     at: float
     error: str
-    reading: NotRequired[
-        bool
-    ]  # before all of Label Studio was read; left out by versions before it
+    reading: NotRequired[bool]  # before all of Label Studio was read; once left out
 
 
 class Base(DeclarativeBase):
@@ -155,6 +153,8 @@ class Task(Base):
     tied: Mapped[bool] = mapped_column(default=False)
     tied_in: Mapped[list[str] | None]  # and on which controls, where several are learnt
     trained: Mapped[str | None] = mapped_column(Text)  # the answer the last round was trained on
+    compared: Mapped[bool] = mapped_column(default=False)  # its first answer, as `validation` does
+    audit: Mapped[int | None]  # the number of the round that drew it for the queue that brought it
 
 
 class Annotation(Base):
@@ -200,8 +200,9 @@ class Round(Base):
     active_at: Mapped[float | None]
     seconds: Mapped[dict[str, float]]  # a stage: seconds
     notes: Mapped[list[str]]
-    checked: Mapped[int] = mapped_column(default=0)  # labels that came after its training,
+    checked: Mapped[int] = mapped_column(default=0)  # labels that its queues have brought,
     agreed: Mapped[int] = mapped_column(default=0)  # and of these, those that its pre-label named
+    audit: Mapped[list[Any] | None]  # how well it does on the rest, by control
 
     @property
     def lost_files(self) -> bool:
@@ -233,6 +234,7 @@ class Queue(Base):
     version: Mapped[str] = mapped_column(String(100))
     state: Mapped[QueueState] = mapped_column(String(20))
     task_ids: Mapped[list[int]]
+    audit: Mapped[list[int] | None]  # those of them that are drawn at random (`learning/audit.py`)
     created_at: Mapped[float]
     active_at: Mapped[float | None]
     superseded_at: Mapped[float | None]

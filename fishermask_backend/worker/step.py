@@ -20,6 +20,7 @@ from fishermask_backend.settings import Settings
 from fishermask_backend.store import queues
 from fishermask_backend.studio import StudioProject
 from fishermask_backend.worker import embedding, publishing, served_order
+from fishermask_backend.worker.auditing import audit_round
 from fishermask_backend.worker.connection import keep_connected
 from fishermask_backend.worker.housekeeping import keep_cache_limit, remove_leftovers
 from fishermask_backend.worker.moving import AGAIN_SECONDS, Knocks, is_taken_over
@@ -172,6 +173,8 @@ def _make_round_if_due(
         learn = due.reason != POOL_GREW
         made = run_round(work, spec, backbone, inputs, learn=learn, since=due.since)
     fill(work, spec, made)
+    with topping_up(work, spec):
+        audit_round(work, backbone, inputs, made)
     remove_leftovers(work)
     release_memory()
     return True
