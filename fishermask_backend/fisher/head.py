@@ -25,14 +25,10 @@ import torch
 from torch import Tensor
 
 from fishermask_backend.fisher.groups import Groups
-from fishermask_backend.fisher.operators import (
-    Factors,
-    gathered,
-    symmetric,
-)
+from fishermask_backend.fisher.operators import Factors, gathered, symmetric
 
 PASS_COST = 8  # reading, multiplying and writing an entry, in multiply-adds of a matrix product
-AT_HAND_BYTES = 2**28  # of candidates' inputs in float64, which are read at every pick
+AT_HAND_BYTES = 2**28  # of candidates' E and inputs in float64, which are read at every pick
 PRODUCT_BYTES = 2**23  # in work at a time, in a pick's products
 PASS_BYTES = 2**24  # and in a pass over the pool
 FEWER_ROWS = 3  # times fewer rows than classes: then directions are multiplied with rows first
@@ -60,7 +56,7 @@ class HeadFactors(Factors):
         d = self.shape[2]
         self._by_rows = FEWER_ROWS * R <= C
         by_groups = d * d // 2 + PASS_COST * G * d + (R if self._by_rows else C) * G * (G + C)
-        self._pass_bytes = min(MOST_BYTES, max(PASS_BYTES, LEAST_IMAGES * 16 * G * G))
+        self._pass_bytes = _chunk(PASS_BYTES, 16 * G * G)
         self.structured = by_groups < R * d * d
         self.make = groups
         if self.device.type == "cpu" and not groups.in_order:
@@ -79,7 +75,7 @@ class HeadFactors(Factors):
         """Return V = (E B)[:, g] ∘ ψ (n, R, d) of some images."""
         groups = self._groups
         own = self._numbers(images)[groups.source].T.unsqueeze(1)
-        V = (gathered(self._seeds, images) @ groups.directions)[:, :, groups.group].mul_(own)
+        V = self._directed(images)[:, :, groups.group].mul_(own)
         return V if groups.in_order else torch.empty_like(V).index_copy_(2, groups.place, V)
 
     def gram(self, images: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -92,7 +88,7 @@ class HeadFactors(Factors):
 
         def add(part: slice, images: Tensor) -> None:
             psi = self._numbers(images)[groups.source]
-            EB = gathered(self._seeds, images) @ groups.directions
+            EB = self._directed(images)
             left = EB if weights is None else EB * weights[part].to(EB).view(-1, 1, 1)
             pairs = (left.mT @ EB).permute(1, 2, 0).contiguous()  # (G, G, n)
             work = torch.empty_like(psi)
@@ -113,7 +109,7 @@ class HeadFactors(Factors):
             return super().blocks(images, S)
         groups, edges = self._groups, self._groups.edges
         (C, G), (R, d) = groups.directions.shape, self.shape[1:]
-        S, B = groups.sorted(S), groups.directions
+        S, hidden = groups.sorted(S), groups.directions[:, C:]
         found = torch.empty((len(images), R, R), dtype=torch.float64, device=self.device)
 
         def compute(part: slice, images: Tensor) -> None:
@@ -127,18 +123,19 @@ class HeadFactors(Factors):
                     product *= psi[start:]
                     sums[g].index_add_(0, groups.group[start:], product)
                     sums[g, g] /= 2
-            E = gathered(self._seeds, images)
             if self._by_rows:
-                EB = E @ B
+                EB = self._directed(images)
                 half = EB @ sums.permute(2, 0, 1) @ EB.mT
                 found[part] = half + half.mT
             else:
-                half = (B @ sums.flatten(1)).view(C, G, -1).permute(2, 0, 1) @ B.T
+                left = sums[:C] + (hidden @ sums[C:].flatten(1)).view(C, G, -1)
+                left = left.permute(2, 0, 1)
+                half = left[:, :, :C] + left[:, :, C:] @ hidden.T
+                E = gathered(self._seeds, images)
                 found[part] = E @ (half + half.mT) @ E.mT
 
-        self.over(
-            images, self._pass_bytes, 8 * (2 * G * G + 3 * d + 4 * C * C), compute, apart=True
-        )
+        each = 8 * (2 * G * G + 3 * d + 4 * C * C)
+        self.over(images, self._pass_bytes, each, compute, apart=True)
         return found
 
     def times(self, image: Tensor, matrices: Sequence[Tensor]) -> list[Tensor]:
@@ -149,7 +146,7 @@ class HeadFactors(Factors):
         if self.device.type != "cpu":  # a product a group is more to start than to do
             return super().times(image, matrices)
         psi, active = self._active(image)
-        EB = (self._seeds[int(image)] @ self._groups.directions)[:, active]
+        EB = self._directed(image)[0, :, active]
         Z = psi.new_empty((len(active), len(psi)))
         found = []
         for S in matrices:
@@ -170,7 +167,7 @@ class HeadFactors(Factors):
     def block(self, image: Tensor, prepared: Tensor) -> Tensor:
         """Return V_n S V_nᵀ (R, R) of one image, as `blocks` does, from half of S."""
         psi, active = self._active(image)
-        EB = self._seeds[int(image)] @ self._groups.directions
+        EB = self._directed(image)[0]
         Z = psi.new_empty((len(active), len(psi)))
         for own, g in zip(Z, active, strict=True):
             part = self._groups.part(g)
@@ -188,8 +185,8 @@ class HeadFactors(Factors):
         return psi, entries.nonzero().flatten().tolist()
 
     def at_hand(self, images: Tensor) -> tuple["HeadFactors", Tensor]:
-        """Return factors with the inputs of some images in float64 one behind the other, if few."""
-        if 8 * len(self._inputs) * len(images) > AT_HAND_BYTES:
+        """Return factors with E and the inputs of some images in float64 side by side, if few."""
+        if 8 * len(images) * (len(self._inputs) + self._seeds[:1].numel()) > AT_HAND_BYTES:
             return self, images
         inputs = self._inputs[:, images.to(self.device)].double()
         own = HeadFactors(gathered(self._seeds, images), inputs, self._groups)
@@ -220,7 +217,12 @@ class HeadFactors(Factors):
             use(part, JW @ gathered(self._seeds, images).mT)
 
         each = 8 * (len(self._inputs) + r * (2 * C + G))
-        self.over(images, PRODUCT_BYTES, each, multiply, apart=True)
+        self.over(images, _chunk(PRODUCT_BYTES, each), each, multiply, apart=True)
+
+    def _directed(self, images: Tensor) -> Tensor:
+        """Return E B (n, R, G) of some images, B's first columns being the identity."""
+        E = gathered(self._seeds, images)
+        return torch.cat([E, E @ self._groups.directions[:, E.shape[2] :]], 2)
 
     def _numbers(self, images: Tensor) -> Tensor:
         """Return the inputs (·, n) of some images in float64."""
@@ -240,3 +242,8 @@ class HeadFactors(Factors):
             return self._inputs[:, images.to(self.device)].double(), None
         numbers = self._inputs[:, first : last + 1].double()
         return numbers, None if count == len(images) else (images - first).to(self.device)
+
+
+def _chunk(size: int, each: int) -> int:
+    """Return the bytes in work at a time, where an image takes `each`."""
+    return min(MOST_BYTES, max(size, LEAST_IMAGES * each))

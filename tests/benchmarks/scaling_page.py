@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fishermask_backend.fisher.head import AT_HAND_BYTES
 from tests.tables import table
 from tests.this_machine import ROOT
 
@@ -76,11 +77,14 @@ def memory(p: Problem, ranks: int) -> float:
 def pick_bytes(p: Problem) -> int:
     """What a pick moves for an image.
 
-    Its numbers are read, made float64 and read again; products of units and of classes are written and
-    read; P and Q are read and written twice.
+    Its numbers are read, made float64 and read again, but for few images, whose are float64 already;
+    products of units and of classes are written and read, these once more to be laid side by side; P
+    and Q are read and written, and read for the bounds.
     """
-    numbers = (4 + 8 + 8) * (HIDDEN + 1 + inner(p))
-    products = BYTES * rows_of_a_pick(p) * (4 * p.C + 2 * HIDDEN)
+    numbers = HIDDEN + 1 + inner(p)
+    at_hand = BYTES * p.N * (p.C**2 + numbers) <= AT_HAND_BYTES
+    numbers *= BYTES if at_hand else 4 + 8 + 8
+    products = BYTES * rows_of_a_pick(p) * (6 * p.C + 2 * HIDDEN)
     return numbers + products + 6 * BYTES * p.C**2
 
 
@@ -123,8 +127,9 @@ def gpu_seconds(p: Problem, ranks: int) -> dict[str, float]:
     rate = GPU["multiply_adds"] * GPU_SHARE
     link = GPU["link"] if ranks <= NODE else GPU["network"]
     own = p.N / ranks
-    chunks = max(1.0, own * pick_bytes(p) / GPU_CHUNK)
-    moved = own * pick_bytes(p) * (p.K + PASSES) / GPU["memory"]
+    each = pick_bytes(p._replace(N=round(own)))
+    chunks = max(1.0, own * each / GPU_CHUNK)
+    moved = own * each * (p.K + PASSES) / GPU["memory"]
     return {
         "shared": shared(p, ranks) / rate + moved + p.K * chunks * GPU_STARTS,
         "repeated": repeated(p) / rate + p.K * (2 * p.d**2 * BYTES / GPU["memory"] + GPU_STEPS),
@@ -147,7 +152,7 @@ def write(measured: dict[str, Any]) -> None:
         d=measured["rows"][0]["d"],
         K=measured["rows"][0]["K"],
         share=GPU_SHARE,
-        moved=pick_bytes(problem_of(measured["rows"][0])) / 1e3,
+        moved=pick_bytes(problem_of(measured["rows"][0])._replace(N=10**5)) / 1e3,
         formed=28e-3 * measured["rows"][0]["C"] * measured["rows"][0]["d"],
         firal=firal(measured["rows"][0]),
     )

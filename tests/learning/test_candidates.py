@@ -122,13 +122,13 @@ needed = bytes_needed(len(factors), row_bytes=row, factor_bytes=each, classes=C,
 print(int(peak[1]) * 1024, needed)
 """
 HEAD = """
-N, F, H, C, inner = {sizes}
+N, F, H, C, inner, d, top = {sizes}
 rows = torch.randn(100, F).repeat(N // 100, 1)
 model = nn.Sequential(nn.Linear(F, H), nn.ReLU(), nn.Linear(H, C)).eval()
 last = H * (F + 1)
-mask = torch.arange(last - inner, last + C * (H + 1))
+mask = torch.arange(last - inner, last + C * (H + 1))[:d]
 own = rows[torch.arange(N)]
-factors = FactorRecipe("categorical", "expected").head(model, own, mask)(own)
+factors = FactorRecipe("categorical", "expected", top).head(model, own, mask)(own)
 del own
 row, each = 4 * F, factors.image_bytes
 """
@@ -143,9 +143,10 @@ row, each = 0, 4 * C * d
 @pytest.mark.parametrize(
     ("kind", "sizes"),
     [
-        (HEAD, (100_000, 1200, 20, 3, 50)),  # rows are most of it
-        (HEAD, (6_000, 20, 4, 80, 0)),  # P and Q are
-        (HEAD, (100, 50, 64, 10, 3000)),  # the d×d matrices are
+        (HEAD, (100_000, 1200, 20, 3, 50, 113, None)),  # rows are most of it
+        (HEAD, (6_000, 20, 4, 80, 0, 400, None)),  # P and Q are
+        (HEAD, (2_000, 20, 1, 1_000, 20, 300, 40)),  # E is
+        (HEAD, (100, 50, 64, 10, 3000, 3650, None)),  # the d×d matrices are
         (FORMED, (1_000_000, 2, 130)),
     ],
 )

@@ -7,3 +7,7 @@
 Wants a machine that does nothing else, and an hour. Results rest in .benchmarks/engine/, one JSON
 file a part. The options need Fashion-MNIST (Debian's `dataset-fashion-mnist`).
 """
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker does, before torch is imported

@@ -1,6 +1,8 @@
 """A trained head's factors by their structure, beside the same factors formed: time, memory, picks."""
 
+import cProfile
 import json
+import pstats
 import statistics
 import sys
 import time
@@ -21,11 +23,24 @@ from fishermask_backend.fisher import (
     score_new,
     select_batch,
 )
+from fishermask_backend.learning.candidates import bytes_needed
 
 from .folders import rows_of_folder
 from .measure import in_process, interleaved, peak_memory, spread
 from .pools import clustered_features, trained_head
 
+PROFILED = {"default head", "a tenth of many images"}
+STAGES = {  # disjoint functions of fisher/, and what the page calls them
+    "head_factors": "making the factors",
+    "gram": "I_U and A",
+    "cholesky": "A⁻¹ and A⁻¹ I_U A⁻¹",
+    "cholesky_inverse": "A⁻¹ and A⁻¹ I_U A⁻¹",
+    "sandwiched": "A⁻¹ and A⁻¹ I_U A⁻¹",
+    "blocks": "P and Q at the start",
+    "_update": "P and Q at the picks",
+    "times_both": "rows of A⁻¹ and A⁻¹ I_U A⁻¹ at the picks",
+    "_leading": "gains and their bounds",
+}
 INNER, MAX_DIM, RIDGE = 1000, 4096, 0.1
 SYNTHETIC = "-"
 
@@ -81,7 +96,16 @@ def run(*, quick: bool, images: Path | None = None) -> dict[str, Any]:
             images.name, len(features), int(labels.max()) + 1, 60, top=-1, formed=False, runs=1
         )
         rows.append(measured(case, str(images)))
-    return {"rows": rows, "one_task": spread(one_task(300 if quick else 2000))}
+    profiles = [
+        in_process("heads", "profile", case.N, case.C, case.K, case.top, SYNTHETIC)
+        for case in (QUICK if quick else CASES)
+        if case.name in PROFILED
+    ]
+    return {
+        "rows": rows,
+        "one_task": spread(one_task(300 if quick else 2000)),
+        "profiles": profiles,
+    }
 
 
 def measured(case: Case, images: str) -> dict[str, Any]:
@@ -94,6 +118,7 @@ def measured(case: Case, images: str) -> dict[str, Any]:
     first = made["structure"][0]
     row: dict[str, Any] = {"name": case.name, "N": case.N, "C": case.C, "K": case.K}
     row |= {"top": first["top"], "d": first["d"], "runs": case.runs}
+    row["estimated_gb"] = first["estimated_gb"]
     for kind, found in made.items():
         row[kind] = statistics.median(one["seconds"] for one in found)
         row[f"{kind}_cpu"] = statistics.median(one["cpu"] for one in found)
@@ -141,8 +166,37 @@ def child(kind: str, N: int, C: int, K: int, top: int | None, images: str) -> di
         "seconds": time.perf_counter() - started,
         "cpu": time.process_time() - used,
         "peak_gb": peak_memory(),
+        "estimated_gb": estimated(rows, made) / 1e9,
         "picked": selection.indices.tolist(),
     }
+
+
+def estimated(rows: Tensor, made: Any) -> int:
+    """Bytes that the backend would reckon with; here rows are there once."""
+    N, R, d = made.shape
+    each = made.image_bytes if isinstance(made, Factors) else made[:1].nbytes
+    return bytes_needed(
+        N, row_bytes=rows[:1].nbytes // 2, factor_bytes=each, classes=R, mask_size=d
+    )
+
+
+def profile(N: int, C: int, K: int, top: int | None, images: str) -> dict[str, Any]:
+    """Seconds of the processor in each stage, on one thread."""
+    torch.set_num_threads(1)
+    model, rows, mask, known, top = problem(N, C, top, images)
+    profiler = cProfile.Profile(time.process_time)
+    profiler.enable()
+    made = factors("structure", model, rows, mask, top)
+    select_batch(made, known, K, ridge=RIDGE, pick_weight="sample")
+    profiler.disable()
+    stages: dict[str, float] = dict.fromkeys(STAGES.values(), 0.0)
+    stats = pstats.Stats(profiler)
+    for (_, _, name), (*_, cumulative, _) in stats.stats.items():  # type: ignore[attr-defined]
+        own = name.removeprefix("<built-in method torch.").rstrip(">")
+        if own in STAGES:
+            stages[STAGES[own]] += cumulative
+    total = stats.total_tt  # type: ignore[attr-defined]
+    return {"N": N, "C": C, "K": K, "seconds": total, "stages": stages}
 
 
 def one_task(N: int) -> list[float]:
@@ -158,4 +212,5 @@ def one_task(N: int) -> list[float]:
 if __name__ == "__main__":
     kind, images = sys.argv[1], sys.argv[6]
     N, C, K, top = map(int, sys.argv[2:6])
-    print(json.dumps(child(kind, N, C, K, top or None, images)))
+    asked = (N, C, K, top or None, images)
+    print(json.dumps(profile(*asked) if kind == "profile" else child(kind, *asked)))
