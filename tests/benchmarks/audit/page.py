@@ -6,16 +6,15 @@ from itertools import product
 
 import numpy as np
 
-from fishermask_backend.learning.forecast import ENOUGH, MORE, SURE, WORTH
+from fishermask_backend.learning.forecast import ENOUGH, FOR_GOOD, MORE, WORTH
 from tests.benchmarks.audit.courses import BATCH, WIDTH, Course
 from tests.benchmarks.audit.redrawn import (
     NEAR,
     REDRAWN,
     Estimated,
+    Oracle,
     audits,
     forecasts,
-    oracle,
-    true_stop,
 )
 from tests.tables import table
 from tests.this_machine import ROOT
@@ -31,7 +30,7 @@ def write(found: Simulated, strategy: str, command: str) -> None:
     """Write the page."""
     plain = next(iter(found.values()))[0][0]
     values = {
-        "sure": f"{SURE:.0%}",
+        "for_good": f"{FOR_GOOD.mean():.0%}",
         "worth": f"{100 * WORTH:.0f}",
         "enough": ENOUGH,
         "more": MORE,
@@ -94,13 +93,13 @@ def _costs(found: Simulated) -> str:
 def _forecasts(found: Simulated) -> str:
     rows = []
     for name, (plain, _) in found.items():
-        said = forecasts(plain, np.random.default_rng(1))
-        stop = true_stop(oracle(plain))
-        last, stops = float(plain[0].labels[-1]), np.array(said.stops)
-        early, late = stops < (1 - NEAR) * stop, (stops > (1 + NEAR) * stop) & (stop <= last)
+        said, curve = forecasts(plain, np.random.default_rng(1)), Oracle.of(plain)
+        stop, stops = curve.stop(), np.array(said.stops)
+        looked = min(stop, curve.last - MORE)  # no further, the truth is not known
+        early, late = stops < (1 - NEAR) * looked, stops > (1 + NEAR) * stop
         rows.append(
             [
-                name, f"{stop:.0f}" if stop <= last else f"{stop:.0f} (not reached)",
+                name, f"{stop:.0f}" if np.isfinite(stop) else f"after {curve.last - MORE}",
                 f"{1 - early.mean() - late.mean():.0%}", f"{early.mean():.0%}", f"{late.mean():.0%}",
                 _points(said.errors), _spread(said.errors), f"{np.mean(said.inside):.0%}",
             ]
