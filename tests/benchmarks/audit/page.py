@@ -77,17 +77,19 @@ def _estimates(found: Simulated) -> str:
 def _costs(found: Simulated) -> str:
     rows = []
     for name, (plain, audited) in found.items():
-        costs = [100 * (a.test - p.test).mean() for a, p in zip(audited, plain, strict=True)]
+        costs = [100 * (a.test - p.test).mean() for a, p in zip(audited, plain, strict=False)]
         real = np.array([each for course in audited for each in course.real])
         inside = (real[:, 1] <= real[:, 3]) & (real[:, 3] <= real[:, 2])
-        error = np.std(costs, ddof=1) / np.sqrt(len(costs)) if len(costs) > 1 else np.nan
+        error = f" ± {np.std(costs, ddof=1) / np.sqrt(len(costs)):.2f}" if len(costs) > 1 else ""
         rows.append(
             [
-                name, f"{np.mean(costs):+.2f} ± {error:.2f}", _points(real[:, 0] - real[:, 3]),
+                name, len(costs), f"{np.mean(costs):+.2f}{error}", _points(real[:, 0] - real[:, 3]),
                 f"{inside.sum()} of {len(inside)}",
             ]
         )  # fmt: skip
-    return table(["images", "area", "bias of the estimate", "intervals that hold the truth"], rows)
+    return table(
+        ["images", "courses", "area", "bias of the estimate", "intervals that hold the truth"], rows
+    )
 
 
 def _forecasts(found: Simulated) -> str:

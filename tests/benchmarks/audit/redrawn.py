@@ -10,7 +10,7 @@ from fishermask_backend.learning.estimate import regression, wilson
 from fishermask_backend.learning.forecast import ENOUGH, MORE, WORTH, Past, Rest, forecast
 from tests.benchmarks.audit.courses import BATCH, SHARE, Course
 
-REDRAWN = 100  # audits of a course
+REDRAWN = 50  # audits of a course
 NEAR = 0.2  # part of an oracle's labels by which a stop may be off
 
 
