@@ -17,7 +17,7 @@ from fishermask_backend.learning.forecast import Past, Rest, forecast
 from fishermask_backend.learning.held_out import held_out
 from fishermask_backend.learning.inputs import RowStore
 from fishermask_backend.learning.lesson import Lesson
-from fishermask_backend.store import by_control, pool, projects, rounds, serving
+from fishermask_backend.store import audits, by_control, pool, projects, rounds, serving
 from fishermask_backend.store.schema import Round, Task
 from fishermask_backend.worker.work import Work
 
@@ -51,7 +51,7 @@ def audit_round(work: Work, backbone: Backbone, inputs: RowStore, made: Round) -
     if not found:
         return
     with work.begin() as session:
-        rounds.note_audit(session, made.id, _with_forecasts(found, pooled, made))
+        audits.note(session, made.id, _with_forecasts(found, pooled, made))
     log.info("%s: round %s: %s audit labels looked at", work.name, made.number, len(pooled.audit))
 
 
