@@ -77,8 +77,8 @@ def estimate(audited: Audited) -> dict[str, Any]:
         audited: One audit label at least.
 
     Returns:
-        `overall` and `interval` (parts of 1), `labels`, `effective_labels`, `per_class`, `confusion`
-        and `calibration`; the last three are plain counts of audit labels.
+        `overall` and `interval` (parts of 1), `labels`, `share` (of them, guessed), `effective_labels`,
+        `per_class`, `confusion` and `calibration`; the last three are plain counts of audit labels.
     """
     right, sure = audited.right, audited.confidence(audited.probs)
     overall, effective = regression(right, sure, audited.confidence(audited.rest))
@@ -86,6 +86,7 @@ def estimate(audited: Audited) -> dict[str, Any]:
         "overall": round(overall, 4),
         "interval": _rounded(wilson(overall, effective)),
         "labels": len(right),
+        "share": round(float(right.mean()), 4),
         "effective_labels": round(effective, 1),
         "per_class": [_of_class(audited, number) for number in range(len(audited.classes))],
         "confusion": _confusion(audited),

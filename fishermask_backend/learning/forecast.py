@@ -1,8 +1,9 @@
 """What more labels would bring: the curve of the audit, carried on.
 
-The part that is wrong is taken to fall as a power of the labels, a · n^−b, as learning curves do
-(Hestness et al. 2017). What rounds have estimated says something of a and little of b, and so b is
-believed to be what it is elsewhere until then.
+The part of all images that is wrong is taken to fall as a power of the labels, a · n^−b, as learning
+curves do (Hestness et al. 2017). What rounds have seen says something of a and little of b, and so b is
+believed to be what it is elsewhere until then. The rest gets better by that much, and besides because
+the queue takes the images out of it that are guessed least: they are labelled by hand.
 """
 
 from collections.abc import Sequence
@@ -18,55 +19,84 @@ Floats = NDArray[np.float64]
 MORE = 100  # labels that are looked ahead
 WORTH = 0.02  # what so many must bring to be worth it
 ENOUGH = 20  # audit labels, before which nothing is said
-SURE = 0.7  # of what is said
 
 POWERS = np.linspace(0.02, 1.2, 60)  # b
-USUAL, SPREAD = 0.35, 0.2  # of b on the sets of docs/audit.md, and how far it lies from there
+USUAL, SPREAD = 0.25, 0.2  # of b on the sets of docs/audit.md, and how far it lies from there
 ALIKE = 0.7  # correlation of whether two rounds are right about an image
 NORMAL = np.linspace(-2.6, 2.6, 27)
+# How much of what queue labels are guessed less than the rest is so for good: what a network is least
+# certain of it would often guess otherwise once it has learnt more (docs/audit.md).
+FOR_GOOD = np.array([0.2, 0.5, 0.8])
 
 
 class Past(NamedTuple):
-    """What was estimated after a round.
+    """What the audit labels said after a round.
 
     Attributes:
         labels: That it was trained on.
-        accuracy: On the rest.
-        audit: Labels behind it, as they weigh (`effective_labels`).
+        share: The part of the audit labels that was guessed.
+        audit: Audit labels.
     """
 
     labels: int
-    accuracy: float
+    share: float
     audit: float
 
 
-def forecast(past: Sequence[Past], left: int) -> dict[str, Any]:
+class Rest(NamedTuple):
+    """What is not labelled now.
+
+    Attributes:
+        left: Images.
+        accuracy: The part of them that is guessed, as estimated.
+        audit: Audit labels behind the estimate, as they weigh (`effective_labels`).
+        queued: The part of the last queues' labels that was guessed; None: there are none.
+    """
+
+    left: int
+    accuracy: float
+    audit: float
+    queued: float | None
+
+
+def forecast(past: Sequence[Past], rest: Rest) -> dict[str, Any]:
     """Say what more labels would bring.
 
     Args:
-        past: What was estimated of one control, oldest round first; one at least.
-        left: Images that can still be labelled.
+        past: What was seen of one control, oldest round first; one at least.
+        rest: What is left of it.
 
     Returns:
         `sentence` and `advice` («go on», «little more to gain», «too early to say», «all is labelled»);
-        `labels`, how many more; `gain`, what they are expected to bring, a part of 1, its `interval`
-        (95 %), and `worth_it`, the probability that it is WORTH.
+        `labels`, how many more; `gain`, what they are expected to bring, a part of the rest, its
+        `interval` (95 %), and `worth_it`, the probability that it is WORTH; `by_hand`, the part of the
+        gain that comes of the hard ones being labelled by hand, whatever is learnt.
     """
-    now = past[-1]
-    more = max(1, min(MORE, left))
-    gains, weights = gains_of(past, more)
+    more = max(1, min(MORE, rest.left))
+    by_hand = _by_hand(rest, more)
+    learnt, weights = gains_of(past, more)
+    gains = np.add.outer(learnt, FOR_GOOD * by_hand).ravel()
+    gains = np.minimum(gains, 1 - rest.accuracy)
+    weights = np.repeat(weights / len(FOR_GOOD), len(FOR_GOOD))
     mean = float(gains @ weights)
     low, high = _quantiles(gains, weights, (0.025, 0.975))
     worth_it = float(weights[gains >= WORTH * more / MORE].sum())
-    advice = _advice(now, left, worth_it)
     return {
-        "sentence": _sentence(now, more, (mean, low, high), left),
-        "advice": advice,
+        "sentence": _sentence(past[-1], rest, more, (mean, low, high)),
+        "advice": _advice(past[-1], rest, worth_it),
         "labels": more,
         "gain": round(mean, 4),
         "interval": [round(low, 4), round(high, 4)],
+        "by_hand": round(float(FOR_GOOD.mean()) * by_hand, 4),
         "worth_it": round(worth_it, 3),
     }
+
+
+def _by_hand(rest: Rest, more: int) -> float:
+    """Return how much better the rest is without the images that the queue takes, as it is now."""
+    if rest.queued is None:
+        return 0.0
+    return max(0.0, more * (rest.accuracy - rest.queued) / max(1, rest.left - more))
 
 
 def gains_of(past: Sequence[Past], more: int) -> tuple[Floats, Floats]:
@@ -77,7 +107,7 @@ def gains_of(past: Sequence[Past], more: int) -> tuple[Floats, Floats]:
     times what is believed of it.
     """
     labels = np.array([p.labels for p in past], dtype=np.float64)
-    wrong = 1 - np.array([p.accuracy for p in past])
+    wrong = 1 - np.array([p.share for p in past])
     count = np.maximum.accumulate(np.array([p.audit for p in past]))
     level = (wrong @ count + 1) / (count.sum() + 2)
     same = ALIKE + (1 - ALIKE) * np.eye(len(past))
@@ -105,18 +135,18 @@ def _quantiles(values: Floats, weights: Floats, parts: Sequence[float]) -> list[
     return [float(values[order[place]]) for place in places]
 
 
-def _advice(now: Past, left: int, worth_it: float) -> str:
-    if not left:
+def _advice(now: Past, rest: Rest, worth_it: float) -> str:
+    if not rest.left:
         return "all is labelled"
     if now.audit < ENOUGH:
         return "too early to say"
-    return "go on" if worth_it > 1 - SURE else "little more to gain"
+    return "go on" if worth_it >= 0.5 else "little more to gain"
 
 
-def _sentence(now: Past, more: int, gain: tuple[float, float, float], left: int) -> str:
-    low, high = wilson(now.accuracy, now.audit)
-    text = f"Now {now.accuracy:.0%} ({low:.0%} – {high:.0%}) of the rest would be right"
-    if not left:
+def _sentence(now: Past, rest: Rest, more: int, gain: tuple[float, float, float]) -> str:
+    low, high = wilson(rest.accuracy, rest.audit)
+    text = f"Now {rest.accuracy:.0%} ({low:.0%} – {high:.0%}) of the rest would be right"
+    if not rest.left:
         return f"{text}, but nothing is left."
     if now.audit < ENOUGH:
         return f"{text}, by very few audit labels yet."

@@ -5,7 +5,7 @@ safe to repeat.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -177,11 +177,6 @@ def prune(session: Session, project_id: int) -> None:
         past.scorer = None
         if i >= KEPT_ROUNDS:
             past.weights = None
-
-
-def note_audit(session: Session, round_id: int, audit: Sequence[Mapping[str, object]]) -> None:
-    """Keep with a round what its audit labels say of each control."""
-    session.get_one(Round, round_id).audit = [*audit]
 
 
 def lose_files(session: Session, round_id: int, note: str) -> None:

@@ -3,15 +3,15 @@
 The worker has computed it with a round (`worker/auditing.py`); here it is only read.
 
 - `accuracy` is null until the first labels of drawn tasks are learnt, else
-  `{"overall": 0.72, "interval": [0.63, 0.79], "labels": 61, "effective_labels": 70.2,
+  `{"overall": 0.72, "interval": [0.63, 0.79], "labels": 61, "share": 0.69, "effective_labels": 70.2,
   "per_class": [{"class": "cat", "labels": 9, "accuracy": 0.78, "interval": [0.45, 0.94]}, …],
   "confusion": [{"label": "cat", "guess": "dog", "labels": 3}, …],
   "calibration": [{"above": 0.5, "up_to": 0.7, "labels": 12, "confidence": 0.61, "accuracy": 0.58}, …],
   "round": 7, "stale": false}`; `stale` where a later round has none (yet). `labels` are audit labels.
   Of a class without one, accuracy and interval are null.
 - `forecast` is null as long, else `{"sentence": "Now 72% …", "advice": "go on", "labels": 100,
-  "gain": 0.03, "interval": [0.0, 0.06], "worth_it": 0.8}`; `advice` is one of «go on», «little more to
-  gain», «too early to say», «all is labelled».
+  "gain": 0.03, "interval": [0.0, 0.06], "by_hand": 0.01, "worth_it": 0.8}`; `advice` is one of
+  «go on», «little more to gain», «too early to say», «all is labelled».
 
 Where several controls are learnt, each has its own under `controls`, called `audit` and `forecast`, and
 there is none of all together.

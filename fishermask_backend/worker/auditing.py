@@ -13,15 +13,17 @@ from fishermask_backend.controls.consensus import classes_of, unasked_of
 from fishermask_backend.controls.heads import Head
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.estimate import Audited, estimate
-from fishermask_backend.learning.forecast import Past, forecast
+from fishermask_backend.learning.forecast import Past, Rest, forecast
 from fishermask_backend.learning.held_out import held_out
 from fishermask_backend.learning.inputs import RowStore
 from fishermask_backend.learning.lesson import Lesson
-from fishermask_backend.store import by_control, pool, projects, rounds, serving
+from fishermask_backend.store import audits, by_control, pool, projects, rounds, serving
 from fishermask_backend.store.schema import Round, Task
 from fishermask_backend.worker.work import Work
 
 log = logging.getLogger(__name__)
+
+LAST_ROUNDS = 3  # whose queues' labels tell what queues take
 
 
 def audit_round(work: Work, backbone: Backbone, inputs: RowStore, made: Round) -> None:
@@ -49,7 +51,7 @@ def audit_round(work: Work, backbone: Backbone, inputs: RowStore, made: Round) -
     if not found:
         return
     with work.begin() as session:
-        rounds.note_audit(session, made.id, _with_forecasts(found, pooled, made))
+        audits.note(session, made.id, _with_forecasts(found, pooled, made))
     log.info("%s: round %s: %s audit labels looked at", work.name, made.number, len(pooled.audit))
 
 
@@ -117,18 +119,26 @@ def _with_forecasts(
     stored = []
     for head, audited in found.items():
         own = estimate(audited)
-        before = [
-            Past(r.label_count, each["accuracy"]["overall"], each["accuracy"]["effective_labels"])
+        past = [
+            Past(r.label_count, each["accuracy"]["share"], each["accuracy"]["labels"])
             for r in pooled.before
             for each in r.audit or ()
             if each["control"] == head.control
         ]
-        now = Past(made.label_count, own["overall"], own["effective_labels"])
-        stored.append(
-            {
-                "control": head.control,
-                "accuracy": own,
-                "forecast": forecast([*before, now], left=sum(pooled.rest)),
-            }
-        )
+        past.append(Past(made.label_count, own["share"], own["labels"]))
+        queued = _queued(head, pooled.before)
+        rest = Rest(sum(pooled.rest), own["overall"], own["effective_labels"], queued)
+        stored.append({"control": head.control, "accuracy": own, "forecast": forecast(past, rest)})
     return stored
+
+
+def _queued(head: Head, before: Sequence[Round]) -> float | None:
+    """Return what part of the labels of the last rounds' queues was guessed."""
+    counts = [
+        (own.get("checked", 0), own.get("agreed", 0))
+        for r in before
+        for own in r.heads or ()
+        if own["control"] == head.control
+    ] or [(r.checked, r.agreed) for r in before]
+    last = [each for each in counts if each[0]][-LAST_ROUNDS:]
+    return sum(agreed for _, agreed in last) / sum(n for n, _ in last) if last else None

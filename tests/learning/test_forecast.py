@@ -3,12 +3,17 @@
 import numpy as np
 import pytest
 
-from fishermask_backend.learning.forecast import MORE, Past, forecast, gains_of
+from fishermask_backend.learning.forecast import MORE, Past, Rest, forecast, gains_of
 
 
 def curve(power, level=0.5, labels=(40, 80, 120, 160, 200), audit=lambda n: n / 10):
     """A course whose wrong part falls by a power, and is estimated without an error."""
     return [Past(n, 1 - level * (n / 40) ** -power, audit(n)) for n in labels]
+
+
+def looking_ahead(past, left=1000, queued=None):
+    """Of a rest as hard as all images."""
+    return forecast(past, Rest(left, past[-1].share, past[-1].audit, queued))
 
 
 def many(labels):
@@ -18,7 +23,7 @@ def many(labels):
 @pytest.mark.parametrize("power", [0.15, 0.35, 0.7])
 def test_of_a_curve_that_is_known_it_is_what_the_curve_brings(power):
     past = curve(power, audit=many)
-    found = forecast(past, left=1000)
+    found = looking_ahead(past, 1000)
     truth = 0.5 * (5**-power - (300 / 40) ** -power)
     assert found["gain"] == pytest.approx(truth, rel=0.05)
     assert found["labels"] == MORE
@@ -29,39 +34,49 @@ def test_of_a_curve_that_is_known_it_is_what_the_curve_brings(power):
 
 
 def test_little_is_known_of_few_labels_and_more_of_more():
-    few = forecast(curve(0.35), left=1000)["interval"]
-    more = forecast(curve(0.35, audit=lambda n: 10 * n), left=1000)["interval"]
+    few = looking_ahead(curve(0.35), 1000)["interval"]
+    more = looking_ahead(curve(0.35, audit=lambda n: 10 * n), 1000)["interval"]
     assert few[1] - few[0] > 1.5 * (more[1] - more[0])
     assert few[0] < more[0] < more[1] < few[1]
 
 
 def test_a_curve_that_has_flattened_needs_no_more():
     flat = [Past(n, 0.9, 200) for n in range(100, 800, 100)]
-    found = forecast(flat, left=1000)
+    found = looking_ahead(flat, 1000)
     assert found["advice"] == "little more to gain"
     assert found["sentence"].startswith("Now 90% (85% – 93%) of the rest would be right. 100 more ")
     steep = [Past(n, 1 - 20 / n, 200) for n in range(40, 160, 20)]
-    assert forecast(steep, left=1000)["advice"] == "go on"
+    assert looking_ahead(steep, 1000)["advice"] == "go on"
 
 
 def test_of_very_few_audit_labels_nothing_is_said():
-    found = forecast([Past(40, 0.75, 4)], left=1000)
+    found = looking_ahead([Past(40, 0.75, 4)], 1000)
     assert found["advice"] == "too early to say"
     assert found["sentence"].endswith("would be right, by very few audit labels yet.")
 
 
 def test_no_more_than_is_left():
     past = curve(0.35, audit=many)
-    few = forecast(past, left=30)
+    few = looking_ahead(past, 30)
     assert few["labels"] == 30
-    assert few["gain"] < forecast(past, left=1000)["gain"]
-    done = forecast(past, left=0)
+    assert few["gain"] < looking_ahead(past, 1000)["gain"]
+    done = looking_ahead(past, 0)
     assert (done["advice"], done["sentence"][-22:]) == ("all is labelled", ", but nothing is left.")
+
+
+def test_what_the_queue_takes_out_of_the_rest_is_a_gain_of_a_small_rest():
+    past = curve(0.35, audit=many)
+    alone = looking_ahead(past, 1100)
+    hard, easy = (looking_ahead(past, 1100, queued=past[-1].share - d) for d in (0.4, -0.2))
+    assert hard["by_hand"] == pytest.approx(0.4 * MORE / 1000 / 2, abs=1e-4)  # half of it lasts
+    assert hard["gain"] == pytest.approx(alone["gain"] + hard["by_hand"], abs=1e-4)
+    assert easy["gain"] == alone["gain"]
+    assert looking_ahead(past, 100_000, queued=0.0)["by_hand"] < 0.001
 
 
 @pytest.mark.parametrize("accuracy", [0.0, 1.0])
 def test_all_right_or_all_wrong_is_no_trouble(accuracy):
-    found = forecast([Past(n, accuracy, n / 10) for n in (20, 20, 400)], left=50)
+    found = looking_ahead([Past(n, accuracy, n / 10) for n in (20, 20, 400)], 50)
     assert np.isfinite([found["gain"], *found["interval"]]).all()
     assert found["interval"][0] <= found["gain"] <= found["interval"][1]
 

@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, required=True, help="folder of NAME.npz")
     parser.add_argument("--out", type=Path, default=ROOT / ".benchmarks" / "audit")
     parser.add_argument("--seeds", type=int, default=5, help="courses of each set")
+    parser.add_argument("--audited", type=int, default=5, help="of them once more, with an audit")
     parser.add_argument("--strategy", default="margin")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--pool", type=int, default=2000)
@@ -33,13 +34,17 @@ def main() -> None:
     for name in sorted(path.stem for path in given.rows.glob("*.npz")):
         plans = [
             Plan(name, given.strategy, audited, seed, given.rounds, given.pool)
-            for audited in (False, True)
-            for seed in range(given.seeds)
+            for audited, seeds in ((False, given.seeds), (True, given.audited))
+            for seed in range(seeds)
         ]
         courses = [run(plan, given.rows, given.out, backbone) for plan in plans]
         found[name] = (courses[: given.seeds], courses[given.seeds :])
     more = f"--strategy {given.strategy} --rounds {given.rounds} --pool {given.pool}"
-    write(found, given.strategy, f"--rows FOLDER --seeds {given.seeds} {more}")
+    write(
+        found,
+        given.strategy,
+        f"--rows FOLDER --seeds {given.seeds} --audited {given.audited} {more}",
+    )
 
 
 if __name__ == "__main__":

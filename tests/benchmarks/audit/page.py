@@ -6,16 +6,15 @@ from itertools import product
 
 import numpy as np
 
-from fishermask_backend.learning.forecast import ENOUGH, MORE, SURE, WORTH
+from fishermask_backend.learning.forecast import ENOUGH, FOR_GOOD, MORE, WORTH
 from tests.benchmarks.audit.courses import BATCH, WIDTH, Course
 from tests.benchmarks.audit.redrawn import (
     NEAR,
     REDRAWN,
     Estimated,
+    Oracle,
     audits,
     forecasts,
-    oracle,
-    true_stop,
 )
 from tests.tables import table
 from tests.this_machine import ROOT
@@ -31,7 +30,7 @@ def write(found: Simulated, strategy: str, command: str) -> None:
     """Write the page."""
     plain = next(iter(found.values()))[0][0]
     values = {
-        "sure": f"{SURE:.0%}",
+        "for_good": f"{FOR_GOOD.mean():.0%}",
         "worth": f"{100 * WORTH:.0f}",
         "enough": ENOUGH,
         "more": MORE,
@@ -78,29 +77,31 @@ def _estimates(found: Simulated) -> str:
 def _costs(found: Simulated) -> str:
     rows = []
     for name, (plain, audited) in found.items():
-        costs = [100 * (a.test - p.test).mean() for a, p in zip(audited, plain, strict=True)]
+        costs = [100 * (a.test - p.test).mean() for a, p in zip(audited, plain, strict=False)]
         real = np.array([each for course in audited for each in course.real])
         inside = (real[:, 1] <= real[:, 3]) & (real[:, 3] <= real[:, 2])
-        error = np.std(costs, ddof=1) / np.sqrt(len(costs)) if len(costs) > 1 else np.nan
+        error = f" ± {np.std(costs, ddof=1) / np.sqrt(len(costs)):.2f}" if len(costs) > 1 else ""
         rows.append(
             [
-                name, f"{np.mean(costs):+.2f} ± {error:.2f}", _points(real[:, 0] - real[:, 3]),
+                name, len(costs), f"{np.mean(costs):+.2f}{error}", _points(real[:, 0] - real[:, 3]),
                 f"{inside.sum()} of {len(inside)}",
             ]
         )  # fmt: skip
-    return table(["images", "area", "bias of the estimate", "intervals that hold the truth"], rows)
+    return table(
+        ["images", "courses", "area", "bias of the estimate", "intervals that hold the truth"], rows
+    )
 
 
 def _forecasts(found: Simulated) -> str:
     rows = []
     for name, (plain, _) in found.items():
-        said = forecasts(plain, np.random.default_rng(1))
-        stop = true_stop(oracle(plain))
-        last, stops = float(plain[0].labels[-1]), np.array(said.stops)
-        early, late = stops < (1 - NEAR) * stop, (stops > (1 + NEAR) * stop) & (stop <= last)
+        said, curve = forecasts(plain, np.random.default_rng(1)), Oracle.of(plain)
+        stop, stops = curve.stop(), np.array(said.stops)
+        looked = min(stop, curve.last - MORE)  # no further, the truth is not known
+        early, late = stops < (1 - NEAR) * looked, stops > (1 + NEAR) * stop
         rows.append(
             [
-                name, f"{stop:.0f}" if stop <= last else f"{stop:.0f} (not reached)",
+                name, f"{stop:.0f}" if np.isfinite(stop) else f"after {curve.last - MORE}",
                 f"{1 - early.mean() - late.mean():.0%}", f"{early.mean():.0%}", f"{late.mean():.0%}",
                 _points(said.errors), _spread(said.errors), f"{np.mean(said.inside):.0%}",
             ]

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishermask_backend.learning.estimate import regression, wilson
-from fishermask_backend.learning.forecast import ENOUGH, MORE, WORTH, Past, forecast
+from fishermask_backend.learning.forecast import ENOUGH, MORE, WORTH, Past, Rest, forecast
 from tests.benchmarks.audit.courses import BATCH, SHARE, Course
 
-REDRAWN = 100  # audits of a course
+REDRAWN = 50  # audits of a course
 NEAR = 0.2  # part of an oracle's labels by which a stop may be off
 
 
@@ -22,13 +22,15 @@ class Estimated:
         error: Of the estimate.
         plain: Of the share of audit labels that is right, taken as it is.
         inside: Whether the truth is in the interval.
-        past: What a forecast is given.
+        past: What a forecast is given,
+        rest: and what is left.
     """
 
     error: float
     plain: float
     inside: bool
     past: Past
+    rest: Rest
 
 
 def audits(course: Course, random: np.random.Generator) -> Iterator[Estimated]:
@@ -53,7 +55,8 @@ def audits(course: Course, random: np.random.Generator) -> Iterator[Estimated]:
             overall - truth,
             float(right[drawn].mean()) - truth,
             low <= truth <= high,
-            Past(labels, overall, effective),
+            Past(labels, float(right[drawn].mean()), len(drawn)),
+            Rest(int(rest.sum()), overall, effective, _queued(course, r)),
         )
 
 
@@ -64,23 +67,44 @@ def of_rest(course: Course) -> NDArray[np.float64]:
     return np.array([course.right[r][rest].mean() for r, rest in enumerate(rests)])
 
 
-def oracle(courses: Sequence[Course]) -> tuple[float, float]:
-    """Return level and power of the wrong part of the rest, fitted to the mean over the courses."""
-    wrong = 1 - np.mean([of_rest(course) for course in courses], axis=0)
-    power, level = np.polyfit(np.log(courses[0].labels), np.log(wrong), 1)
-    return float(np.exp(level)), float(-power)
+def _queued(course: Course, r: int) -> float | None:
+    """Return the part of the labels of the last three rounds that the round before each guessed."""
+    known = [
+        course.right[each - 1][course.when == each + 1] for each in range(max(1, r - 2), r + 1)
+    ]
+    return float(np.concatenate(known).mean()) if known else None
 
 
-def true_gain(curve: tuple[float, float], labels: float) -> float:
-    """Return what MORE labels bring by that curve."""
-    level, power = curve
-    return level * (labels**-power - (labels + MORE) ** -power)
+@dataclass(frozen=True)
+class Oracle:
+    """It knows the accuracy on the rest, smoothed: its wrong part by a parabola, both in logarithms.
 
+    Attributes:
+        fit: The parabola.
+        first: Labels at its beginning,
+        last: and at its end.
+    """
 
-def true_stop(curve: tuple[float, float]) -> float:
-    """Return after how many labels MORE bring less than WORTH."""
-    labels = np.arange(1, 100_000)
-    return float(labels[int(np.argmax([true_gain(curve, n) < WORTH for n in labels]))])
+    fit: NDArray[np.float64]
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, courses: Sequence[Course]) -> "Oracle":
+        """Return what is fitted to the mean over courses."""
+        wrong = 1 - np.mean([of_rest(course) for course in courses], axis=0)
+        labels = courses[0].labels
+        return cls(np.polyfit(np.log(labels), np.log(wrong), 2), int(labels[0]), int(labels[-1]))
+
+    def gain(self, labels: float) -> float:
+        """Return what MORE labels bring."""
+        now, then = np.exp(np.polyval(self.fit, np.log([labels, labels + MORE])))
+        return float(now - then)
+
+    def stop(self) -> float:
+        """Return after how many labels MORE bring less than WORTH; infinite: not in these courses."""
+        known = range(self.first, self.last - MORE + 1)
+        return next((float(n) for n in known if self.gain(n) < WORTH), float("inf"))
 
 
 @dataclass(frozen=True)
@@ -100,19 +124,19 @@ class Forecasts:
 
 def forecasts(courses: Sequence[Course], random: np.random.Generator) -> Forecasts:
     """Redraw audits, and forecast after each round."""
-    curve, found = oracle(courses), Forecasts([], [], [])
+    curve, found = Oracle.of(courses), Forecasts([], [], [])
     for course in courses:
         for _ in range(REDRAWN):
-            past = [each.past for each in audits(course, random)]
+            drawn = [*audits(course, random)]
             stop = float("inf")
-            for r, now in enumerate(past):
-                left = len(course.when) - now.labels
-                said = forecast(past[: r + 1], left)
-                if now.audit >= ENOUGH:
-                    truth, (low, high) = true_gain(curve, now.labels), said["interval"]
-                    found.errors.append(said["gain"] - truth)
-                    found.inside.append(low <= truth <= high)
+            for r, now in enumerate(drawn):
+                if now.past.audit < ENOUGH or now.past.labels > curve.last - MORE:
+                    continue
+                said = forecast([each.past for each in drawn[: r + 1]], now.rest)
+                truth, (low, high) = curve.gain(now.past.labels), said["interval"]
+                found.errors.append(said["gain"] - truth)
+                found.inside.append(low <= truth <= high)
                 if said["advice"] == "little more to gain":
-                    stop = min(stop, now.labels)
+                    stop = min(stop, now.past.labels)
             found.stops.append(stop)
     return found
