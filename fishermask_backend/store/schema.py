@@ -26,6 +26,7 @@ class FormerOrder(TypedDict):
     model_version: str
     set: NotRequired[bool]  # ours has been set since; left out by versions before it
     agreed: NotRequired[bool]  # somebody asked for training, whatever was set: ours may follow
+    returned: NotRequired[bool]  # somebody asked for it back on the page: ours must not be set
 
 
 class Progress(TypedDict):

@@ -22,6 +22,7 @@ from fishermask_backend.web.basic_auth import has_credentials
 from fishermask_backend.web.incoming import LARGEST_ID, shown
 from fishermask_backend.web.metrics import exposition
 from fishermask_backend.web.model import START_TRAINING, FisherMaskBackend
+from fishermask_backend.web.page import routes as pages
 from fishermask_backend.web.status import (
     project_status,
     projects_status,
@@ -43,7 +44,7 @@ def create_app() -> Flask:
     """Make the WSGI application; bad settings and an outdated database are refused now."""
     settings = load_settings()
     open_store().fail_fast()
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.config[STATE] = fingerprint(settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -68,6 +69,7 @@ def create_app() -> Flask:
         ("/metrics", metrics, "GET"),
     ):
         app.add_url_rule(rule, view.__name__ + rule, view, methods=[method])
+    pages.add_pages(app)
     if settings.url_prefix:
         app.wsgi_app = UrlPrefix(app.wsgi_app, settings.url_prefix)  # type: ignore[method-assign]
     return app
@@ -158,7 +160,9 @@ def job_status() -> Response:
 
 
 def status() -> Response:
-    """Say what this is and how its projects do."""
+    """Say what this is and how its projects do; to browsers, as a page."""
+    if pages.wants_page():
+        return pages.index_page()
     return jsonify(
         {
             "name": "FisherMask Backend",
@@ -174,8 +178,10 @@ def projects() -> Response:
     return jsonify(projects_status())
 
 
-def project(studio_id: int) -> tuple[Response, int]:
-    """Tell all about a project, by its id in Label Studio."""
+def project(studio_id: int) -> Response | tuple[Response, int]:
+    """Tell all about a project, by its id in Label Studio; to browsers, as a page."""
+    if pages.wants_page():
+        return pages.project_page(studio_id)
     found = project_status(studio_id) if studio_id <= LARGEST_ID else None
     if found is None:
         return jsonify({"error": f"Project {studio_id} is not connected to this backend."}), 404

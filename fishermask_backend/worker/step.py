@@ -39,7 +39,8 @@ BACKBONES = 3  # kept: projects may have different ones
 QUEUE_SECONDS = 15.0  # between looks whether Label Studio still has its queue
 
 
-SeenOrder = tuple[str, str, bool, str]  # sampling, version, whether it is shown; our queue
+# Sampling, version, whether it is shown; our queue; whether the order is wanted back.
+SeenOrder = tuple[str, str, bool, str, bool]
 
 
 class Memory:
@@ -139,7 +140,8 @@ def _keep_order(work: Work, remote: StudioProject, memory: Memory) -> None:
     with work.store.read() as session:
         queue = queues.active(session, work.project_id)
     version = queue.version if queue else ""
-    seen = (remote.sampling, remote.model_version, remote.shows_predictions, version)
+    wanted_back = served_order.wanted_back(work.project())
+    seen = (remote.sampling, remote.model_version, remote.shows_predictions, version, wanted_back)
     if memory.orders.get(work.project_id) != seen:
         settled = served_order.keep(work, remote)
         memory.orders[work.project_id] = seen if settled else None

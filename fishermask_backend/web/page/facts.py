@@ -1,0 +1,86 @@
+"""All that a page shows, gathered from the database in one look."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fishermask_backend.images.thumbnails import Thumbnails
+from fishermask_backend.settings import Settings, load_settings
+from fishermask_backend.state import THUMBNAILS
+from fishermask_backend.store import open_store, projects, queues, rounds
+from fishermask_backend.web.page.classes import ClassRow, Pair, class_rows, worst_pairs
+from fishermask_backend.web.page.curve import curve
+from fishermask_backend.web.page.lights import Light, lights, worker_light
+from fishermask_backend.web.page.people import Annotator, annotators
+from fishermask_backend.web.page.queue import Picture, pictures
+from fishermask_backend.web.status import project_status, projects_status, worker_health
+
+
+@dataclass(frozen=True)
+class ProjectFacts:
+    """What a project's page shows.
+
+    Attributes:
+        project_id: The database's id of it.
+        status: As `project_status` tells it.
+        accuracy: What the audit says of the unlabelled rest; None without audit labels.
+        forecast: What more labels are expected to bring; None while that cannot be said.
+        lights: Is all well?
+        curve: Accuracy over labels.
+        classes: The weakest first.
+        pairs: Classes that are mixed up most.
+        pictures: The queue.
+        annotators: The busiest first.
+        paused: Whether the order was given back.
+    """
+
+    project_id: int
+    status: dict[str, Any]
+    accuracy: dict[str, Any] | None
+    forecast: dict[str, Any] | None
+    lights: list[Light]
+    curve: dict[str, list[float | None]]
+    classes: list[ClassRow]
+    pairs: list[Pair]
+    pictures: list[Picture]
+    annotators: list[Annotator]
+    paused: bool
+
+
+def project_facts(studio_id: int) -> ProjectFacts | None:
+    """Return what a project's page shows, by its id in Label Studio; None if there is none."""
+    settings, status = load_settings(), project_status(studio_id)
+    if status is None:
+        return None
+    accuracy = status["accuracy"] if isinstance(status["accuracy"], dict) else None
+    with open_store().read() as session:
+        project = projects.find(session, settings.label_studio_url, studio_id)
+        if project is None:
+            return None
+        return ProjectFacts(
+            project_id=project.id,
+            status=status,
+            accuracy=accuracy,
+            forecast=status.get("forecast"),
+            lights=lights(settings, project, status, worker_health()),
+            curve=curve(status["rounds"]),
+            classes=class_rows(session, project, rounds.active(session, project.id), accuracy),
+            pairs=worst_pairs(accuracy),
+            pictures=pictures(
+                session,
+                project,
+                queues.active(session, project.id),
+                thumbnails_of(settings, project.id),
+            ),
+            annotators=annotators(session, project.id),
+            paused=status["order"].startswith("paused"),
+        )
+
+
+def thumbnails_of(settings: Settings, project_id: int) -> Thumbnails:
+    """Return a project's thumbnails, by the database's id of it."""
+    return Thumbnails(settings.model_dir / THUMBNAILS.named(project=project_id))
+
+
+def index_facts() -> dict[str, Any]:
+    """Return what the first page shows: the worker's light and every project in short."""
+    return {"worker": worker_light(worker_health()), "projects": projects_status()}
