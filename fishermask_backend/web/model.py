@@ -47,6 +47,8 @@ ANNOTATION_EVENTS = frozenset(
 )
 GONE_EVENTS = frozenset({"TASKS_DELETED", "PROJECT_DELETED"})
 START_TRAINING = "START_TRAINING"
+BEGINS = "A round begins with the labels that are there. The page shows how it does."
+NOT_CONNECTED = "This project is not connected to this backend: save the connection once more."
 TOKEN = re.compile(r"[!-~]{1,4096}")  # what can stand in a header; anything else opens nothing
 
 _IS_2X = "project_id" in inspect.signature(LabelStudioMLBase.__init__).parameters
@@ -166,7 +168,8 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         Called as `fit(event, data)` by 2.x and as `fit((), event=…, data=…, job_id=…)` by 1.0.9.
 
         Returns:
-            `{}`: 1.0.9 wants a dict.
+            What a person is told who asked for training, as `message`, and otherwise `{}`: 1.0.9
+            wants a dict.
         """
         event = str(kwargs.get("event") or (args[0] if args and isinstance(args[0], str) else ""))
         data = kwargs.get("data") or (args[1] if len(args) > 1 else None) or {}
@@ -178,7 +181,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             project = projects.find(session, self.settings.label_studio_url, studio_id)
             if project is None:
                 log.info("event %s of project %s, which is not connected", event, studio_id)
-                return {}
+                return {"message": NOT_CONNECTED} if event == START_TRAINING else {}
             if event == START_TRAINING:
                 embedding_queue.retry(session, project.id)
             projects.count_event(
@@ -188,7 +191,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
                 full=event in GONE_EVENTS,
                 label=event in ANNOTATION_EVENTS and event != "PROJECT_UPDATED",
             )
-        return {}
+        return {"message": BEGINS} if event == START_TRAINING else {}
 
     def _changes(self, project: Project) -> bool:
         return self.params is not None and self.params != (project.params or {})

@@ -172,7 +172,7 @@ def test_start_training_tries_failed_images_at_once(store, served, event, tries)
 )
 def test_events_become_pending_work(store, served, event, label, train, full):
     before = stored(store)
-    assert tell(event) == {}
+    assert tell(event).keys() == ({"message"} if train else set())
     now = stored(store)
     assert now.events == before.events + 1
     assert now.due_at <= time.time()
