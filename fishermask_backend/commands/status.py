@@ -49,11 +49,13 @@ def _lines(facts: ProjectFacts) -> Iterator[tuple[str, str]]:
         p = status["progress"]
         left = "" if p["eta_seconds"] is None else f", about {duration(p['eta_seconds'])} left"
         yield "At work", f"{p['stage']}, {count(p['done'])} of {count(p['total'])}{left}"
-    if facts.accuracy:
-        low, high = facts.accuracy["interval"]
-        share = f"{percent(facts.accuracy['overall'])} ({percent(low)} to {percent(high)})"
-        yield "Accuracy", f"{share} of the unlabelled rest would be right"
-    if facts.forecast:
-        yield "Forecast", facts.forecast["sentence"]
+    for own in facts.audits:
+        whose = own.control and f"{own.control}: "
+        if own.accuracy:
+            low, high = own.accuracy["interval"]
+            share = f"{percent(own.accuracy['overall'])} ({percent(low)} to {percent(high)})"
+            yield "Accuracy", f"{whose}{share} of the unlabelled rest would be right"
+        if own.forecast:
+            yield "Forecast", f"{whose}{own.forecast['sentence']} Advice: {own.forecast['advice']}."
     yield "Learning", status["learning"]
     yield "As of", moment(time.time())

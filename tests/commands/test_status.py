@@ -1,9 +1,12 @@
 """`fishermask status` for people."""
 
 import re
+from dataclasses import replace
 
+from fishermask_backend.commands import status
 from fishermask_backend.commands.status import status_lines
 from fishermask_backend.store import projects
+from fishermask_backend.web.page.audits import Audit
 
 
 def by_name(lines):
@@ -40,15 +43,14 @@ def test_what_is_at_work_and_has_failed_is_told(store, served):
 
 
 def test_an_accuracy_that_was_audited_is_told(store, served, monkeypatch):
-    from fishermask_backend.commands import status
-
     facts = status.project_facts(7)
     known = {"overall": 0.716, "interval": [0.61, 0.8], "labels": 40}
-    audited = type(facts)(**{**vars(facts), "accuracy": known, "forecast": {"sentence": "Go on."}})
+    forecast = {"sentence": "Now 72 %.", "advice": "go on"}
+    audited = replace(facts, audits=[Audit("", known, forecast)])
     monkeypatch.setattr(status, "project_facts", lambda _: audited)
     told = by_name([*status_lines(7)])
     assert told["Accuracy"] == "72 % (61 % to 80 %) of the unlabelled rest would be right"
-    assert told["Forecast"] == "Go on."
+    assert told["Forecast"] == "Now 72 %. Advice: go on."
 
 
 def test_all_projects_one_after_the_other(store, served):

@@ -1,9 +1,8 @@
 """Classes: how often each is labelled, expected among the rest, and right; which are mixed up."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from fishermask_backend.controls.consensus import classes_of
 from fishermask_backend.controls.heads import Head, read_head
 from fishermask_backend.store.by_control import learnt
 from fishermask_backend.store.schema import Project, Round, Score, Task
+from fishermask_backend.web.page.audits import Audit
 
 MOST_PAIRS = 12  # of classes that are mixed up
 
@@ -47,7 +47,7 @@ class Pair:
 
 
 def class_rows(
-    session: Session, project: Project, serving: Round | None, accuracy: Mapping[str, Any] | None
+    session: Session, project: Project, serving: Round | None, audits: Sequence[Audit]
 ) -> list[ClassRow]:
     """Return every class, the weakest first; where accuracy is unknown, those with fewest labels.
 
@@ -55,11 +55,11 @@ def class_rows(
         session: Of the database.
         project: Whose.
         serving: The round whose guesses serve.
-        accuracy: As the audit tells it, with `per_class`; None without one.
+        audits: What audit labels tell.
     """
     labels = _labels(session, project)
     guessed = _guessed(session, project, serving)
-    known = _per_class(accuracy)
+    known = _per_class(audits)
     names = [*dict.fromkeys([*_asked(project, serving), *labels])]
     rows = [
         ClassRow(
@@ -73,15 +73,16 @@ def class_rows(
     return sorted(rows, key=lambda r: (r.accuracy is None, r.accuracy or 0.0, r.labels))
 
 
-def worst_pairs(accuracy: Mapping[str, Any] | None) -> list[Pair]:
-    """Return the pairs of classes that are mixed up most, from the audit's confusion matrix.
-
-    Args:
-        accuracy: With `confusion`: what was guessed of what, the commonest first.
-    """
-    cells = (accuracy or {}).get("confusion") or []
-    mixed = [cell for cell in cells if cell["label"] != cell["guess"]]
-    return [Pair(c["label"], c["guess"], c["labels"]) for c in mixed[:MOST_PAIRS]]
+def worst_pairs(audits: Sequence[Audit]) -> list[Pair]:
+    """Return the pairs of classes that are mixed up most, from the audit's confusion matrix."""
+    pairs = [
+        Pair(own.name(cell["label"]), own.name(cell["guess"]), cell["labels"])
+        for own in audits
+        if own.accuracy
+        for cell in own.accuracy["confusion"]
+        if cell["label"] != cell["guess"]
+    ]
+    return sorted(pairs, key=lambda pair: -pair.count)[:MOST_PAIRS]
 
 
 def guesses(heads: Sequence[Head], probabilities: NDArray[np.float32]) -> Counter[str]:
@@ -141,10 +142,14 @@ def _guessed(session: Session, project: Project, serving: Round | None) -> Count
 
 
 def _per_class(
-    accuracy: Mapping[str, Any] | None,
+    audits: Sequence[Audit],
 ) -> dict[str, tuple[float | None, tuple[float, float] | None]]:
-    found = (accuracy or {}).get("per_class") or []
     return {
-        each["class"]: (each["accuracy"], tuple(each["interval"]) if each["interval"] else None)
-        for each in found
+        own.name(each["class"]): (
+            each["accuracy"],
+            (each["interval"][0], each["interval"][1]) if each["interval"] else None,
+        )
+        for own in audits
+        if own.accuracy
+        for each in own.accuracy["per_class"]
     }

@@ -7,6 +7,7 @@ from fishermask_backend.images.thumbnails import Thumbnails
 from fishermask_backend.settings import Settings, load_settings
 from fishermask_backend.state import THUMBNAILS
 from fishermask_backend.store import open_store, projects, queues, rounds
+from fishermask_backend.web.page.audits import Audit, audits
 from fishermask_backend.web.page.classes import ClassRow, Pair, class_rows, worst_pairs
 from fishermask_backend.web.page.curve import curve
 from fishermask_backend.web.page.lights import Light, lights, worker_light
@@ -22,8 +23,7 @@ class ProjectFacts:
     Attributes:
         project_id: The database's id of it.
         status: As `project_status` tells it.
-        accuracy: What the audit says of the unlabelled rest; None without audit labels.
-        forecast: What more labels are expected to bring; None while that cannot be said.
+        audits: What is known of the unlabelled rest, a control each.
         lights: Is all well?
         curve: Accuracy over labels.
         classes: The weakest first.
@@ -35,8 +35,7 @@ class ProjectFacts:
 
     project_id: int
     status: dict[str, Any]
-    accuracy: dict[str, Any] | None
-    forecast: dict[str, Any] | None
+    audits: list[Audit]
     lights: list[Light]
     curve: dict[str, list[float | None]]
     classes: list[ClassRow]
@@ -51,7 +50,7 @@ def project_facts(studio_id: int) -> ProjectFacts | None:
     settings, status = load_settings(), project_status(studio_id)
     if status is None:
         return None
-    accuracy = status["accuracy"] if isinstance(status["accuracy"], dict) else None
+    found = audits(status)
     with open_store().read() as session:
         project = projects.find(session, settings.label_studio_url, studio_id)
         if project is None:
@@ -59,12 +58,11 @@ def project_facts(studio_id: int) -> ProjectFacts | None:
         return ProjectFacts(
             project_id=project.id,
             status=status,
-            accuracy=accuracy,
-            forecast=status.get("forecast"),
+            audits=found,
             lights=lights(settings, project, status, worker_health()),
             curve=curve(status["rounds"]),
-            classes=class_rows(session, project, rounds.active(session, project.id), accuracy),
-            pairs=worst_pairs(accuracy),
+            classes=class_rows(session, project, rounds.active(session, project.id), found),
+            pairs=worst_pairs(found),
             pictures=pictures(
                 session,
                 project,

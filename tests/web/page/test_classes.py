@@ -7,9 +7,10 @@ import pytest
 
 from fishermask_backend.controls.heads import Head
 from fishermask_backend.store import pool, rounds
+from fishermask_backend.web.page.audits import Audit
 from fishermask_backend.web.page.classes import class_rows, guesses, worst_pairs
 
-AUDIT = {
+AUDITED = {
     "per_class": [
         {"class": "cat", "labels": 9, "accuracy": 0.9, "interval": [0.6, 0.98]},
         {"class": "dog", "labels": 4, "accuracy": 0.25, "interval": [0.05, 0.7]},
@@ -20,17 +21,18 @@ AUDIT = {
         {"label": "cat", "guess": "dog", "labels": 1},
     ],
 }
+AUDIT = Audit("", AUDITED, None)
 
 
 @pytest.fixture
 def rows(store, served):
     """The classes of a project with a label «cat» and one of a class that is asked no more."""
 
-    def look(accuracy=None):
+    def look(*audits):
         with store.begin() as session:
             tasks = pool.tasks_by_id(session, served.id, [1, 4])
             tasks[1].answer, tasks[4].answer = json.dumps(["cat"]), json.dumps(["bird"])
-            return class_rows(session, served, rounds.active(session, served.id), accuracy)
+            return class_rows(session, served, rounds.active(session, served.id), audits)
 
     return look
 
@@ -50,14 +52,14 @@ def test_the_weakest_come_first(rows):
 
 def test_before_a_classifier_nothing_is_guessed(store, project):
     with store.read() as session:
-        assert class_rows(session, project, None, None) == []
+        assert class_rows(session, project, None, []) == []
 
 
 def test_pairs_are_those_that_differ():
-    assert [(p.labelled, p.guessed, p.count) for p in worst_pairs(AUDIT)] == [
+    assert [(p.labelled, p.guessed, p.count) for p in worst_pairs([AUDIT])] == [
         ("dog", "cat", 3), ("cat", "dog", 1),
     ]  # fmt: skip
-    assert worst_pairs(None) == []
+    assert worst_pairs([Audit("", None, None)]) == []
 
 
 def test_each_control_has_guesses_of_its_own():
