@@ -111,6 +111,31 @@ def embed(work: Work, backbone: Backbone, inputs: RowStore, loader: ImageLoader)
         fetchers.shutdown(wait=False, cancel_futures=True)  # a stop does not wait for downloads
 
 
+def illustrate(work: Work, loader: ImageLoader, task_ids: Sequence[int]) -> None:
+    """Make the thumbnails that tasks lack: their images were embedded before there were any.
+
+    It takes no longer than embedding may, and what cannot be had is left out.
+    """
+    project, end = work.project(), time.monotonic() + EMBEDDING_SECONDS
+    thumbnails = _thumbnails(work)
+    with work.store.read() as session:
+        tasks = pool.tasks_by_id(session, work.project_id, task_ids)
+    by_row = {task.row: task for task in tasks.values() if task.row is not None}
+    missing = sorted(by_row.keys() - thumbnails.there(by_row))
+    with ThreadPoolExecutor(work.settings.fetch_concurrency) as fetchers:
+        loaded = fetchers.map(
+            lambda row: _load(work.studio, loader, project, by_row[row], end), missing
+        )
+        found = {
+            row: thumbnail(each.pixels, *each.shape)
+            for row, each in zip(missing, loaded, strict=True)
+            if isinstance(each, Picture)
+        }
+    thumbnails.put(found)
+    if found:
+        log.info("%s: made thumbnails of %s images embedded before", work.name, len(found))
+
+
 def load_image(loader: ImageLoader, task_id: int, address: str, data_key: str) -> Picture:
     """Load a task's image.
 
@@ -154,6 +179,10 @@ def _load(
         return error
 
 
+def _thumbnails(work: Work) -> Thumbnails:
+    return Thumbnails(work.settings.model_dir / THUMBNAILS.named(project=work.project_id))
+
+
 def _keep(
     work: Work,
     backbone: Backbone,
@@ -171,8 +200,7 @@ def _keep(
     if pictures:
         rows = backbone.rows(np.stack([picture.pixels for picture in pictures.values()]))
         numbers = dict(zip(pictures, inputs.append(start, rows), strict=True))
-        path = work.settings.model_dir / THUMBNAILS.named(project=work.project_id)
-        Thumbnails(path).put(
+        _thumbnails(work).put(
             {numbers[i]: thumbnail(each.pixels, *each.shape) for i, each in pictures.items()}
         )
     with work.begin() as session:

@@ -127,6 +127,21 @@ def test_every_row_has_its_thumbnail(slice_of, project):
     assert Image.open(io.BytesIO(thumbnails(project).get(0))).format == "JPEG"
 
 
+def test_an_image_embedded_before_there_were_thumbnails_gets_one(slice_of, store, project, host):
+    tasks = slice_of(["good", "good", "good"])
+    path = load_settings().model_dir / THUMBNAILS.named(project=project.id)
+    path.unlink()
+    work = workspace(store, project.id)
+    host.routes["/good-2.png"] = (404, {}, b"")
+    loader = ImageLoader(
+        label_studio_url="http://127.0.0.1:9", authorization=dict, image_size=16,
+        allowed_hosts=[host.address], timeout=1.0,
+    )  # fmt: skip
+    embedding.illustrate(work, loader, [1, 2])
+    loader.close()
+    assert thumbnails(project).there(range(9)) == {tasks[0].row}
+
+
 def test_rows_that_begin_anew_have_no_thumbnails_of_the_former(slice_of, store, project):
     slice_of(["good"] * 3)
     with store.begin() as session:
