@@ -16,8 +16,8 @@ from fishermask_backend.settings import Settings
 NAMES = (
     "auto_order", "take_over", "prelabels", "prelabel_above", "keep_queues_days",
     "control_name", "taxonomy_level", "ground_truth",
-    "batch_size", "train_every", "queue_margin", "quiet_seconds", "reconcile_minutes", "seed",
-    "backbone", "train", "image_size",
+    "batch_size", "train_every", "queue_margin", "audit_share", "quiet_seconds", "reconcile_minutes",
+    "seed", "backbone", "train", "image_size",
     "strategy", "mask_inner", "mask_rule", "weighting", "pick_weight", "ridge",
     "max_dim", "max_dim_rule", "top_classes", "pool_limit",
 )  # fmt: skip

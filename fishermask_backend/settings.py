@@ -156,6 +156,11 @@ class Settings(BaseSettings):
     queue_margin: Annotated[int, Field(ge=0, le=500)] = Field(
         40, description="Tasks queued behind the batch, labelled while the next round computes."
     )
+    audit_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.1,
+        description="Part of each queue that is drawn at random: its labels tell how well the rest is "
+        "predicted, and when to stop (docs/audit.md); 0: none.",
+    )
     quiet_seconds: Seconds = Field(
         60,
         description="Pending labels start a round after this long without a new one; fewer than "
@@ -339,6 +344,12 @@ class Settings(BaseSettings):
     def queue_size(self) -> int:
         """Tasks in one published queue: the batch and its margin."""
         return self.batch_size + self.queue_margin
+
+    @property
+    def audited(self) -> float:
+        """The part of a queue that is drawn: none where no network is trained twice a round."""
+        whole = self.train == "all" or self.backbone == "small_cnn"
+        return 0.0 if whole else self.audit_share
 
     @property
     def labels_per_round(self) -> int:

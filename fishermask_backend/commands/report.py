@@ -29,7 +29,7 @@ def report(settings: Settings, studio_id: int, path: Path) -> None:
         raise NoReport(f"Project {studio_id} is not connected.")
     thumbnails = thumbnails_of(settings, facts.project_id)
     rows = [each.row for each in facts.pictures if each.row is not None]
-    text = render_report(facts, settings.label_studio_url, {r: thumbnails.get(r) for r in rows})
+    text = render_report(facts, {row: thumbnails.get(row) for row in rows})
     try:
         with whole_file(path) as draft:
             draft.write_text(text, encoding="utf-8")

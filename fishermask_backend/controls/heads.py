@@ -25,7 +25,7 @@ class StoredHead(TypedDict):
     classes: list[str]
     likelihood: Likelihood
     trained: NotRequired[bool]  # it is a part of the round's classifier
-    checked: NotRequired[int]  # labels of the control that came after the round's training,
+    checked: NotRequired[int]  # labels of the control that the round's queues have brought,
     agreed: NotRequired[int]  # and of these, those that its pre-label named
 
 

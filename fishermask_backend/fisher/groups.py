@@ -32,6 +32,10 @@ class Groups:
         sizes = torch.bincount(self.group, minlength=self.directions.shape[1])
         return [0, *sizes.cumsum(0).tolist()]
 
+    def part(self, group: int) -> slice:
+        """Return where a group's entries are."""
+        return slice(self.edges[group], self.edges[group + 1])
+
     @property
     def outer(self) -> int:
         """Number of entries of the last layer, which come first."""

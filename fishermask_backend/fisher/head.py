@@ -19,21 +19,22 @@ of groups (`docs/fisher.md`, «The head's structure»):
 Indices: n images, r rows, g groups, d masked entries, sorted by group.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from fishermask_backend.fisher.groups import Groups
 from fishermask_backend.fisher.operators import (
-    PASS_BYTES,
     Factors,
     gathered,
     symmetric,
 )
 
 PASS_COST = 8  # reading, multiplying and writing an entry, in multiply-adds of a matrix product
-PRODUCT_BYTES = 2**25  # in work at a time, in a pick's products: their sums over entries are short
+AT_HAND_BYTES = 2**28  # of candidates' inputs in float64, which are read at every pick
+PRODUCT_BYTES = 2**23  # in work at a time, in a pick's products
+PASS_BYTES = 2**24  # and in a pass over the pool
 FEWER_ROWS = 3  # times fewer rows than classes: then directions are multiplied with rows first
 LEAST_IMAGES = 16  # at a time, where MOST_BYTES hold them
 MOST_BYTES = 2**28
@@ -135,43 +136,64 @@ class HeadFactors(Factors):
                 half = (B @ sums.flatten(1)).view(C, G, -1).permute(2, 0, 1) @ B.T
                 found[part] = E @ (half + half.mT) @ E.mT
 
-        self.over(images, self._pass_bytes, 8 * (2 * G * G + 3 * d + 4 * C * C), compute)
+        self.over(
+            images, self._pass_bytes, 8 * (2 * G * G + 3 * d + 4 * C * C), compute, apart=True
+        )
         return found
 
-    def times(self, image: Tensor, S: Tensor) -> Tensor:
-        """Return V_n S (R, d) of one image (1,); the rows of S (d, d) come in `order`.
+    def times(self, image: Tensor, matrices: Sequence[Tensor]) -> list[Tensor]:
+        """Return V_n S (R, d) of one image (1,) for each S (d, d), whose rows come in `order`.
 
         E B Z with Z_g = ψ_gᵀ S_g: a row of S is read once, and none of a unit that is not active.
         """
         if self.device.type != "cpu":  # a product a group is more to start than to do
-            return super().times(image, S)
-        groups, edges = self._groups, self._groups.edges
-        psi = self._numbers(image)[groups.source, 0]
-        Z = S.new_zeros((groups.directions.shape[1], len(S)))
-        active = S.new_zeros(len(Z)).index_add_(0, groups.group, (psi != 0).to(S))
-        for g in active.nonzero().flatten().tolist():
-            torch.mv(S[edges[g] : edges[g + 1]].T, psi[edges[g] : edges[g + 1]], out=Z[g])
-        return self._seeds[int(image)] @ groups.directions @ Z
+            return super().times(image, matrices)
+        psi, active = self._active(image)
+        EB = (self._seeds[int(image)] @ self._groups.directions)[:, active]
+        Z = psi.new_empty((len(active), len(psi)))
+        found = []
+        for S in matrices:
+            for own, g in zip(Z, active, strict=True):
+                part = self._groups.part(g)
+                torch.mv(S[part].T, psi[part], out=own)
+            found.append(EB @ Z)
+        return found
 
     def prepared(self, S: Tensor) -> Tensor:
-        """Return a symmetric S (d, d) with rows and columns by group."""
-        return self._groups.sorted(S)
+        """Return a symmetric S (d, d) with rows and columns by group, and halves of a group's own."""
+        S = self._groups.sorted(S).clone()
+        for g in range(self._groups.directions.shape[1]):
+            part = self._groups.part(g)
+            S[part, part] /= 2
+        return S
 
     def block(self, image: Tensor, prepared: Tensor) -> Tensor:
         """Return V_n S V_nᵀ (R, R) of one image, as `blocks` does, from half of S."""
-        groups, edges = self._groups, self._groups.edges
+        psi, active = self._active(image)
+        EB = self._seeds[int(image)] @ self._groups.directions
+        Z = psi.new_empty((len(active), len(psi)))
+        for own, g in zip(Z, active, strict=True):
+            part = self._groups.part(g)
+            own[: part.start] = 0
+            torch.mv(prepared[part, part.start :].T, psi[part], out=own[part.start :])
+        half = EB[:, active] @ Z @ (EB[:, self._groups.group] * psi).T
+        return half + half.T
+
+    def _active(self, image: Tensor) -> tuple[Tensor, list[int]]:
+        """Return ψ (d,) of an image, and the groups in which it is not 0."""
+        groups = self._groups
         psi = self._numbers(image)[groups.source, 0]
-        G = groups.directions.shape[1]
-        Z = prepared.new_zeros((G, len(psi)))
-        active = prepared.new_zeros(G).index_add_(0, groups.group, (psi != 0).to(prepared))
-        for g in active.nonzero().flatten().tolist():
-            start, stop = edges[g], edges[g + 1]
-            torch.mv(prepared[start:stop, start:].T, psi[start:stop], out=Z[g, start:])
-        half = prepared.new_zeros((G, G)).index_add_(1, groups.group, Z.mul_(psi))
-        half.diagonal().div_(2)
-        EB = self._seeds[int(image)] @ groups.directions
-        product: Tensor = EB @ (half + half.T) @ EB.T
-        return product
+        entries = psi.new_zeros(groups.directions.shape[1])
+        entries.index_add_(0, groups.group, (psi != 0).to(psi))
+        return psi, entries.nonzero().flatten().tolist()
+
+    def at_hand(self, images: Tensor) -> tuple["HeadFactors", Tensor]:
+        """Return factors with the inputs of some images in float64 one behind the other, if few."""
+        if 8 * len(self._inputs) * len(images) > AT_HAND_BYTES:
+            return self, images
+        inputs = self._inputs[:, images.to(self.device)].double()
+        own = HeadFactors(gathered(self._seeds, images), inputs, self._groups)
+        return own, torch.arange(len(images))
 
     def products(self, images: Tensor, W: Tensor, use: Callable[[slice, Tensor], None]) -> None:
         """Call use(part of the images, their W V_nᵀ (n, r, R)) until all have come."""
@@ -194,12 +216,11 @@ class HeadFactors(Factors):
                     torch.mm(own, numbers[start : start + own.shape[1]], out=Z[g - C])
                 JW.view(C, -1).addmm_(groups.directions[:, C:], Z.view(G - C, -1))
             JW = JW.view(C, r, -1).permute(2, 1, 0)
-            if kept is not None:
-                JW = JW[kept]
+            JW = JW.contiguous() if kept is None else JW[kept].contiguous()
             use(part, JW @ gathered(self._seeds, images).mT)
 
         each = 8 * (len(self._inputs) + r * (2 * C + G))
-        self.over(images, PRODUCT_BYTES, each, multiply)
+        self.over(images, PRODUCT_BYTES, each, multiply, apart=True)
 
     def _numbers(self, images: Tensor) -> Tensor:
         """Return the inputs (·, n) of some images in float64."""

@@ -9,6 +9,7 @@ Woodbury identity, A⁻¹ becomes A⁻¹ − WᵀW, so that with B = X_n Wᵀ an
 
     P_n ← P_n − BBᵀ        Q_n ← Q_n − BEᵀ − EBᵀ        U = W I_U A⁻¹ − ½ (W I_U Wᵀ) W
 
+(kept as Q_n − 2BEᵀ: what is asked of Q_n, traces of its products with symmetric matrices, is the same)
 where A⁻¹ is the one before the pick. Removing s: S = (I − P_s)⁻¹, all four signs turned. That is
 O(N C² d) a step instead of O(N C d²). With H = A⁻¹ I_U A⁻¹, W I_U A⁻¹ is Rᵀ X_s H and W I_U Wᵀ is
 Rᵀ (X_s H X_sᵀ) R, so that a step needs X_s A⁻¹ and X_s H alone (`inverse.py`).
@@ -45,7 +46,7 @@ class Information:
         candidates: Indices (M,) of the images that may be picked, ascending, on the CPU.
         pool_fisher: I_U (d, d).
         P: (M, C, C).
-        Q: (M, C, C).
+        Q: (M, C, C), but for an antisymmetric part, which no gain and no loss sees.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Information:
         scale: float,
         ridge: float,
         shards: Shards,
+        target: Tensor | None = None,
     ) -> None:
         """Set up A = λI + Σ over labelled of VᵀV/(L + K).
 
@@ -69,19 +71,30 @@ class Information:
             scale: Weight of a pick, X = scale · V.
             ridge: λ.
             shards: The other parts.
+            target: What each image counts in I_U (N,), ≥ 0; None: all the same.
 
         Raises:
             ValueError: A factor is not finite.
         """
         self._factors, self._scale, self.candidates = factors, scale, candidates.cpu()
         self._shards = shards
-        self.pool_fisher = shards.sum(factors.gram(torch.arange(len(factors))))
-        self.pool_fisher /= max(sum(shards.counts(len(factors), self.pool_fisher)), 1)
+        self.pool_fisher = shards.sum(factors.gram(torch.arange(len(factors)), target))
+        if target is None:
+            self.pool_fisher /= max(sum(shards.counts(len(factors), self.pool_fisher)), 1)
+        else:
+            weight = shards.sum(target.sum())
+            if not weight > 0:
+                raise ValueError("target must not be 0 for all images.")
+            self.pool_fisher /= weight
         if not torch.isfinite(self.pool_fisher).all():
             which = self._not_finite()
             raise ValueError(f"The factors of {which} are not finite: check the model.")
         self._A = Accumulated(shards.sum(factors.gram(labelled.cpu())) / total, ridge)
         self._peak_P, self._peak_Q = self.pool_fisher.new_zeros((2, len(candidates)))
+        self._open, self._places = factors.at_hand(self.candidates)
+        M, C = len(candidates), factors.shape[1]
+        self._PQ = self.pool_fisher.new_empty((M, C, 2 * C))
+        self.P, self.Q = self._PQ[:, :, :C], self._PQ[:, :, C:]
         self._start_afresh()
 
     def losses(self, places: list[int]) -> Tensor:
@@ -110,10 +123,14 @@ class Information:
     def _step(self, place: int | None, sign: float) -> None:
         X = self._factor(place)
         image = None if place is None else self.candidates[place : place + 1]
-        XA = self._inverse.times(X, image, self._scale)
+        self._A.add(X, sign)
+        XH = None
+        if self._inverse.has_weighed and self._A.condition < WEIGHED:
+            XA, XH = self._inverse.times_both(X, image, self._scale)
+        else:
+            XA = self._inverse.times(X, image, self._scale)
         values, vectors = torch.linalg.eigh(XA @ X.T)
         growth = 1 + sign * values
-        self._A.add(X, sign)
         self._drift *= max(float(growth.min()), 1e-99) ** -2 if sign < 0 else 1.0
         if self._drift > DRIFT or self._A.ill_conditioned():
             self._start_afresh()
@@ -122,25 +139,29 @@ class Information:
         if not something.any():
             return
         R = (vectors * growth.rsqrt())[:, something]
-        if self._inverse.has_weighed and self._A.condition < WEIGHED:
-            XH = self._inverse.times_weighed(X, image, self._scale)
-        else:
+        if XH is None:
             XH = self._inverse.times(XA @ self.pool_fisher)
         W = R.T @ XA
         U = R.T @ XH - sign / 2 * (R.T @ (XH @ X.T) @ R) @ W
-        both = torch.cat([W, U]) * self._scale
-
-        def update(part: slice, products: Tensor) -> None:
-            B, E = products[:, : len(W)].mT, products[:, len(W) :].mT
-            T, BB = B @ E.mT, B @ B.mT
-            T = T + T.mT
-            self.P[part].sub_(BB, alpha=sign)
-            self.Q[part].sub_(T, alpha=sign)
-
-        self._factors.products(self.candidates, both, update)
+        self._update(W, U, sign)
         self._inverse.change(W, U, sign)
         self._peak_P = torch.maximum(self._peak_P, _traces(self.P))
         self._peak_Q = torch.maximum(self._peak_Q, _traces(self.Q))
+
+    def _update(self, W: Tensor, U: Tensor, sign: float) -> None:
+        """Take sign · BBᵀ from every P and sign · 2BEᵀ, the same but for symmetry, from every Q.
+
+        Rows of W and U come in turns, so that B and [Bᵀ, 2Eᵀ] are views of what `products` gives, and
+        both differences one product.
+        """
+        r, C = len(W), self._factors.shape[1]
+        both = torch.stack([W, 2 * U], 1).flatten(0, 1) * self._scale
+
+        def update(part: slice, products: Tensor) -> None:
+            right = products.view(-1, r, 2 * C)
+            self._PQ[part].baddbmm_(right[:, :, :C].mT, right, alpha=-sign)
+
+        self._open.products(self._places, both, update)
 
     @property
     def inverse(self) -> Tensor:
@@ -169,12 +190,10 @@ class Information:
         self._inverse = Inverse(inverse, lasting, own)
         self._drift = 1.0
         if weighed is not None and self._factors.structured:
-            self.P = self._factors.blocks(self.candidates, inverse).mul_(self._scale**2)
-            self.Q = self._factors.blocks(self.candidates, weighed).mul_(self._scale**2)
+            for into, S in ((self.P, inverse), (self.Q, weighed)):
+                torch.mul(self._open.blocks(self._places, S), self._scale**2, out=into)
         else:
-            M, C = len(self.candidates), self._factors.shape[1]
-            self.P, self.Q = self.pool_fisher.new_zeros((2, M, C, C))
-            self._solve(torch.arange(M))
+            self._solve(torch.arange(len(self.candidates)))
         self._note_peaks(torch.arange(len(self.candidates)))
 
     def _solve(self, places: Tensor) -> None:

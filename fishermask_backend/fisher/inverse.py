@@ -27,8 +27,9 @@ class Inverse:
         """
         self._factors = factors
         self._order = factors.order if factors is not None else None
-        self._W = self._U = inverse.new_zeros((0, len(inverse)))
-        self._signs = inverse.new_zeros(0)
+        self._since = inverse.new_empty((16, 2, len(inverse)))  # rows of W and U, and room for more
+        self._signs = inverse.new_empty(len(self._since))
+        self._count = 0
         self._start(inverse, weighed)
 
     @property
@@ -44,43 +45,62 @@ class Inverse:
             image: Where X is an image's, scale · V, its index (1,).
             scale: See there.
         """
-        XA = self._product(X, image, scale, self._inverse)
-        return XA.addmm_(X @ self._W.T * self._signs, self._W, alpha=-1)
+        (XA,) = self._products(X, image, scale, [self._inverse])
+        W = self._since[: self._count, 0]
+        return XA.addmm_(X @ W.T * self._signs[: self._count], W, alpha=-1)
 
-    def times_weighed(self, X: Tensor, image: Tensor | None = None, scale: float = 1.0) -> Tensor:
-        """Return X H (r, d), the arguments those of `times`."""
+    def times_both(
+        self, X: Tensor, image: Tensor | None = None, scale: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """Return X A⁻¹ and X H, both (r, d), the arguments those of `times`."""
         assert self._weighed is not None
-        by_W, by_U = (X @ other.T * self._signs for other in (self._W, self._U))
-        XH = self._product(X, image, scale, self._weighed)
-        return XH.addmm_(by_W, self._U, alpha=-1).addmm_(by_U, self._W, alpha=-1)
+        XA, XH = self._products(X, image, scale, [self._inverse, self._weighed])
+        since = self._since[: self._count]
+        rows = since.flatten(0, 1)
+        by = (X @ rows.T).view(len(X), -1, 2) * self._signs[: self._count, None]
+        XA.addmm_(by[:, :, 0], since[:, 0], alpha=-1)
+        XH.addmm_(by.flip(2).flatten(1), rows, alpha=-1)
+        return XA, XH
 
     def change(self, W: Tensor, U: Tensor, sign: float) -> None:
         """Note a step: W and U (r, d), and s."""
-        self._W, self._U = torch.cat([self._W, W]), torch.cat([self._U, U])
-        self._signs = torch.cat([self._signs, self._signs.new_full((len(W),), sign)])
-        if len(self._W) > len(self._inverse):  # more than the matrices themselves
+        stop = self._count + len(W)
+        if stop > len(self._signs):
+            self._since, self._signs = (
+                torch.cat([old, torch.empty_like(old), new.new_empty((len(W), *old.shape[1:]))])
+                for old, new in ((self._since, W), (self._signs, W))
+            )
+        self._since[self._count : stop] = torch.stack([W, U], 1)
+        self._signs[self._count : stop] = sign
+        self._count = stop
+        if stop > len(self._inverse):  # more than the matrices themselves
             weighed = self._weighed
             if weighed is not None:
-                both = (self._W * self._signs.unsqueeze(1)).T @ self._U
+                W, U = self._since[:stop].unbind(1)
+                both = (W * self._signs[:stop, None]).T @ U
                 weighed = self._as_given(weighed).sub_(both).sub_(both.T)
             self._start(self.inverse, weighed)
 
     @property
     def inverse(self) -> Tensor:
         """A⁻¹ (d, d): d² multiply-adds for each row of a W since the start."""
-        signed = self._W * self._signs.unsqueeze(1)
-        return self._as_given(self._inverse).addmm_(signed.T, self._W, alpha=-1)
+        W = self._since[: self._count, 0]
+        signed = W * self._signs[: self._count, None]
+        return self._as_given(self._inverse).addmm_(signed.T, W, alpha=-1)
 
     def _start(self, inverse: Tensor, weighed: Tensor | None) -> None:
         order = self._order
         self._inverse = inverse if order is None else inverse[order]
         self._weighed = weighed if order is None or weighed is None else weighed[order]
-        self._W, self._U, self._signs = self._W[:0], self._U[:0], self._signs[:0]
+        self._count = 0
 
-    def _product(self, X: Tensor, image: Tensor | None, scale: float, kept: Tensor) -> Tensor:
+    def _products(
+        self, X: Tensor, image: Tensor | None, scale: float, kept: list[Tensor]
+    ) -> list[Tensor]:
         if image is not None and self._factors is not None:
-            return self._factors.times(image, kept) * scale
-        return (X if self._order is None else X[:, self._order]) @ kept
+            return [product.mul_(scale) for product in self._factors.times(image, kept)]
+        X = X if self._order is None else X[:, self._order]
+        return [X @ matrix for matrix in kept]
 
     def _as_given(self, kept: Tensor) -> Tensor:
         """Return a copy of a matrix with its rows where they were."""

@@ -7,15 +7,17 @@ that are a tensor.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from fishermask_backend.fisher.chunks import for_each_chunk
+from fishermask_backend.fisher.parallel import over_parts
 
 STEP_BYTES = 2**22  # in work at a time, in a pick's products: what a processor's cache holds
 PASS_BYTES = 2**26  # and in a pass whose matrix products are large
+APART_BYTES = 2**28  # in work at a time on all cores, a chunk each
 CUDA_BYTES = 2**28  # and at least on a CUDA device
 GRAM_COLUMNS = 256
 
@@ -92,9 +94,10 @@ class Factors(ABC):
         self.over(images, PASS_BYTES, self._row_bytes, compute)
         return found
 
-    def times(self, image: Tensor, S: Tensor) -> Tensor:
-        """Return V_n S (C, d) of one image (1,); the rows of S (d, d) come in `order`."""
-        return self.rows(image)[0] @ S
+    def times(self, image: Tensor, matrices: Sequence[Tensor]) -> list[Tensor]:
+        """Return V_n S (C, d) of one image (1,) for each S (d, d), whose rows come in `order`."""
+        V = self.rows(image)[0]
+        return [V @ S for S in matrices]
 
     def prepared(self, S: Tensor) -> Tensor:
         """Return a symmetric S (d, d) as `block` wants it."""
@@ -110,17 +113,28 @@ class Factors(ABC):
         Args:
             images: Which.
             W: (r, d).
-            use: Takes a slice of `images` and the products of these.
+            use: Takes a slice of `images` and the products of these, contiguous.
         """
 
         def multiply(part: slice, images: Tensor) -> None:
             V = self.rows(images)
-            use(part, (W @ V.flatten(0, 1).T).view(len(W), *V.shape[:2]).permute(1, 0, 2))
+            rows = (W @ V.flatten(0, 1).T).view(len(W), *V.shape[:2])
+            use(part, rows.permute(1, 0, 2).contiguous())
 
         self.over(images, STEP_BYTES, self._row_bytes, multiply)
 
+    def at_hand(self, images: Tensor) -> tuple["Factors", Tensor]:
+        """Return factors whose products come faster, and which of theirs stand for some images (n,)."""
+        return self, images
+
     def over(
-        self, images: Tensor, size: int, each: int, work: Callable[[slice, Tensor], None]
+        self,
+        images: Tensor,
+        size: int,
+        each: int,
+        work: Callable[[slice, Tensor], None],
+        *,
+        apart: bool = False,
     ) -> None:
         """Call work(part of the images, those images) for all of them, a chunk at a time.
 
@@ -129,10 +143,14 @@ class Factors(ABC):
             size: Bytes in work at a time.
             each: Bytes that an image takes meanwhile.
             work: Must leave nothing behind when memory runs out.
+            apart: No two chunks touch the same place, so that each core may have one, if small.
         """
         if self.device.type == "cuda":
             size = max(size, CUDA_BYTES)
-        for_each_chunk(
+        go = for_each_chunk
+        if apart and self.device.type == "cpu" and size * torch.get_num_threads() <= APART_BYTES:
+            go = over_parts
+        go(
             len(images),
             max(1, size // max(each, 1)),
             lambda start, stop: work(slice(start, stop), images[start:stop]),
@@ -188,8 +206,13 @@ def gathered(tensor: Tensor, images: Tensor) -> Tensor:
 
 
 def symmetric(upper: Tensor) -> Tensor:
-    """Return the symmetric matrix with this upper triangle."""
-    return upper.triu() + upper.triu(1).T
+    """Return the symmetric matrix with this upper triangle, in its place: (d, d) is changed."""
+    for start in range(0, len(upper), GRAM_COLUMNS):
+        stop = start + GRAM_COLUMNS
+        own = upper[start:stop, start:stop]
+        upper[start:stop, start:stop] = own.triu() + own.triu(1).T
+        upper[stop:, start:stop] = upper[start:stop, stop:].T
+    return upper
 
 
 def sandwiched(inner: Tensor, outer: Tensor) -> Tensor:

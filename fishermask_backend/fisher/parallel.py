@@ -74,6 +74,35 @@ def over_images(model: nn.Module, total: int, size: int, count: int, work: Work)
             run(share, model)
 
 
+def over_parts(total: int, size: int, work: Callable[[int, int], None]) -> None:
+    """Call work(start, stop) over range(total), each core working on a part of its own.
+
+    Parts are those of one thread, and so are the results. With fewer parts than cores, the cores share
+    each operation instead.
+
+    Args:
+        total: N.
+        size: Images a part.
+        work: Leaves what it finds in places that no other part touches.
+    """
+    starts, count = range(0, total, size), torch.get_num_threads()
+    if len(starts) < count or count == 1 or not _sharing.acquire(blocking=False):
+        for start in starts:
+            work(start, min(start + size, total))
+        return
+    left, gradients = iter(starts), torch.is_grad_enabled()
+    inference = torch.is_inference_mode_enabled()
+
+    def run(_: int) -> None:
+        with torch.inference_mode(inference), torch.set_grad_enabled(gradients):
+            for start in left:  # whoever is done takes the next
+                work(start, min(start + size, total))
+
+    keep_freed_memory()
+    with _one_core_an_operation():
+        list(_threads(count).map(run, range(count)))
+
+
 @contextmanager
 def _one_core_an_operation() -> Iterator[None]:
     """Release `_sharing` and put the setting, which is the process's, back in the end."""

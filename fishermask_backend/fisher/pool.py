@@ -52,3 +52,21 @@ def checked(
     if not (ridge > 0 and math.isfinite(ridge)):
         raise ValueError(f"ridge={ridge} must be a finite number above 0.")
     return labelled
+
+
+def checked_target(target: Tensor | None, pool: Factors) -> Tensor | None:
+    """Return what each image counts in I_U, on the device of the factors.
+
+    Raises:
+        ValueError: It does not fit the pool, or holds a number that is negative or not finite.
+    """
+    if target is None:
+        return None
+    if target.shape != pool.shape[:1]:
+        raise ValueError(f"target must be ({len(pool)},), it is {tuple(target.shape)}.")
+    bad = (~(target.isfinite() & (target >= 0))).nonzero().flatten()
+    if len(bad):
+        raise ValueError(
+            f"target[{int(bad[0])}]={float(target[bad[0]])} must be a finite number, 0 or above."
+        )
+    return target.to(pool.device, torch.float64)

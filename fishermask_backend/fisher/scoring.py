@@ -77,7 +77,7 @@ def gain_bounds(P: Tensor, Q: Tensor) -> Tensor:
     allows for rounding.
     """
     trace = torch.einsum("nii->n", Q)
-    b = torch.linalg.vector_norm(P, dim=(1, 2))
+    b = P.square().sum((1, 2)).sqrt()  # vector_norm is slow where P is a part of a larger tensor
     bounds: Tensor = trace * (1 + BOUND_ROUNDING) - (P * Q).sum((1, 2)) / (1 + b)
     return bounds
 

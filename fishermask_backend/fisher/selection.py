@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Literal, NamedTuple
 
 import torch
@@ -11,7 +12,7 @@ from fishermask_backend.fisher.greedy import greedy
 from fishermask_backend.fisher.information import Information
 from fishermask_backend.fisher.joint import JointInformation
 from fishermask_backend.fisher.operators import Factors, as_factors
-from fishermask_backend.fisher.pool import checked, within
+from fishermask_backend.fisher.pool import checked, checked_target, within
 from fishermask_backend.fisher.scoring import PoolScorer, score_new
 from fishermask_backend.fisher.shards import Shards
 
@@ -58,6 +59,7 @@ def select_batch(
     pool_limit: int | None = None,
     seed: int = 0,
     shards: Shards | None = None,
+    target: Tensor | None = None,
     on_pick: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Selection:
     """Pick the images whose labels lower tr[A⁻¹ I_U] most, one after the other.
@@ -82,6 +84,7 @@ def select_batch(
         seed: Of that draw.
         shards: The other processes, where each holds a part of the pool in `pool` and `labelled`;
             all call this function with the same options. None: this one holds all.
+        target: What each image counts in I_U (N,), ≥ 0, of any scale; None: all the same.
         on_pick: Called with the picks made so far, and of how many: before the pool is looked at, when
             picking begins, and after each.
 
@@ -101,6 +104,7 @@ def select_batch(
         pool_limit=pool_limit,
         seed=seed,
         shards=shards,
+        targets=None if target is None else [target],
         on_pick=on_pick,
     )
     return Selection(found.indices, found.gains, found.remaining, *found.scorers)
@@ -117,6 +121,7 @@ def select_jointly(
     pool_limit: int | None = None,
     seed: int = 0,
     shards: Shards | None = None,
+    targets: Sequence[Tensor] | None = None,
     on_pick: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> JointSelection:
     """Do what `select_batch` does for several heads at once: a pick's gain is the sum of theirs.
@@ -134,6 +139,7 @@ def select_jointly(
         pool_limit: Candidates.
         seed: Of their draw.
         shards: The other processes.
+        targets: `target` of each head.
         on_pick: Told of each pick.
 
     Raises:
@@ -156,9 +162,9 @@ def select_jointly(
     parts = [
         Information(
             factors, own.nonzero().flatten(), candidates,
-            total=total, scale=scale, ridge=ridge, shards=shards,
+            total=total, scale=scale, ridge=ridge, shards=shards, target=checked_target(target, factors),
         )
-        for factors, own in zip(heads, known, strict=True)
+        for factors, own, target in zip(heads, known, targets or repeat(None), strict=False)
     ]  # fmt: skip
     information = JointInformation(parts, shards)
     picked, gains = greedy(

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from fishermask_backend.fisher.groups import Groups
+from fishermask_backend.fisher.offset import WithOffset
 from fishermask_backend.fisher.recording import trained_parameters
 
 IDLE = (nn.Dropout, nn.Identity)  # in eval mode they change nothing
@@ -21,12 +22,14 @@ class Head:
         hidden: A Linear that a ReLU follows; None where only the last layer's entries are masked.
         last: The last Linear, which gives the logits.
         inner: How many masked entries are the hidden layer's.
+        offset: From images to what is added to the logits (N, C).
     """
 
     prefix: nn.Module
     hidden: nn.Linear | None
     last: nn.Linear
     inner: int
+    offset: nn.Module | None = None
 
     def image_bytes(self, rows: int) -> int:
         """Return `HeadFactors.image_bytes` before there are any, with so many rows an image."""
@@ -39,9 +42,14 @@ def find_head(model: nn.Module, mask: Tensor) -> Head | None:
 
     The network must be a chain of modules (nn.Sequential, nested or not) that ends in a Linear, or
     in Linear, ReLU, Linear, with nothing but Dropout between; all of them torch's own, without
-    hooks. What comes before is not looked at, but must not use a masked parameter.
+    hooks. What comes before is not looked at, but must not use a masked parameter. The end may have
+    an offset (`WithOffset`).
     """
-    chain = [module for module in _chain(model) if type(module) not in IDLE or not _plain(module)]
+    chain, offset = _working(model), None
+    if chain and _is(chain[-1], WithOffset):
+        moved, outer = chain[-1], chain[:-1]
+        offset = nn.Sequential(*outer, moved.offset)  # type: ignore[arg-type]
+        chain = [*outer, *_working(moved.network)]  # type: ignore[arg-type]
     if not chain or not _is(chain[-1], nn.Linear):
         return None
     counts = _masked(mask, trained_parameters(model))
@@ -54,10 +62,16 @@ def find_head(model: nn.Module, mask: Tensor) -> Head | None:
         hidden, before = before[-2], before[:-2]
         if not masked <= _own(last) | _own(hidden) or _own(last) & _own(hidden):
             return None
-    if any(id(p) in masked for module in before for p in module.parameters()):
+    others = before if offset is None else [*before, offset]
+    if any(id(p) in masked for module in others for p in module.parameters()):
         return None
     inner = sum(counts.get(p, 0) for p in _own(hidden)) if hidden is not None else 0
-    return Head(nn.Sequential(*before), hidden, last, inner)  # type: ignore[arg-type]
+    return Head(nn.Sequential(*before), hidden, last, inner, offset)  # type: ignore[arg-type]
+
+
+def _working(model: nn.Module) -> list[nn.Module]:
+    """Return the modules of a chain that do anything."""
+    return [module for module in _chain(model) if type(module) not in IDLE or not _plain(module)]
 
 
 def _chain(module: nn.Module) -> Iterator[nn.Module]:
@@ -142,4 +156,5 @@ def forward(head: Head, images: Tensor, entries: tuple[Tensor, Tensor]) -> tuple
     if len(unit):
         active = (h.T > 0).to(h.dtype)
         numbers = torch.cat([numbers, torch.cat([x.T, ones])[source] * active[unit]])
-    return head.last(h), numbers
+    logits = head.last(h)
+    return logits if head.offset is None else logits + head.offset(images), numbers

@@ -27,6 +27,7 @@ from fishermask_backend.settings import Settings
 
 SHARED = "Each control's gain is measured as if the network's trunk, which all share, were its own."
 
+RESEARCH = None
 Ranking = Callable[[Trained, Shards], Tensor]  # what a mask's entries are chosen by (P,)
 
 
@@ -94,6 +95,8 @@ def acquire(
         pool_limit=settings.pool_limit or None,
         seed=settings.seed,
         shards=shards,
+        targets=RESEARCH
+        and [RESEARCH(head.probs, head.labelled)[own].to(trained.device) for head in heads],
         on_pick=trained.on_pick,
     )
     remaining = shards.joined(selection.remaining, len(chosen))

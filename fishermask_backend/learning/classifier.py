@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from fishermask_backend.controls.heads import Likelihood
 from fishermask_backend.fisher.likelihood import LIKELIHOODS
 from fishermask_backend.learning.backbones import Backbone
+from fishermask_backend.learning.heads import with_offsets
+from fishermask_backend.learning.neighbours import stored_offsets
 from fishermask_backend.learning.objectives import OBJECTIVES, Loss
 from fishermask_backend.learning.tensors import TensorsUnusable, load_tensors, save_tensors
 from fishermask_backend.machine.threads import one_thread
@@ -103,14 +105,14 @@ def train(
     schedule = HEAD if backbone.frozen else FROM_SCRATCH if backbone.untrained else FINE_TUNING
     rows = rows.to(backbone.device)
     small = backbone.frozen and len(rows) <= FEW_ROWS
-    with _seeded(seed, backbone.device), one_thread(small):
+    with seeded(seed, backbone.device), one_thread(small):
         model = build().to(backbone.device)
         for module in model.modules():
             module.training = isinstance(module, nn.Dropout)
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
         )
-        for step, batch in enumerate(_batches(len(rows), schedule), start=1):
+        for step, batch in enumerate(batches(len(rows), schedule), start=1):
             optimizer.zero_grad()
             loss(model(rows[batch]), batch).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -120,7 +122,8 @@ def train(
 
 
 @contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Draw from a seed, and let whatever is trained meanwhile come out the same each time."""
     devices = [device] if device.type == "cuda" else []
     with (
         torch.random.fork_rng(devices),
@@ -130,7 +133,7 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-def _batches(count: int, schedule: Schedule) -> Iterator[Tensor]:
+def batches(count: int, schedule: Schedule) -> Iterator[Tensor]:
     """Index batches for every step: everything if it fits, else epoch after shuffled epoch."""
     size = min(count, schedule.batch)
     left = torch.empty(0, dtype=torch.long)
@@ -197,6 +200,8 @@ def load_classifier(path: Path, backbone: Backbone) -> nn.Module:
     try:
         sizes = json.loads(metadata.get("sizes", "[]")) or int(metadata["num_classes"])
         model = backbone.network(sizes, None)
+        if offsets := stored_offsets(state):
+            model = with_offsets(model, offsets)
         model.load_state_dict(state)
     except (KeyError, ValueError, RuntimeError) as error:
         raise TensorsUnusable(

@@ -6,6 +6,8 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from fishermask_backend.fisher.offset import WithOffset
+
 
 class Heads(nn.Module):
     """From rows to the logits of all heads, one head's behind the other's.
@@ -42,3 +44,20 @@ def each_head(model: nn.Module) -> list[nn.Module]:
 def shares_weights(model: nn.Module) -> bool:
     """Say whether a network has several heads with trained weights before them, which all share."""
     return isinstance(model, Heads) and any(p.requires_grad for p in model.body.parameters())
+
+
+def parts_of(model: nn.Module) -> tuple[nn.Module, list[nn.Module]]:
+    """Return what scales the rows of a network over a frozen backbone, and its heads."""
+    if isinstance(model, Heads):
+        return model.body, [*model.heads]
+    scale, *head = model.children()
+    return scale, [nn.Sequential(*head)]
+
+
+def with_offsets(model: nn.Module, offsets: Sequence[nn.Module]) -> nn.Module:
+    """Return a network over a frozen backbone with an offset for each of its heads."""
+    scale, heads = parts_of(model)
+    moved = [WithOffset(head, offset) for head, offset in zip(heads, offsets, strict=True)]
+    if isinstance(model, Heads):
+        return Heads(scale, moved).eval()
+    return nn.Sequential(scale, *moved).eval()

@@ -13,6 +13,7 @@ from fishermask_backend.controls.consensus import classes_of, unasked_of
 from fishermask_backend.controls.heads import Head
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.classifier import Progress
+from fishermask_backend.learning.informed import informed
 from fishermask_backend.learning.joint_classifier import fit_heads, joint_probabilities
 from fishermask_backend.learning.objectives import Taught, as_targets
 from fishermask_backend.learning.recipe import FactorRecipe
@@ -65,14 +66,17 @@ class Lesson:
         """
         labelled = [self.labelled_for(head) for head in heads]
         some = torch.stack(labelled).any(0)
+        taught = [self._taught(head, own[some]) for head, own in zip(heads, labelled, strict=True)]
         model = fit_heads(
             backbone,
             self.rows[some],
-            [self._taught(head, own[some]) for head, own in zip(heads, labelled, strict=True)],
+            taught,
             pool_rows=self.rows,
             seed=settings.seed,
             on_progress=on_progress,
         )
+        if backbone.frozen:
+            model = informed(model, self.rows, some, taught, settings.seed)
         asked = [(head.likelihood, len(head.classes)) for head in heads]
         recipes = [FactorRecipe.of(settings, head) for head in heads]
         trained = Trained(

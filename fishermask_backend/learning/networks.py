@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fishermask_backend.errors import BackboneUnavailable
 
 HIDDEN = 64  # units of the head's hidden layer, and of the small CNN's
-DROPOUT = 0.2
+DROPOUT = 0.5
 CALIBRATION_ROWS = 128  # images that set the batch-norm statistics of an untrained network
 STATS_CHUNK = 1024  # rows whose sums are taken at a time
 

@@ -22,10 +22,12 @@ class Objective:
         target: From the classes that an image is labelled with, of all, and those that nobody was
             asked about, to a row of the targets.
         loss: From targets and C to a mean negative log-likelihood, of logits (n, C) and targets.
+        plain: That of logits and targets where each label counts the same.
     """
 
     target: Callable[[Collection[str], Sequence[str], Collection[str]], Tensor]
     loss: Callable[[Tensor, int], Loss]
+    plain: Loss
 
 
 def _one_class(named: Collection[str], classes: Sequence[str], _: Collection[str]) -> Tensor:
@@ -64,9 +66,15 @@ def _binary_cross_entropy(targets: Tensor, num_classes: int) -> Loss:
     return known_alone
 
 
+def _known_binary_cross_entropy(logits: Tensor, rows: Tensor) -> Tensor:
+    """Let each answer count the same; those that nobody was asked for (NaN) count nothing."""
+    known = ~rows.isnan()
+    return functional.binary_cross_entropy_with_logits(logits[known], rows[known].to(logits.dtype))
+
+
 OBJECTIVES: dict[Likelihood, Objective] = {
-    "categorical": Objective(_one_class, _balanced_cross_entropy),
-    "bernoulli": Objective(_each_class, _binary_cross_entropy),
+    "categorical": Objective(_one_class, _balanced_cross_entropy, functional.cross_entropy),
+    "bernoulli": Objective(_each_class, _binary_cross_entropy, _known_binary_cross_entropy),
 }
 
 

@@ -80,7 +80,7 @@ def put_tasks(
         before, task.image = task.image, image
         if not same_image(before, image):
             changed.append(task_id)
-            task.row, task.trained = None, None
+            task.row, task.trained, task.audit = None, None, None
             task.image_error, task.image_tries, task.image_retry_at = None, 0, 0.0
             task.image_broken = task.image_cut_short = False
     _forget_scores(session, project.id, changed)

@@ -62,7 +62,11 @@ def answered_version(session: Session, project_id: int) -> str:
 
 
 def begin(
-    session: Session, source: Round, task_ids: Sequence[int], published: Sequence[str] = ()
+    session: Session,
+    source: Round,
+    task_ids: Sequence[int],
+    published: Sequence[str] = (),
+    audit: Sequence[int] = (),
 ) -> Queue:
     """Start a queue under a version no queue has had: `fishermask-<round>[.<n>]`.
 
@@ -74,6 +78,7 @@ def begin(
         task_ids: Its tasks, the next one first.
         published: The versions that Label Studio holds: more than is stored here where the database
             was restored from a backup.
+        audit: Those of its tasks that are drawn at random.
     """
     stored = session.scalar(select(func.count()).where(Queue.round_id == source.id)) or 0
     earlier = max([stored, *(nth_of(name, source.number) for name in published)])
@@ -88,6 +93,7 @@ def begin(
         version=version(source.number, earlier + 1),
         state="importing",
         task_ids=list(task_ids),
+        audit=list(audit) or None,
         created_at=time.time(),
     )
     session.add(queue)

@@ -5,7 +5,7 @@ safe to repeat.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from fishermask_backend.store.batches import batches
 from fishermask_backend.store.inserting import insert_missing
-from fishermask_backend.store.schema import Round, Score, ScoreRequest, Task
+from fishermask_backend.store.schema import Queue, Round, Score, ScoreRequest, Task
 from fishermask_backend.versions import number_of
 
 KEPT_ROUNDS = 20  # rounds whose weights stay on disk
@@ -155,17 +155,33 @@ def order(session: Session, round_id: int) -> list[int]:
 
 
 def prune(session: Session, project_id: int) -> None:
-    """Drop the scores of superseded rounds, and old rounds' mention of their files in MODEL_DIR."""
+    """Drop the scores of superseded rounds, and old rounds' mention of their files in MODEL_DIR.
+
+    Of the round before, those of its queues stay: their last labels may not be read yet.
+    """
     serving = active(session, project_id)
     if serving is None:
         return
     older = [r for r in history(session, project_id) if r.number < serving.number]
-    ids = [r.id for r in older]
-    session.execute(delete(Score).where(Score.round_id.in_(ids)))
+    gone = [past.id for past in older[:-1]]
+    session.execute(delete(Score).where(Score.round_id.in_(gone)))
+    for past in older[-1:]:
+        queued = session.scalars(select(Queue.task_ids).where(Queue.round_id == past.id))
+        kept = {task_id for ids in queued for task_id in ids}
+        others = [i for i in order(session, past.id) if i not in kept]
+        for batch in batches(others):
+            session.execute(
+                delete(Score).where(Score.round_id == past.id, Score.task_id.in_(batch))
+            )
     for i, past in enumerate(reversed(older)):
         past.scorer = None
         if i >= KEPT_ROUNDS:
             past.weights = None
+
+
+def note_audit(session: Session, round_id: int, audit: Sequence[Mapping[str, object]]) -> None:
+    """Keep with a round what its audit labels say of each control."""
+    session.get_one(Round, round_id).audit = [*audit]
 
 
 def lose_files(session: Session, round_id: int, note: str) -> None:

@@ -1,12 +1,13 @@
 """The tables. Times are seconds since 1970 (UTC)."""
 
 import re
-from typing import Any, ClassVar, Literal, NotRequired, TypedDict
+from typing import Any, ClassVar, Literal
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from fishermask_backend.controls.heads import JointLikelihood, StoredHead
+from fishermask_backend.store.noted import FormerOrder, PastError, Progress
 
 COLD_START = "cold start"  # what orders a pool before two classes are labelled
 
@@ -17,38 +18,6 @@ QueueState = Literal["importing", "imported", "active", "superseded", "deleted"]
 
 TaskKind = Literal["annotated", "skipped", "tasks"]  # with an annotation, with a skip, or all
 PlannedRange = tuple[TaskKind, int, int]  # which tasks: the first id and the last
-
-
-class FormerOrder(TypedDict):
-    """The order that a project had before us."""
-
-    sampling: str
-    model_version: str
-    set: NotRequired[bool]  # ours has been set since; left out by versions before it
-    agreed: NotRequired[bool]  # somebody asked for training, whatever was set: ours may follow
-    returned: NotRequired[bool]  # somebody asked for it back on the page: ours must not be set
-
-
-class Progress(TypedDict):
-    """How far a stage of a step is. Times are seconds since 1970."""
-
-    stage: str
-    done: int
-    total: int
-    started: float
-    at: NotRequired[float]  # when it was said; left out by versions before it
-    eta_seconds: float | None  # from `at`
-    pace: NotRequired[float]  # seconds for one, as it was last measured
-
-
-class PastError(TypedDict):
-    """An error that a person was told, and when."""
-
-    at: float
-    error: str
-    reading: NotRequired[
-        bool
-    ]  # before all of Label Studio was read; left out by versions before it
 
 
 class Base(DeclarativeBase):
@@ -81,6 +50,9 @@ class Project(Base):
     studio_id: Mapped[int]
     created: Mapped[int]  # unix seconds, as Label Studio tells it
     title: Mapped[str] = mapped_column(Text, default="")
+    public_url: Mapped[str] = mapped_column(
+        Text, default=""
+    )  # Label Studio's, as browsers reach it
     label_config: Mapped[str] = mapped_column(Text, default="")
     control: Mapped[str] = mapped_column(Text, default="")  # what is learned from the config,
     data_key: Mapped[str] = mapped_column(Text, default="")  # and from which field of a task
@@ -156,6 +128,8 @@ class Task(Base):
     tied: Mapped[bool] = mapped_column(default=False)
     tied_in: Mapped[list[str] | None]  # and on which controls, where several are learnt
     trained: Mapped[str | None] = mapped_column(Text)  # the answer the last round was trained on
+    compared: Mapped[bool] = mapped_column(default=False)  # its first answer, as `validation` does
+    audit: Mapped[int | None]  # the number of the round that drew it for the queue that brought it
 
 
 class Annotation(Base):
@@ -201,8 +175,9 @@ class Round(Base):
     active_at: Mapped[float | None]
     seconds: Mapped[dict[str, float]]  # a stage: seconds
     notes: Mapped[list[str]]
-    checked: Mapped[int] = mapped_column(default=0)  # labels that came after its training,
+    checked: Mapped[int] = mapped_column(default=0)  # labels that its queues have brought,
     agreed: Mapped[int] = mapped_column(default=0)  # and of these, those that its pre-label named
+    audit: Mapped[list[Any] | None]  # how well it does on the rest, by control
 
     @property
     def lost_files(self) -> bool:
@@ -234,6 +209,7 @@ class Queue(Base):
     version: Mapped[str] = mapped_column(String(100))
     state: Mapped[QueueState] = mapped_column(String(20))
     task_ids: Mapped[list[int]]
+    audit: Mapped[list[int] | None]  # those of them that are drawn at random (`learning/audit.py`)
     created_at: Mapped[float]
     active_at: Mapped[float | None]
     superseded_at: Mapped[float | None]

@@ -1,12 +1,9 @@
-"""Are we learning, and can we stop? What later labels say about the rounds before them."""
+"""Are we learning? What the labels that queues have brought say about the rounds before them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from sqlalchemy.orm import Session
-
-from fishermask_backend.store import validation
 from fishermask_backend.store.schema import Round
 
 ROUNDS = 3  # of which the labels are taken together: those of one round are few
@@ -34,30 +31,24 @@ class Agreement:
         return (centre - half) / (1 + Z * Z / n), (centre + half) / (1 + Z * Z / n)
 
 
-def agreements(session: Session, history: Sequence[Round]) -> list[Agreement]:
-    """Return what later labels say of each round; of the latest, as far as they have come."""
-    found = [Agreement(r.checked, r.agreed) for r in history]
-    if history:
-        found[-1] = Agreement(*validation.check(session, history[-1]))
-    return found
+def agreements(history: Sequence[Round]) -> list[Agreement]:
+    """Return what the labels of each round's queues say of it; of the latest, as far as they came."""
+    return [Agreement(r.checked, r.agreed) for r in history]
 
 
-def agreements_by_control(session: Session, history: Sequence[Round]) -> dict[str, list[Agreement]]:
+def agreements_by_control(history: Sequence[Round]) -> dict[str, list[Agreement]]:
     """Return the same for each control of the latest round; of rounds that had it, oldest first."""
     if not history or history[-1].heads is None:
         return {}
-    found = {
+    return {
         head["control"]: [
-            Agreement(before.get("checked", 0), before.get("agreed", 0))
-            for r in history[:-1]
-            for before in r.heads or ()
-            if before["control"] == head["control"]
+            Agreement(own.get("checked", 0), own.get("agreed", 0))
+            for r in history
+            for own in r.heads or ()
+            if own["control"] == head["control"]
         ]
         for head in history[-1].heads
     }
-    for control, checked in validation.check_controls(session, history[-1]).items():
-        found[control].append(Agreement(*checked))
-    return found
 
 
 def recent(found: Sequence[Agreement]) -> tuple[Agreement, Agreement]:
@@ -70,9 +61,12 @@ def learning(found: Sequence[Agreement]) -> str:
     """Say how the last rounds did, and whether better than those before, in one sentence."""
     last, before = recent(found)
     if not last.checked:
-        return "No label has come yet that a round had predicted."
+        return "No label has come yet that a queue had asked for with a pre-label."
     low, high = last.interval
-    text = f"Of the last {last.checked} labels {last.share:.0%} were predicted ({low:.0%} – {high:.0%})"
+    text = (
+        f"Of the last {last.checked} labels that the queue asked for, the hard ones as a rule, "
+        f"{last.share:.0%} were predicted ({low:.0%} – {high:.0%})"
+    )
     if not before.checked:
         return f"{text}; there are no earlier ones to compare with."
     return f"{text}, of the {before.checked} before {before.share:.0%}: {_trend(last, before)}."

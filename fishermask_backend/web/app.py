@@ -95,6 +95,7 @@ def setup() -> Response:
         project_id=text_of(body, "project"),
         label_config=text_of(body, "schema"),
         access_token=text_of(body, "access_token", required=False),
+        hostname=text_of(body, "hostname", required=False),
         **{name: body[name] for name in ("extra_params",) if name in body},
     )
     return jsonify({"model_version": model.setup()})

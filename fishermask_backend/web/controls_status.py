@@ -8,14 +8,17 @@ from sqlalchemy.orm import Session
 from fishermask_backend.store import by_control
 from fishermask_backend.store.schema import Project, Round
 from fishermask_backend.web.agreement import Agreement, agreements_by_control, recent, rounded
+from fishermask_backend.web.audit_status import audit_status
 
 
 def controls_status(session: Session, project: Project, history: Sequence[Round]) -> dict[str, Any]:
     """Return `controls`, a project's labels and how well they are predicted, by control."""
-    agreed = agreements_by_control(session, history)
+    agreed = agreements_by_control(history)
     found = by_control.labels(session, project)
     return (
-        {"controls": [_control(own, agreed.get(own.control, [])) for own in found]} if found else {}
+        {"controls": [_control(own, agreed.get(own.control, []), history) for own in found]}
+        if found
+        else {}
     )
 
 
@@ -37,8 +40,11 @@ def round_controls(r: Round) -> dict[str, Any]:
     }
 
 
-def _control(own: by_control.Labels, agreed: Sequence[Agreement]) -> dict[str, Any]:
+def _control(
+    own: by_control.Labels, agreed: Sequence[Agreement], history: Sequence[Round]
+) -> dict[str, Any]:
     last = recent(agreed)[0]
+    audit, forecast = audit_status(history, own.control)
     return {
         "control": own.control,
         "labelled": own.labelled,
@@ -47,4 +53,6 @@ def _control(own: by_control.Labels, agreed: Sequence[Agreement]) -> dict[str, A
         "labels": own.classes,
         "later_labels": last.checked,
         "accuracy": rounded(last.share),
+        "audit": audit,
+        "forecast": forecast,
     }

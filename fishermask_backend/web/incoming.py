@@ -7,6 +7,7 @@ from typing import Any, TypeGuard
 from fishermask_backend.errors import BadRequest
 
 SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell them, nothing can store them
+PUBLIC = re.compile(r"https?://[\w.:\[\]-]{1,255}(/[\w.~/-]{0,255})?", re.ASCII)
 LARGEST_ID = 2**63 - 1  # that a database column holds
 
 # At most 18 digits, which every database column holds.
@@ -56,6 +57,15 @@ def task_id(task: Mapping[str, Any], index: int) -> int:
     if not is_id(found):
         raise BadRequest(f"tasks[{index}].id={shown(found)}: every task needs its integer id.")
     return found
+
+
+def public_address(value: Any) -> str:
+    """Return the address under which browsers reach Label Studio; empty if it is none of the web's.
+
+    Label Studio tells it as `hostname`: LABEL_STUDIO_HOST, or `http://localhost:<port>`.
+    """
+    found = value.rstrip("/") if isinstance(value, str) else ""
+    return found if PUBLIC.fullmatch(found) else ""
 
 
 def shown(value: Any) -> str:

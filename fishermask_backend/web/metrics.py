@@ -71,7 +71,7 @@ class _State(Collector):
         yield _gauge(
             "accuracy",
             "Part of the last three rounds' later labels that their pre-labels named.",
-            {(str(p["id"]),): p["accuracy"] for p in projects if p["accuracy"] is not None},
+            {(str(p["id"]),): a for p in projects if (a := p["later_accuracy"]) is not None},
             ["project"],
         )
         sign = lifeline.last_sign(load_settings().model_dir)

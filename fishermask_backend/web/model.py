@@ -24,7 +24,13 @@ from fishermask_backend.store import (
 from fishermask_backend.store.schema import Project, Round, Score
 from fishermask_backend.store.tokens import TokenBox
 from fishermask_backend.versions import NO_ROUND
-from fishermask_backend.web.incoming import event_project, is_id, parse_project, task_id
+from fishermask_backend.web.incoming import (
+    event_project,
+    is_id,
+    parse_project,
+    public_address,
+    task_id,
+)
 from fishermask_backend.web.lookup import look_up
 from fishermask_backend.web.torch_free import label_studio_ml
 
@@ -78,6 +84,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         self.settings: Settings = load_settings()
         self.store: Store = open_store()
         self.access_token = str(kwargs.get("access_token") or "")
+        self.public_url = public_address(kwargs.get("hostname"))
         # Who does not send them changes nothing.
         self.params = read_params(kwargs["extra_params"]) if "extra_params" in kwargs else None
         self.schema = label_config or ""
@@ -120,6 +127,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             or not project.connected
             or self._offers_token(project)
             or self._changes(project)
+            or self.public_url not in ("", project.public_url)
         ):
             self._register(studio_id, created)
         if _IS_2X:
@@ -207,6 +215,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         with self.store.begin() as session:
             address = self.settings.label_studio_url
             project = projects.register(session, address, studio_id, created)
+            project.public_url = self.public_url or project.public_url
             if self._changes(project):
                 project.params, project.params_note = self.params, ""
                 log.info("project %s: its own settings are %s", studio_id, self.params)

@@ -10,11 +10,13 @@ from fishermask_backend.machine.lifeline import Health, health
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import embedding_queue, open_store, pool, projects, queues, rounds
 from fishermask_backend.store.not_learnt import not_learnt
+from fishermask_backend.store.noted import Progress
 from fishermask_backend.store.notes import label_notes
 from fishermask_backend.store.odd_entries import odd_entries
 from fishermask_backend.store.pool import Counts
-from fishermask_backend.store.schema import Progress, Project, Round
+from fishermask_backend.store.schema import Project, Round
 from fishermask_backend.web.agreement import Agreement, agreements, learning, recent, rounded
+from fishermask_backend.web.audit_status import audit_status, round_audit
 from fishermask_backend.web.controls_status import controls_status, round_controls
 
 
@@ -46,7 +48,7 @@ def projects_status() -> list[dict[str, Any]]:
         histories = [rounds.history(session, project.id) for project in found]
         worker = worker_health().told
         return [
-            {**_short(session, project, history, agreements(session, history)), "worker": worker}
+            {**_short(session, project, history, agreements(history)), "worker": worker}
             for project, history in zip(found, histories, strict=True)
         ]
 
@@ -59,10 +61,13 @@ def project_status(studio_id: int) -> dict[str, Any] | None:
             return None
         queue = queues.active(session, project.id)
         history = rounds.history(session, project.id)
-        agreed = agreements(session, history)
+        agreed = agreements(history)
+        accuracy, forecast = audit_status(history)
         return {
             **_short(session, project, history, agreed),
             **controls_status(session, project, history),
+            "accuracy": accuracy,
+            "forecast": forecast,
             "worker": worker_health().told,
             "label_config": project.label_config,
             "rounds": [_round(r, later) for r, later in zip(history, agreed, strict=True)],
@@ -106,7 +111,7 @@ def _short(
         "round": latest.number if latest else 0,
         "seconds": latest.seconds if latest else {},
         "learning": learning(agreed),
-        "accuracy": rounded(recent(agreed)[0].share),
+        "later_accuracy": rounded(recent(agreed)[0].share),
         "progress": _progress(project.progress),
         "order": _order(project, counts),
         "error": project.error,
@@ -165,5 +170,6 @@ def _round(r: Round, later: Agreement) -> dict[str, Any]:
         "notes": r.notes,
         "later_labels": later.checked,
         "accuracy": rounded(later.share),
+        "audit": round_audit(r),
         **round_controls(r),
     }

@@ -7,7 +7,7 @@ second try is a queue of its own, under a version of its own.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from fishermask_backend.errors import LabelStudioError
@@ -24,7 +24,13 @@ log = logging.getLogger(__name__)
 SINGLY_AT_MOST = 200  # predictions sent one at a time, a quarter of a second each
 
 
-def publish(work: Work, spec: LabelSpec, source: Round, wanted: Sequence[int]) -> None:
+def publish(
+    work: Work,
+    spec: LabelSpec,
+    source: Round,
+    wanted: Sequence[int],
+    audit: Collection[int] = (),
+) -> None:
     """Import a queue of a round and make Label Studio serve it.
 
     Args:
@@ -32,6 +38,7 @@ def publish(work: Work, spec: LabelSpec, source: Round, wanted: Sequence[int]) -
         spec: The labelling config as just read: classes that are gone are not published.
         source: The round whose order is published.
         wanted: Its tasks, the one to label next first; those that are gone are left out.
+        audit: Those of them that are drawn at random, which Label Studio is not told.
 
     Raises:
         LabelStudioError: A step failed; what was reached stays, and the next call goes on from there.
@@ -44,7 +51,8 @@ def publish(work: Work, spec: LabelSpec, source: Round, wanted: Sequence[int]) -
     work.progress("publishing", 0, len(task_ids))
     published = work.studio.model_versions(studio_id)
     with work.begin() as session:
-        queue = queues.begin(session, source, task_ids, published)
+        drawn = [task_id for task_id in task_ids if task_id in audit]
+        queue = queues.begin(session, source, task_ids, published, drawn)
     predictions = _predictions(work, spec, source, queue)
     created = _import(work, spec, studio_id, predictions)
     if created != len(predictions):

@@ -8,6 +8,7 @@ import logging
 import math
 
 from fishermask_backend.labeling import LabelSpec
+from fishermask_backend.learning.audit import Draw
 from fishermask_backend.store import pool, projects, queues, rounds, serving
 from fishermask_backend.store.schema import Round
 from fishermask_backend.worker import publishing, served_order
@@ -93,12 +94,14 @@ def lost(work: Work) -> bool:
 
 
 def fill(work: Work, spec: LabelSpec, source: Round) -> None:
-    """Make Label Studio serve the next queue of a round.
+    """Make Label Studio serve the next queue of a round, a share of which is drawn at random.
 
     Raises:
         LabelStudioError: See `publishing.publish`.
     """
-    publishing.publish(work, spec, source, candidates(work, source)[: wanted_size(work)])
+    draw = Draw(work.settings.audited, work.settings.seed, source.number)
+    queue, drawn = draw.mixed(candidates(work, source), wanted_size(work))
+    publishing.publish(work, spec, source, queue, set(drawn))
 
 
 def top_up(work: Work, spec: LabelSpec) -> None:

@@ -23,7 +23,7 @@ from fishermask_backend.learning.inputs import RowStore
 from fishermask_backend.learning.strategies import STRATEGIES
 from fishermask_backend.machine.threads import one_thread
 from fishermask_backend.state import round_scorer, round_weights
-from fishermask_backend.store import by_control, pool, projects, rounds, serving, validation
+from fishermask_backend.store import by_control, pool, projects, rounds, serving
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import COLD_START, Project, Round
 from fishermask_backend.worker.decision import Decision, Pool
@@ -198,9 +198,6 @@ def _store(
         with work.begin() as session:
             rounds.put_scores(session, new.id, scores[start : start + STORED_AT_ONCE])
     with work.begin() as session:
-        before = rounds.latest(session, work.project_id)
-        if before is not None:
-            validation.note(session, before)
         stored = rounds.finish_round(session, new.id)
         if answers is not None:
             pool.note_trained(session, work.project_id, answers)

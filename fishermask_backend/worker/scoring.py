@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
+from torch import nn
 
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.classifier import load_classifier
 from fishermask_backend.learning.inputs import RowStore
 from fishermask_backend.learning.joint_classifier import joint_probabilities
-from fishermask_backend.learning.ordering import QUEUE_END
+from fishermask_backend.learning.ordering import QUEUE_END, Scorer
 from fishermask_backend.learning.strategies import load_scorer
 from fishermask_backend.learning.tensors import TensorsUnusable
 from fishermask_backend.store import by_control, rounds
@@ -22,12 +24,49 @@ log = logging.getLogger(__name__)
 AT_MOST = 2000  # tasks scored in one step
 
 
-def score_new_tasks(work: Work, backbone: Backbone, inputs: RowStore) -> bool:
+class Loaded:
+    """The network and the scorer that tasks were scored with last: they come one at a time.
+
+    A round's files never change, so a name is enough to know them by. Both take as much memory as five
+    d × d matrices.
+    """
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Give their memory back."""
+        self._network: tuple[Path, Backbone, nn.Module] | None = None
+        self._scorer: tuple[Path, Scorer] | None = None
+
+    def network(self, path: Path, backbone: Backbone) -> nn.Module:
+        """Do what `load_classifier` does."""
+        if self._network is None or self._network[:2] != (path, backbone):
+            self.forget()
+            self._network = path, backbone, load_classifier(path, backbone)
+        return self._network[2]
+
+    def scorer(self, path: Path) -> Scorer:
+        """Do what `load_scorer` does."""
+        if self._scorer is None or self._scorer[0] != path:
+            self._scorer = path, load_scorer(path)
+        return self._scorer[1]
+
+
+def score_new_tasks(
+    work: Work, backbone: Backbone, inputs: RowStore, loaded: Loaded | None = None
+) -> bool:
     """Score tasks embedded since the serving round, and settle what /predict asked for.
 
     They are placed among the tasks outside the queue by their gain, as the round's strategy tells it;
     at random where it does not tell, and after a cold start. Requests that cannot be answered (no such
     task, no image) are dropped. Where the round's files cannot be read a new round becomes due.
+
+    Args:
+        work: The project.
+        backbone: Its settings' one.
+        inputs: Its rows.
+        loaded: What was loaded for the last tasks; None: nothing.
 
     Returns:
         Whether there is more to do.
@@ -37,7 +76,7 @@ def score_new_tasks(work: Work, backbone: Backbone, inputs: RowStore) -> bool:
         tasks = rounds.unscored(session, work.project_id, serving.id, AT_MOST) if serving else []
     if serving is not None and tasks:
         try:
-            scores = _score(work, backbone, inputs, serving, tasks)
+            scores = _score(work, backbone, inputs, serving, tasks, loaded or Loaded())
         except TensorsUnusable as error:
             log.warning("%s: %s", work.name, error)
             with work.begin() as session:
@@ -58,18 +97,19 @@ def _score(
     inputs: RowStore,
     serving: Round,
     tasks: Sequence[Task],
+    loaded: Loaded,
 ) -> list[Scored]:
     if serving.weights is None:
         return [Scored(t.task_id, _behind(t.shuffle), 0.0, None) for t in tasks]
     folder = work.settings.model_dir
     rows = torch.from_numpy(inputs.read([t.row for t in tasks if t.row is not None]))
-    model = load_classifier(folder / serving.weights, backbone)
+    model = loaded.network(folder / serving.weights, backbone)
     heads = [(head.likelihood, len(head.classes)) for head in by_control.learnt(serving)]
     probs = joint_probabilities(model, rows, heads).numpy()
     if serving.scorer is None:  # the strategy leaves none
         pairs = zip(tasks, probs, strict=True)
         return [Scored(t.task_id, _behind(t.shuffle), 0.0, p) for t, p in pairs]
-    gains = load_scorer(folder / serving.scorer).gains(model, rows)
+    gains = loaded.scorer(folder / serving.scorer).gains(model, rows)
     with work.store.read() as session:
         rest = torch.tensor(rounds.gains_outside_queue(session, serving.id, QUEUE_END))
     # How many of the rest gain more; the rest is sorted ascending.

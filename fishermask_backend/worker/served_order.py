@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from fishermask_backend.errors import LabelStudioError
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import projects, queues
-from fishermask_backend.store.schema import FormerOrder, Project, Queue
+from fishermask_backend.store.noted import FormerOrder
+from fishermask_backend.store.schema import Project, Queue
 from fishermask_backend.studio import SAMPLING, Studio, StudioProject
 from fishermask_backend.versions import is_ours
 from fishermask_backend.worker.work import Work

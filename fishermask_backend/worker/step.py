@@ -21,13 +21,14 @@ from fishermask_backend.store import queues
 from fishermask_backend.store.schema import Queue
 from fishermask_backend.studio import StudioProject
 from fishermask_backend.worker import embedding, publishing, served_order
+from fishermask_backend.worker.auditing import audit_round
 from fishermask_backend.worker.connection import keep_connected
 from fishermask_backend.worker.housekeeping import keep_cache_limit, remove_leftovers
 from fishermask_backend.worker.moving import AGAIN_SECONDS, Knocks, is_taken_over
 from fishermask_backend.worker.queueing import fill, keep_filled
 from fishermask_backend.worker.round import run_round
 from fishermask_backend.worker.schedule import POOL_GREW, next_look, resting, round_due
-from fishermask_backend.worker.scoring import score_new_tasks
+from fishermask_backend.worker.scoring import Loaded, score_new_tasks
 from fishermask_backend.worker.starving import not_starving
 from fishermask_backend.worker.sync import sync
 from fishermask_backend.worker.topping_up import topping_up
@@ -55,6 +56,7 @@ class Memory:
             it had to be set.
         illustrated: The queue of each project of which all were seen to have thumbnails, or cannot.
         over_limit: Whether it was said that `CACHE_LIMIT` does not hold: once, until it holds again.
+        loaded: What the last new tasks were scored with.
     """
 
     def __init__(self) -> None:
@@ -65,6 +67,7 @@ class Memory:
         self.orders: dict[int, SeenOrder | None] = {}
         self.illustrated: dict[int, str] = {}
         self.over_limit = False
+        self.loaded = Loaded()
 
     def look_due(self, what: str, project_id: int, seconds: float) -> bool:
         """Say whether so much time has passed since this last was true; then it starts again."""
@@ -124,9 +127,9 @@ def do_step(work: Work, memory: Memory) -> float:
         inputs_of = closing(embedding.open_inputs(work, backbone))
         with not_starving(), inputs_of as inputs:
             _embed(work, spec, backbone, inputs, memory)
-            if not _make_round_if_due(work, spec, backbone, inputs):
+            if not _make_round_if_due(work, spec, backbone, inputs, memory):
                 keep_filled(work, spec, look=look)
-            more = score_new_tasks(work, backbone, inputs)
+            more = score_new_tasks(work, backbone, inputs, memory.loaded)
         _keep_cache_limit(work, memory)
     if work.project().pass_finished_at != read_at:
         publishing.tidy(work)
@@ -170,18 +173,23 @@ def _embed(
             embedding.illustrate(work, loader, queue.task_ids)
 
 
-def _make_round_if_due(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> bool:
+def _make_round_if_due(
+    work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore, memory: Memory
+) -> bool:
     """Compute and publish a round where one is due; say whether it was."""
     due = round_due(work, spec, backbone.key)
     if due is None:
         return False
     log.info("%s: a round begins: %s", work.name, due.reason)
+    memory.loaded.forget()  # the round needs the memory, and brings its own
     if work.project().train_asked_at:
         served_order.agree(work)
     with topping_up(work, spec):
         learn = due.reason != POOL_GREW
         made = run_round(work, spec, backbone, inputs, learn=learn, since=due.since)
     fill(work, spec, made)
+    with topping_up(work, spec):
+        audit_round(work, backbone, inputs, made)
     remove_leftovers(work)
     release_memory()
     return True

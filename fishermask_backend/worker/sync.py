@@ -18,7 +18,7 @@ from fishermask_backend.errors import ProjectGone
 from fishermask_backend.images.kept import kept
 from fishermask_backend.labeling import LabelSpec, parse_label_config
 from fishermask_backend.settings import Settings
-from fishermask_backend.store import odd_entries, pool, projects
+from fishermask_backend.store import odd_entries, pool, projects, validation
 from fishermask_backend.store.schema import Project, TaskKind
 from fishermask_backend.studio import Page, StudioProject
 from fishermask_backend.studio.records import text
@@ -220,3 +220,4 @@ def _put(
         known = pool.tasks_by_id(session, project.id, [t.task_id for t in tasks if t.untouched])
         found = {i: () for i, t in known.items() if t.annotated or t.skipped_by}
     pool.put_annotations(session, project, spec, found)
+    validation.compare(session, project, [*found])

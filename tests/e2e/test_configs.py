@@ -49,11 +49,13 @@ def test_a_taxonomy_in_any_letter_case_is_learnt_at_the_level_of_the_project(
     truth = {i: PATHS[name.partition("-")[0]] for i, (name, _) in zip(tasks, files, strict=True)}
     (without,) = add(project, {"meta": {"photo": ""}})
 
-    project.connect(machine.url, extra_params={"taxonomy_level": 1, "batch_size": 4})
+    own = {"taxonomy_level": 1, "batch_size": 4, "audit_share": 0.5}
+    project.connect(machine.url, extra_params=own)
     machine.work(lambda: machine.queue(project) is not None, 120)
     assert len(machine.queue(project).task_ids) == 4 + 5  # QUEUE_MARGIN is the backend's
     told = httpx.get(f"{machine.url}/projects/{project.id}").json()
-    assert told["settings"] == {"taxonomy_level": 1, "batch_size": 4}
+    assert told["settings"] == own
+    assert (told["accuracy"], told["forecast"]) == (None, None)
     (error,) = told["image_errors"].values()
     assert f"Task {without}: its data hold no single image address at '$meta.photo'" in error
 
@@ -64,6 +66,11 @@ def test_a_taxonomy_in_any_letter_case_is_learnt_at_the_level_of_the_project(
     machine.work(lambda: machine.queue(project).version.partition(".")[0] != queue.version, 120)
     last = machine.rounds(project)[-1]
     assert last.classes == ["curved", "straight"]
+    drawn = set(queue.audit) & set(queue.task_ids[:5])
+    told = httpx.get(f"{machine.url}/projects/{project.id}").json()
+    assert 1 <= told["accuracy"]["labels"] <= len(drawn)
+    assert told["accuracy"]["round"] == last.number
+    assert "of the rest would be right" in told["forecast"]["sentence"]
     assert last.label_count >= 4
     shown = project.predictions(machine.queue(project).version)
     assert {path for p in shown for r in p["result"] for [path] in r["value"]["taxonomy"]} <= {

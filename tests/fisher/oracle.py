@@ -67,12 +67,15 @@ class SlowSelection:
         backward_steps: float = 0.0,
         pick_weight: str = "batch",
         answered: Tensor | None = None,
+        target: Tensor | None = None,
     ):
         """Pick; `answered` (N, C) bool tells which rows of a labelled image its label speaks of."""
         V = V.double()
         N, _, d = V.shape
         L = int(labelled.sum())
-        self.pool_fisher = sum((v.T @ v for v in V), torch.zeros(d, d).double()) / N
+        each = [1.0] * N if target is None else target.tolist()
+        weighed = (w * v.T @ v for w, v in zip(each, V, strict=True))
+        self.pool_fisher = sum(weighed, torch.zeros(d, d).double()) / sum(each)
         self.A = ridge * torch.eye(d, dtype=torch.float64)
         known = V if answered is None else V * answered[:, :, None]
         for v in known[labelled]:

@@ -20,6 +20,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"backward_steps": 1.0},
     {"pool_limit": 11, "seed": 4},
     {"ridge": 1e-9},  # everything computed afresh at every pick
+    {"target": torch.linspace(0, 1, 45).square()},
 ]
 
 
@@ -62,7 +63,8 @@ def main(folder: Path) -> None:
     shards = Shards(dist.group.WORLD)
     found = []
     for options in OPTIONS:
-        made = select_batch(V[own], labelled[own], 6, shards=shards, **options)
+        each = {name: v[own] if name == "target" else v for name, v in options.items()}
+        made = select_batch(V[own], labelled[own], 6, shards=shards, **each)
         found.append([made.indices.tolist(), made.gains.tolist(), made.remaining.tolist()])
     head, labelled = head_pool()
     part = head[torch.arange(POOL)[own]]

@@ -39,11 +39,14 @@ def test_sums_and_products_are_those_of_formed_factors(
     near(head.blocks(images, S), part @ S @ part.mT)
     one, n = images[-1:], len(images) - 1
     near(head.block(one, head.prepared(S)), (part @ S @ part.mT)[n])
-    near(head.times(one, S if head.order is None else S[head.order]), part[n] @ S)
+    ordered = S if head.order is None else S[head.order]
+    for product, times in zip(head.times(one, [ordered, 3 * ordered]), (1, 3), strict=True):
+        near(product, times * part[n] @ S)
     W = torch.randn(3, V.shape[2]).double()
     found = torch.empty(len(images), 3, V.shape[1]).double()
-    head.products(images, W, lambda part, products: found[part].copy_(products))
-    near(found, W @ part.mT)
+    for factors, places in ((head, images), head.at_hand(images)):
+        factors.products(places, W, lambda part, products: found[part].copy_(products))
+        near(found, W @ part.mT)
 
 
 SELECTIONS = st.fixed_dictionaries(

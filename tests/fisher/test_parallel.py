@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fishermask_backend.fisher import fisher_diagonal, masked_factors
-from fishermask_backend.fisher.parallel import shares
+from fishermask_backend.fisher import fisher_diagonal, head_factors, masked_factors, select_batch
+from fishermask_backend.fisher.parallel import over_parts, shares
 
 from .cases import Case
 from .networks import head, published_cnn
@@ -110,3 +110,55 @@ def test_errors_come_through(case) -> None:
     with pytest.raises(ValueError, match="not finite"):
         fisher_diagonal(model, images)
     fisher_diagonal(model, images[:70])
+
+
+@pytest.mark.parametrize("total", [0, 4, 100])
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_parts_cover_all_once_in_the_callers_mode(total: int, mode) -> None:
+    with mode():
+        found, asked = torch.zeros(total), []
+
+        def work(start: int, stop: int) -> None:
+            found[start:stop] += torch.arange(start, stop)
+            asked.append((torch.is_grad_enabled(), torch.is_inference_mode_enabled()))
+
+        over_parts(total, 7, work)
+        assert torch.equal(found, torch.arange(total).float())
+        now = (torch.is_grad_enabled(), torch.is_inference_mode_enabled())
+        assert asked == [now] * -(-total // 7)
+
+
+def test_cores_work_on_parts_of_their_own_at_once() -> None:
+    meeting = threading.Barrier(3, timeout=30)  # passed only while three are at work
+
+    def meet(start: int, stop: int) -> None:
+        meeting.wait()
+
+    over_parts(3, 1, meet)
+
+
+def test_an_error_in_a_part_is_the_callers() -> None:
+    def fail(start: int, stop: int) -> None:
+        if start == 5:
+            raise ValueError("part 5")
+
+    with pytest.raises(ValueError, match="part 5"):
+        over_parts(9, 1, fail)
+
+
+def test_a_selection_is_the_same_on_any_number_of_threads() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(40, 16), nn.ReLU(), nn.Linear(16, 5))
+    images, mask = (
+        torch.randn(3000, 40),
+        torch.arange(200, sum(p.numel() for p in model.parameters())),
+    )
+    factors, labelled = head_factors(model, images, mask), torch.arange(3000) < 30
+    assert factors is not None
+
+    def gains() -> Tensor:
+        return select_batch(factors, labelled, 5, ridge=0.1).remaining
+
+    shared = gains()
+    alone = one_thread(gains)
+    assert (shared - alone)[30:].abs().nan_to_num().max() <= 1e-12 * alone.max()

@@ -38,6 +38,27 @@ def test_picks_are_the_oracles(pick_weight, backward_steps, ridge, L) -> None:
         torch.testing.assert_close(fast.gains, falls, rtol=1e-7, atol=0)
 
 
+@pytest.mark.parametrize("backward_steps", [0, 0.5])
+@pytest.mark.parametrize("ridge", [1e-3, 1.0])
+def test_a_weighed_target_is_what_the_picks_inform(ridge, backward_steps) -> None:
+    V, known = factors(), labelled(40, 7)
+    target = torch.rand(40, generator=torch.Generator().manual_seed(3)).double() ** 3
+    target[::4] = 0
+    options = {"ridge": ridge, "backward_steps": backward_steps, "target": target}
+    fast, slow = select_batch(V, known, 8, **options), SlowSelection(V, known, 8, **options)
+    assert fast.indices.tolist() == slow.picked
+    assert fast.indices.tolist() != select_batch(V, known, 8, ridge=ridge).indices.tolist()
+    again = select_batch(V, known, 8, **{**options, "target": 1000 * target})
+    torch.testing.assert_close(again.remaining, fast.remaining)
+
+
+def test_equal_weights_are_no_weights() -> None:
+    V, known = factors(), labelled(40, 7)
+    weighed, plain = (select_batch(V, known, 8, target=t) for t in (torch.ones(40), None))
+    assert weighed.indices.tolist() == plain.indices.tolist()
+    torch.testing.assert_close(weighed.remaining, plain.remaining)
+
+
 @pytest.mark.parametrize("ridge", [1e-6, 1e-3, 1.0, 1e3])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_numbers_stay_numbers(ridge, dtype) -> None:
@@ -123,3 +144,17 @@ def test_scorer_refuses_factors_of_another_mask() -> None:
     scorer = select_batch(factors(5, 2, 3), labelled(5, 1), 1).scorer
     with pytest.raises(ValueError, match="d=3"):
         score_new(scorer, factors(5, 2, 4))
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (torch.ones(39), r"target must be \(40,\), it is \(39,\)"),
+        (torch.full((40,), -1.0), r"target\[0\]=-1.0 must be a finite number"),
+        (torch.full((40,), torch.nan), r"target\[0\]=nan must be a finite number"),
+        (torch.zeros(40), "target must not be 0 for all images"),
+    ],
+)
+def test_targets_that_cannot_be_meant(target, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        select_batch(factors(), labelled(40, 7), 8, target=target)

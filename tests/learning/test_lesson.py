@@ -8,6 +8,7 @@ import torch
 from fishermask_backend.controls.consensus import answer_text
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.learning.classifier import fit_classifier, probabilities
+from fishermask_backend.learning.informed import informed
 from fishermask_backend.learning.joint_classifier import fit_heads, joint_probabilities
 from fishermask_backend.learning.lesson import Lesson
 from fishermask_backend.learning.objectives import Taught, as_targets
@@ -58,6 +59,9 @@ def test_it_learns_from_the_answers_alone(spec):
         pool_rows=rows,
         seed=3,
     )
+    targets = as_targets(known.values(), spec.classes, spec.likelihood)
+    taught = [Taught(spec.likelihood, 2, torch.ones(3).bool(), targets)]
+    model = informed(model, rows, found.labelled, taught, seed=3)
     assert torch.equal(found.probs, probabilities(model, rows, spec.likelihood))
     assert found.labelled.nonzero().flatten().tolist() == list(known)
     assert found.servable is servable
@@ -94,6 +98,7 @@ def test_each_control_is_learnt_from_the_images_that_answer_it():
         ),
     ]  # fmt: skip
     model = fit_heads(backbone, rows[[0, 1, 3, 4]], taught, pool_rows=rows, seed=3)
+    model = informed(model, rows, found.labelled, taught, seed=3)
     asked = [("categorical", 2), ("bernoulli", 3)]
     assert torch.equal(found.probs, joint_probabilities(model, rows, asked))
     assert found.labelled.tolist() == [True, True, False, True, True, False]

@@ -54,7 +54,8 @@ def aftermath(backend: Backend, project: Project) -> dict[str, Any]:
         states = [q.state for q in queues.history(session, row.id)]
         assert serving is not None
         assert queue is not None
-        order = [i for i in rounds.order(session, serving.id) if i in set(queue.task_ids)]
+        order, drawn = queue.task_ids, set(queue.audit or ())  # the others are in the round's order
+        chosen = [i for i in rounds.order(session, serving.id) if i in set(order) - drawn]
         scores = rounds.scores_of(session, serving.id, order)
         spec = parse_label_config(row.label_config)
         thought = [rounds.class_probabilities(serving, scores[i]) for i in order]
@@ -80,7 +81,7 @@ def aftermath(backend: Backend, project: Project) -> dict[str, Any]:
         "active_queues": states.count("active"),
         "served": (project["sampling"], project["model_version"])
         == ("Uncertainty sampling", queue.version),
-        "scores_match": order == queue.task_ids
+        "scores_match": chosen == [i for i in order if i not in drawn]
         and queue.round_id == serving.id
         and expected == [(p["task"], p["score"], p["result"]) for p in published],
         "orphans": sorted(orphans(backend.state, kept)),

@@ -46,18 +46,19 @@ def test_numbers_go_on_above_what_label_studio_still_has(store, project_id):
         assert rounds.next_number(session, project_id, ["fishermask-9.2", "sam"]) == 10
 
 
-def test_prune_keeps_the_serving_rounds_scores_only(store, project_id):
-    one = put(store, project_id, 1, [Scored(1, 0.0, 0.0, None)], scorer="a", weights="w")
-    publish(store, one)
-    two = put(store, project_id, 2, [Scored(1, 0.0, 0.0, None)], scorer="b", weights="x")
-    publish(store, two)
+def test_prune_keeps_the_serving_rounds_scores_and_those_of_the_queues_before(store, project_id):
+    of_all = [Scored(i, 0.0, 0.0, None) for i in (1, 2)]
+    one, two, three = [
+        put(store, project_id, number, of_all, scorer=f"s{number}", weights=f"w{number}")
+        for number in (1, 2, 3)
+    ]
+    for made in (one, two, three):
+        publish(store, made, [2])
     with store.begin() as session:
         rounds.prune(session, project_id)
-        first, second = rounds.history(session, project_id)
-        assert (first.weights, first.scorer) == ("w", None)
-        assert (second.weights, second.scorer) == ("x", "b")
-        assert rounds.order(session, one.id) == []
-        assert rounds.order(session, two.id) == [1]
+        kept = [(r.weights, r.scorer) for r in rounds.history(session, project_id)]
+        assert kept == [("w1", None), ("w2", None), ("w3", "s3")]
+        assert [rounds.order(session, r.id) for r in (one, two, three)] == [[], [2], [1, 2]]
 
 
 def test_requests_are_asked_once(store, project_id):

@@ -22,10 +22,14 @@ def test_three_rounds_are_taken_together_and_cold_starts_left_out():
     ("agreed", "said"),
     [
         ((), "No label has come yet"),
-        ((12,), "Of the last 20 labels 60% were predicted (39% – 78%); there are no earlier"),
+        (
+            (12,),
+            "Of the last 20 labels that the queue asked for, the hard ones as a rule, 60% were "
+            "predicted (39% – 78%); there are no earlier",
+        ),
         (
             (4, 5, 6, 15, 16, 17),
-            "last 60 labels 80% were predicted (68% – 88%), of the 60 before 25%",
+            "as a rule, 80% were predicted (68% – 88%), of the 60 before 25%",
         ),
         ((4, 5, 6, 15, 16, 17), "still rising."),
         ((15, 16, 17, 16, 15, 17), "no difference beyond chance."),

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from fishermask_backend.machine.lifeline import Lifeline
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import database, leases, pool, projects
+from fishermask_backend.store import database, leases, projects, rounds
 from fishermask_backend.store.tokens import fingerprint
 from fishermask_backend.versions import PROJECT_HEADER
 from fishermask_backend.web import app as application
@@ -151,13 +151,13 @@ def test_status(client, served):
 def test_status_tells_how_well_it_learns(client, store, served):
     with store.begin() as session:
         row = projects.get(session, served.id)
-        (task,) = pool.tasks_by_id(session, served.id, [2]).values()
-        task.answer = '["cat"]'
+        source = rounds.history(session, served.id)[-1]
+        source.checked = source.agreed = 1
         lease = leases.claim(session, row.address, "worker")
         leases.fail(session, lease, "Label Studio did not answer.")
     whole = client.get("/projects/7").json
-    assert whole["learning"].startswith("Of the last 1 labels 100% were predicted")
-    assert (whole["accuracy"], whole["queue_left"], whole["failures"]) == (1.0, 2, 1)
+    assert whole["learning"].startswith("Of the last 1 labels that the queue asked for,")
+    assert (whole["later_accuracy"], whole["queue_left"], whole["failures"]) == (1.0, 2, 1)
     (only,) = whole["rounds"]
     assert (only["accuracy"], only["later_labels"]) == (1.0, 1)
     (error,) = whole["errors"]

@@ -43,10 +43,12 @@ def test_labels_ties_and_agreement_by_control(store, project):
         {
             "control": "species", "labelled": 1, "unanswered": 0, "tied_tasks": 0,
             "labels": {"cat": 1, "dog": 0}, "later_labels": 20, "accuracy": 0.75,
+            "audit": None, "forecast": None,
         },
         {
             "control": "quality", "labelled": 1, "unanswered": 0, "tied_tasks": 1,
             "labels": {"1": 0, "2": 1}, "later_labels": 20, "accuracy": 0.25,
+            "audit": None, "forecast": None,
         },
     ]  # fmt: skip
     assert [c["accuracy"] for c in round_controls(history[0])["controls"]] == [0.75, 0.25]

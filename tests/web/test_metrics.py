@@ -52,7 +52,9 @@ def test_requests_by_route_and_status(client):
 
 def test_what_the_database_says_now(client, store, project):
     assert scrape(client)["round", "7"] == 0
-    publish_round(store, project, [2, 1], label_count=1, seconds={"train": 1.5, "mask": 0.25})
+    publish_round(
+        store, project, [2, 1], label_count=1, checked=1, seconds={"train": 1.5, "mask": 0.25}
+    )
     with store.begin() as session:
         tasks = pool.tasks_by_id(session, project.id, [1, 2, 4])
         tasks[1].answer, tasks[1].trained, tasks[1].annotated = '["cat"]', '["cat"]', True

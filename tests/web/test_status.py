@@ -39,7 +39,8 @@ def test_a_project_before_its_first_round(store, project):
     }  # fmt: skip
     assert (told["active_version"], told["round"], told["seconds"]) == ("fishermask-0", 0, {})
     assert (told["rounds"], told["queue"], told["queues"]) == ([], None, [])
-    assert (told["accuracy"], told["progress"], told["next_try"]) == (None, None, None)
+    assert (told["later_accuracy"], told["progress"], told["next_try"]) == (None, None, None)
+    assert (told["accuracy"], told["forecast"]) == (None, None)
 
 
 def test_a_project_that_is_served(store, served):

@@ -2,11 +2,13 @@
 
 import random
 import time
+from dataclasses import replace
 
 import pytest
 
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.store import pool, projects, queues, rounds
+from fishermask_backend.studio import StudioProject
 from fishermask_backend.worker import queueing
 from fishermask_backend.worker.queueing import (
     candidates,
@@ -28,6 +30,7 @@ SPEC = parse_label_config(CONFIG)
 def small(monkeypatch):
     monkeypatch.setenv("BATCH_SIZE", "2")
     monkeypatch.setenv("QUEUE_MARGIN", "1")
+    monkeypatch.setenv("AUDIT_SHARE", "0")
 
 
 def test_queue_runs_low_while_others_wait(work, store, project):
@@ -142,6 +145,61 @@ def test_a_new_round_is_published_by_a_step_only(work, store, project):
     assert work.studio.asked == []
     keep_filled(work, SPEC)
     assert work.studio.asked == [[1, 2, 3]]
+
+
+def test_a_share_of_the_queue_is_drawn_and_label_studio_is_not_told(work, store, project):
+    ids = list(range(1, 41))
+    with store.begin() as session:
+        row = projects.get(session, project.id)
+        pool.put_tasks(session, row, [(i, f"/{i}.png") for i in ids], random.Random(0))
+    made = put(store, project.id, 1, [rounds.Scored(i, i / 80, 0.0, None) for i in ids])
+    work.studio = shelf = Importing()
+    for share, drawn in ((0.1, 2), (0.0, 0)):
+        work.settings = work.settings.model_copy(
+            update={"batch_size": 5, "queue_margin": 15, "audit_share": share}
+        )
+        shelf.imported.clear()
+        queueing.fill(work, SPEC, made)
+        with store.read() as session:
+            queue = queues.active(session, project.id)
+        assert len(queue.audit or ()) == drawn
+        others = [i for i in queue.task_ids if i not in (queue.audit or ())]
+        assert others == [i for i in ids if i not in (queue.audit or ())][: 20 - drawn]
+        assert [p["task"] for p in shelf.imported] == queue.task_ids
+        assert {tuple(p) for p in shelf.imported} == {("task", "result", "score", "model_version")}
+
+
+@pytest.mark.parametrize("network", [{"train": "all"}, {"backbone": "small_cnn"}])
+def test_where_networks_are_trained_whole_none_is_drawn(work, network):
+    asked = work.settings.model_copy(update={"audit_share": 0.1})
+    assert asked.audited == 0.1
+    assert asked.model_copy(update=network).audited == 0
+
+
+class Importing(Shelf):
+    """Takes what is published, in a project of nobody else's."""
+
+    def __init__(self):
+        super().__init__()
+        self.imported = []
+        self.remote = StudioProject(7, 1000, "Animals", CONFIG, "", "", "")
+
+    def existing_tasks(self, _studio_id, ids):
+        return list(ids)
+
+    def model_versions(self, _studio_id):
+        return [p["model_version"] for p in self.imported]
+
+    def import_predictions(self, _studio_id, predictions):
+        self.imported += predictions
+        return len(predictions)
+
+    def project(self, _studio_id):
+        return self.remote
+
+    def set_order(self, _studio_id, *, sampling, model_version):
+        self.remote = replace(self.remote, sampling=sampling, model_version=model_version)
+        return self.remote
 
 
 class Counting(Shelf):

@@ -170,19 +170,6 @@ def test_answer_that_came_in_the_meantime_stays_pending(work, inputs, backbone, 
         assert pool.counts(session, work.project_id).pending == 1
 
 
-def test_later_labels_say_how_good_the_round_before_was(work, inputs, backbone):
-    truth = {i: ["cat" if i % 2 else "dog"] for i in range(1, POOL + 1)}
-    label(work, {i: truth[i] for i in range(1, 11)})
-    first = run_round(work, SPEC, backbone, inputs)
-    label(work, {11: truth[11], 12: truth[12], 13: truth[13], 14: truth[13]})  # 14 is no cat
-    label(work, {1: ["dog"]})  # trained on already
-    second = run_round(work, SPEC, backbone, inputs)
-    with work.store.read() as session:
-        past, latest = rounds.history(session, work.project_id)
-    assert (past.number, past.checked, past.agreed) == (first.number, 4, 3)
-    assert (latest.number, latest.checked) == (second.number, 0)
-
-
 @pytest.mark.parametrize(("seconds", "left"), [(-1, False), (1, True)])
 def test_training_asked_for_meanwhile_is_not_forgotten(work, inputs, backbone, seconds, left):
     with work.begin() as session:
@@ -301,24 +288,3 @@ def test_no_control_has_two_answers(work, inputs, backbone):
     made = run_round(work, TWO, backbone, inputs)
     assert (made.acquisition, made.likelihood) == ("cold start", "joint")
     assert [head["trained"] for head in made.heads] == [False, False]
-
-
-def test_later_labels_are_compared_control_by_control(work, inputs, backbone):
-    say(work, {i: kinds(i) for i in range(1, 7)})
-    run_round(work, TWO, backbone, inputs)
-    wrong = (["cat"], [])  # of an even task
-    say(work, {7: kinds(7), 8: wrong, 9: (["cat"], None), 10: (None, []), 11: kinds(11)})
-    run_round(work, TWO, backbone, inputs)
-    with work.store.read() as session:
-        past, _ = rounds.history(session, work.project_id)
-    assert (past.checked, past.agreed) == (5, 4)
-    assert [(h["checked"], h["agreed"]) for h in past.heads] == [(4, 3), (4, 4)]
-    told = project_status(7)
-    assert [c["control"] for c in told["controls"]] == ["species", "seen"]
-    species, seen = told["controls"]
-    assert (species["labelled"], species["unanswered"]) == (10, 1)
-    assert species["labels"] == {"cat": 7, "dog": 3}
-    assert (species["later_labels"], species["accuracy"]) == (4, 0.75)
-    assert (seen["labelled"], seen["unanswered"], seen["accuracy"]) == (10, 1, 1.0)
-    assert [c["learnt"] for c in told["rounds"][0]["controls"]] == [True, True]
-    assert told["rounds"][0]["controls"][0]["accuracy"] == 0.75

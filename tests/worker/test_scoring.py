@@ -6,7 +6,7 @@ from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.learning.ordering import QUEUE_END
 from fishermask_backend.store import pool, rounds
 from fishermask_backend.worker.round import run_round
-from fishermask_backend.worker.scoring import score_new_tasks
+from fishermask_backend.worker.scoring import Loaded, score_new_tasks
 from tests.conftest import CONFIG
 from tests.round_problem import POOL, begun, embedded, label, lite0, ranking
 
@@ -47,9 +47,9 @@ def serving(work, inputs, backbone):
     return make
 
 
-def embed_later(work, shift):
+def embed_later(work, shift, tasks=LATER):
     with work.store.begin() as session:
-        for i, task in pool.tasks_by_id(session, work.project_id, LATER).items():
+        for i, task in pool.tasks_by_id(session, work.project_id, tasks).items():
             task.row = None if shift is None else i - shift
 
 
@@ -88,6 +88,23 @@ def test_files_that_cannot_be_read_are_told_and_given_up(work, inputs, backbone,
     assert "the next round writes a new one" in lost.notes[-1]
     assert not score_new_tasks(work, backbone, inputs)
     assert set(LATER) <= ranking(work, made)[1].keys()
+
+
+def test_what_was_loaded_serves_the_next_tasks_until_another_round(work, inputs, backbone, serving):
+    made, loaded = serving(labels=10), Loaded()
+    embed_later(work, None, LATER[:1])
+    assert not score_new_tasks(work, backbone, inputs, loaded)
+    for name in (made.weights, made.scorer):
+        (work.settings.model_dir / name).unlink()
+    embed_later(work, 1, LATER[:1])
+    assert not score_new_tasks(work, backbone, inputs, loaded)
+    scores = ranking(work, made)[1]
+    assert scores[LATER[0]].probabilities is not None
+    again = serving(labels=12)
+    (work.settings.model_dir / again.scorer).unlink()
+    assert score_new_tasks(work, backbone, inputs, loaded)  # what is loaded is not this round's
+    with work.store.read() as session:
+        assert rounds.active(session, work.project_id).lost_files
 
 
 def test_requests_are_answered_by_being_dropped(work, inputs, backbone, serving):

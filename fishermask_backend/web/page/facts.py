@@ -22,6 +22,7 @@ class ProjectFacts:
 
     Attributes:
         project_id: The database's id of it.
+        studio_url: Label Studio's address for browsers, as far as it is known.
         status: As `project_status` tells it.
         audits: What is known of the unlabelled rest, a control each.
         lights: Is all well?
@@ -34,6 +35,7 @@ class ProjectFacts:
     """
 
     project_id: int
+    studio_url: str
     status: dict[str, Any]
     audits: list[Audit]
     lights: list[Light]
@@ -57,6 +59,7 @@ def project_facts(studio_id: int) -> ProjectFacts | None:
             return None
         return ProjectFacts(
             project_id=project.id,
+            studio_url=project.public_url or settings.label_studio_url,
             status=status,
             audits=found,
             lights=lights(settings, project, status, worker_health()),

@@ -31,12 +31,14 @@ class Picture:
         place: In the queue, from 1.
         row: Of its thumbnail; None where there is none.
         thoughts: One a control; none before a classifier.
+        audit: Whether it was drawn at random: its label tells how right the classifier is.
     """
 
     task_id: int
     place: int
     row: int | None
     thoughts: tuple[Thought, ...]
+    audit: bool
 
 
 def pictures(
@@ -60,6 +62,7 @@ def pictures(
             places[i],
             rows[i] if rows.get(i) in there else None,
             _thoughts(heads, source, scores.get(i)),
+            i in (queue.audit or ()),
         )
         for i in ids
     ]

@@ -58,12 +58,11 @@ def render(template: str, address: Address, **values: Any) -> str:
     )  # fmt: skip
 
 
-def render_report(facts: ProjectFacts, studio_url: str, pictures: dict[int, bytes]) -> str:
+def render_report(facts: ProjectFacts, pictures: dict[int, bytes]) -> str:
     """Return a project's page as one file that needs nothing else.
 
     Args:
         facts: What it shows.
-        studio_url: Label Studio's address, for links to tasks.
         pictures: Thumbnails by row.
     """
     scripts = [_read(name) for name in SCRIPTS]
@@ -77,7 +76,6 @@ def render_report(facts: ProjectFacts, studio_url: str, pictures: dict[int, byte
         **_common(),
         standalone=True,
         facts=facts,
-        studio_url=studio_url,
         token="",
         policy=policy,
         # The package's own files, whose hashes the policy names.

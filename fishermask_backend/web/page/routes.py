@@ -68,7 +68,6 @@ def project_page(studio_id: int) -> Response:
         "project.html",
         _address,
         facts=facts,
-        studio_url=settings.label_studio_url,
         token=form_token(settings, studio_id),
         thumbnail=lambda row: _address("thumbnail", studio_id=studio_id, row=row),
     )

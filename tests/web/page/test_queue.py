@@ -17,12 +17,21 @@ def test_the_queue_in_its_order_with_guesses(store, served, tmp_path):
     with store.read() as session:
         found = pictures(session, served, queues.active(session, served.id), file)
     assert [(p.task_id, p.place, p.row) for p in found] == [(2, 1, 1), (1, 2, None)]
+    assert [p.audit for p in found] == [False, False]
     (thought,) = found[0].thoughts
     assert thought.control == ""
     (best, p), (second, q) = thought.guesses
     assert {best, second} == {"cat", "dog"}
     assert p >= q
     assert p + q == pytest.approx(1, abs=1e-5)
+
+
+def test_what_was_drawn_at_random_is_marked(store, served, tmp_path):
+    with store.begin() as session:
+        queue = queues.active(session, served.id)
+        queue.audit = [1]
+        found = pictures(session, served, queue, Thumbnails(tmp_path / "none"))
+    assert [(p.task_id, p.audit) for p in found] == [(2, False), (1, True)]
 
 
 def test_what_is_labelled_is_not_shown(store, served, work, tmp_path):

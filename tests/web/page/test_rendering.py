@@ -38,10 +38,11 @@ def report(store, served, settings):
     def make(**fields):
         with store.begin() as session:
             row = projects.get(session, served.id)
+            row.public_url = "http://studio:8080"
             for name, value in fields.items():
                 setattr(row, name, value)
         facts = project_facts(7)
-        return render_report(facts, "http://studio:8080", {1: b"jpeg of task 2"})
+        return render_report(facts, {1: b"jpeg of task 2"})
 
     return make
 

@@ -1,0 +1,128 @@
+"""Heads that know the unlabelled pool, and are as sure as they are right.
+
+Each head of a network over fixed features is given an offset (`neighbours.py`), and both are scaled by
+what held-out labels say (`calibration.py`). Networks trained whole stay as they are: their features
+change with every round, and held-out labels would take a training each.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from fishermask_backend.learning.calibration import Calibration, calibration
+from fishermask_backend.learning.heads import parts_of, with_offsets
+from fishermask_backend.learning.neighbours import Graph, Neighbours, evidence, seeds_of
+from fishermask_backend.learning.objectives import OBJECTIVES, Taught
+from fishermask_backend.learning.stacked import fit_stack
+
+REFERENCE = 8192  # images that others are compared with, at most
+FOLDS = 5
+FEWEST = 10  # labels, below which none is held out
+
+
+def informed(
+    model: nn.Module, rows: Tensor, labelled: Tensor, taught: Sequence[Taught], seed: int
+) -> nn.Module:
+    """Return a network over a frozen backbone with what the pool tells of each of its heads.
+
+    Args:
+        model: As `fit_heads` returns it; its heads' last layers are scaled.
+        rows: (N, F) the pool.
+        labelled: (N,) bool, those that it was trained on.
+        taught: What each head was taught of them.
+        seed: Of the draw of images to compare with, and of folds.
+    """
+    device = next(model.parameters()).device
+    places = labelled.nonzero().flatten()
+    generator = torch.Generator().manual_seed(seed)
+    kept = torch.randperm(len(places), generator=generator)[:REFERENCE].sort().values
+    others = (~labelled).nonzero().flatten()
+    drawn = torch.randperm(len(others), generator=generator)[: REFERENCE - len(kept)]
+    scale, heads = parts_of(model)
+    reference = torch.cat([places[kept], others[drawn]])
+    with torch.no_grad():
+        features = scale(rows[reference].to(device))
+        graph = Graph(features, seed) if len(reference) > 1 else None
+        if graph is None:
+            return model
+        offsets = [
+            _offset(head, features, graph, _some(own, kept).to(device), seed)
+            for head, own in zip(heads, taught, strict=True)
+        ]
+    return with_offsets(model, offsets)
+
+
+def folds(targets: Tensor, seed: int) -> Tensor:
+    """Return which of FOLDS parts each label (L,) is in: equal ones in different parts, if they can."""
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(targets), generator=generator)
+    if targets.ndim == 1:
+        order = order[targets[order].argsort(stable=True)]
+    parts = torch.empty(len(targets), dtype=torch.int64)
+    parts[order] = torch.arange(len(targets)) % FOLDS
+    return parts
+
+
+def _some(taught: Taught, kept: Tensor) -> Taught:
+    """Return what is taught of some of the rows."""
+    targets = taught.spread[kept][taught.known[kept]]
+    return Taught(taught.likelihood, taught.num_classes, taught.known[kept], targets)
+
+
+def _offset(
+    head: nn.Module, features: Tensor, graph: Graph, taught: Taught, seed: int
+) -> Neighbours:
+    """Scale a head, and return what is added to its logits.
+
+    Args:
+        head: Its last layer is scaled.
+        features: (M, F) of the images to compare with, labelled ones first.
+        graph: Of them.
+        taught: What the head was taught of the labelled ones.
+        seed: Of the folds.
+    """
+    own = taught.known.nonzero().flatten()
+    seeds = seeds_of(taught.targets, taught.num_classes)
+    trust = _trust(features[own], graph, own, taught, seed)
+    *_, last = head.children()
+    for parameter in last.parameters():
+        parameter.mul_(trust.scale)
+    mass = graph.spread(_placed(seeds, own, len(features)))
+    images = graph.directions.clone(), graph.units.clone()  # heads share no tensor in a file
+    return Neighbours(*images, mass, trust.scale * trust.strength)
+
+
+def _trust(
+    features: Tensor, graph: Graph, places: Tensor, taught: Taught, seed: int
+) -> Calibration:
+    """Return what a head and its offset count, by labels that were held out in turn.
+
+    Args:
+        features: (L, F) of the labelled images.
+        graph: Of all images.
+        places: (L,) theirs in it.
+        taught: What they are labelled as.
+        seed: Of the folds.
+    """
+    targets, C = taught.targets, taught.num_classes
+    if len(targets) < FEWEST:
+        return Calibration()
+    parts = folds(targets.cpu(), seed).to(targets.device)
+    learnt = torch.stack([parts != fold for fold in range(FOLDS)])
+    objective = OBJECTIVES[taught.likelihood]
+    with torch.enable_grad():
+        stack = fit_stack(features, targets, objective, learnt, classes=C, seed=seed)
+    logits = stack(features)[parts, torch.arange(len(targets), device=targets.device)]
+    heard = torch.empty_like(logits)
+    for known in learnt:
+        seeds = seeds_of(targets[known], C)
+        mass = graph.spread(_placed(seeds, places[known], len(graph.units)))
+        heard[~known] = evidence(graph.heard(mass)[places[~known]])
+    return calibration(logits, heard, targets, objective)
+
+
+def _placed(seeds: Tensor, places: Tensor, count: int) -> Tensor:
+    every = seeds.new_zeros((count, *seeds.shape[1:]))
+    every[places] = seeds
+    return every

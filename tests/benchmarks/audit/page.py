@@ -1,0 +1,126 @@
+"""docs/audit.md, from what was simulated."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import product
+
+import numpy as np
+
+from fishermask_backend.learning.forecast import ENOUGH, MORE, SURE, WORTH
+from tests.benchmarks.audit.courses import BATCH, WIDTH, Course
+from tests.benchmarks.audit.redrawn import (
+    NEAR,
+    REDRAWN,
+    Estimated,
+    audits,
+    forecasts,
+    oracle,
+    true_stop,
+)
+from tests.tables import table
+from tests.this_machine import ROOT
+
+PAGE = ROOT / "docs/audit.md"
+TEMPLATE = ROOT / "tests/benchmarks/audit/template.md"
+
+Simulated = Mapping[str, tuple[Sequence[Course], Sequence[Course]]]  # by set: plain and audited
+MANY = 10  # audit labels, from which on estimates are looked at
+
+
+def write(found: Simulated, strategy: str, command: str) -> None:
+    """Write the page."""
+    plain = next(iter(found.values()))[0][0]
+    values = {
+        "sure": f"{SURE:.0%}",
+        "worth": f"{100 * WORTH:.0f}",
+        "enough": ENOUGH,
+        "more": MORE,
+        "near": f"{NEAR:.0%}",
+        "many": MANY,
+        "redrawn": REDRAWN,
+        "labels": plain.labels[-1],
+        "batch": BATCH,
+        "pool": len(plain.when),
+        "width": WIDTH,
+        "strategy": strategy,
+        "estimates": _estimates(found),
+        "costs": _costs(found),
+        "forecasts": _forecasts(found),
+        "made": f"`python -m tests.benchmarks.audit {command}`, {date.today()}.",
+    }
+    text = TEMPLATE.read_text()
+    for name, value in values.items():
+        text = text.replace(f"{{{{{name}}}}}", str(value))
+    PAGE.write_text(text)
+
+
+def _estimates(found: Simulated) -> str:
+    rows = []
+    for name, (plain, _) in found.items():
+        random = np.random.default_rng(0)
+        drawn = [e for c, _ in product(plain, range(REDRAWN)) for e in audits(c, random)]
+        seen = [e for e in drawn if e.past.audit >= MANY]
+        rows.append(
+            [
+                name, len(plain), _points([e.error for e in seen]), _points([e.plain for e in seen]),
+                _spread([e.error for e in seen]), _spread([e.plain for e in seen]), _inside(seen),
+            ]
+        )  # fmt: skip
+    return table(
+        [
+            "images", "courses", "bias", "bias of the labels as they are", "error", "error as they are",
+            "95 % intervals that hold the truth",
+        ],
+        rows,
+    )  # fmt: skip
+
+
+def _costs(found: Simulated) -> str:
+    rows = []
+    for name, (plain, audited) in found.items():
+        costs = [100 * (a.test - p.test).mean() for a, p in zip(audited, plain, strict=True)]
+        real = np.array([each for course in audited for each in course.real])
+        inside = (real[:, 1] <= real[:, 3]) & (real[:, 3] <= real[:, 2])
+        error = np.std(costs, ddof=1) / np.sqrt(len(costs)) if len(costs) > 1 else np.nan
+        rows.append(
+            [
+                name, f"{np.mean(costs):+.2f} ± {error:.2f}", _points(real[:, 0] - real[:, 3]),
+                f"{inside.sum()} of {len(inside)}",
+            ]
+        )  # fmt: skip
+    return table(["images", "area", "bias of the estimate", "intervals that hold the truth"], rows)
+
+
+def _forecasts(found: Simulated) -> str:
+    rows = []
+    for name, (plain, _) in found.items():
+        said = forecasts(plain, np.random.default_rng(1))
+        stop = true_stop(oracle(plain))
+        last, stops = float(plain[0].labels[-1]), np.array(said.stops)
+        early, late = stops < (1 - NEAR) * stop, (stops > (1 + NEAR) * stop) & (stop <= last)
+        rows.append(
+            [
+                name, f"{stop:.0f}" if stop <= last else f"{stop:.0f} (not reached)",
+                f"{1 - early.mean() - late.mean():.0%}", f"{early.mean():.0%}", f"{late.mean():.0%}",
+                _points(said.errors), _spread(said.errors), f"{np.mean(said.inside):.0%}",
+            ]
+        )  # fmt: skip
+    return table(
+        [
+            "images", "oracle stops at", "near", "earlier", "later", "bias of the gain", "its error",
+            "95 % intervals that hold it",
+        ],
+        rows,
+    )  # fmt: skip
+
+
+def _points(values: Sequence[float]) -> str:
+    return f"{100 * float(np.mean(values)):+.1f}"
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{100 * float(np.sqrt(np.mean(np.square(values)))):.1f}"
+
+
+def _inside(seen: Sequence[Estimated]) -> str:
+    return f"{np.mean([e.inside for e in seen]):.1%}"
