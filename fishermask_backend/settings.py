@@ -237,7 +237,12 @@ class Settings(BaseSettings):
         description="`sample`: a pick weighs one sample; `batch`: as many as are queued "
         "(published code).",
     )
-    ridge: Annotated[float, Field(gt=0)] = Field(0.1, description="λ of the selection.")
+    ridge: Annotated[float, Field(gt=0)] = Field(0.01, description="λ of the selection.")
+    target: Literal["undecided", "pool"] = Field(
+        "undecided",
+        description="What a queue is to inform: `undecided`: images whose class is open, and those of "
+        "rare classes, count more; `pool`: all count the same (the paper).",
+    )
     max_dim: Annotated[int, Field(ge=0)] = Field(
         4096, description="Most mask entries, the last layer's included; 0: no limit."
     )

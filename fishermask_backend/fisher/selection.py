@@ -159,12 +159,13 @@ def select_jointly(
     total = max(sum(shards.counts(int(some.sum()), here)) + batch_size, 1)
     scale = math.sqrt(1.0 / total * (batch_size if pick_weight == "batch" else 1))
     on_pick(0, batch_size)
+    weights = [checked_target(*each) for each in zip(targets or repeat(None), heads, strict=False)]
     parts = [
         Information(
             factors, own.nonzero().flatten(), candidates,
-            total=total, scale=scale, ridge=ridge, shards=shards, target=checked_target(target, factors),
+            total=total, scale=scale, ridge=ridge, shards=shards, target=target,
         )
-        for factors, own, target in zip(heads, known, targets or repeat(None), strict=False)
+        for factors, own, target in zip(heads, known, weights, strict=True)
     ]  # fmt: skip
     information = JointInformation(parts, shards)
     picked, gains = greedy(

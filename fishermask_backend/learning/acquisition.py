@@ -1,6 +1,6 @@
 """FisherMask over a pool of rows: mask, factors, selection; by one process or shared out among many."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,12 +22,12 @@ from fishermask_backend.learning.candidates import within_memory
 from fishermask_backend.learning.heads import shares_weights
 from fishermask_backend.learning.ordering import Lap
 from fishermask_backend.learning.storage import STORAGES
+from fishermask_backend.learning.target import TARGETS
 from fishermask_backend.learning.trained import Trained
 from fishermask_backend.settings import Settings
 
 SHARED = "Each control's gain is measured as if the network's trunk, which all share, were its own."
 
-RESEARCH = None
 Ranking = Callable[[Trained, Shards], Tensor]  # what a mask's entries are chosen by (P,)
 
 
@@ -95,8 +95,7 @@ def acquire(
         pool_limit=settings.pool_limit or None,
         seed=settings.seed,
         shards=shards,
-        targets=RESEARCH
-        and [RESEARCH(head.probs, head.labelled)[own].to(trained.device) for head in heads],
+        targets=_targets(heads, own, settings),
         on_pick=trained.on_pick,
     )
     remaining = shards.joined(selection.remaining, len(chosen))
@@ -109,6 +108,14 @@ def acquire(
     if shares_weights(trained.model):
         notes.append(SHARED)
     return Acquisition(tuple(mask.cpu() for mask in masks), chosen, selection, notes)
+
+
+def _targets(heads: Sequence[Trained], own: Tensor, settings: Settings) -> list[Tensor] | None:
+    """Return what each of the images `own` counts in what the queue is to inform, for each head."""
+    target = TARGETS[settings.target]
+    if target is None:
+        return None
+    return [target(head.probs, head.recipe.likelihood)[own].to(head.device) for head in heads]
 
 
 def with_enough_classes(trained: Trained, settings: Settings) -> Trained:

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from fishermask_backend.controls.heads import Head
 from fishermask_backend.learning.backbones import Backbone
+from fishermask_backend.learning.calibration import Calibration
+from fishermask_backend.learning.folds import folds
 from fishermask_backend.learning.lesson import Lesson
 from fishermask_backend.settings import Settings
-
-FOLDS = 5
 
 
 def held_out(
@@ -39,6 +39,7 @@ def held_out(
         (M, ΣC) float32; NaN where the rest of the labels would teach some control nothing.
     """
     found = torch.full((len(places), sum(len(head.classes) for head in heads)), torch.nan)
+    trust: tuple[Calibration, ...] = ()  # two numbers a head: the first fold's do for all
     for fold in folds([lesson.answers[place] or "" for place in places], settings.seed):
         left_out = [places[i] for i in fold]
         answers = list(lesson.answers)
@@ -46,20 +47,6 @@ def held_out(
             answers[place] = None
         rest = replace(lesson, answers=answers)
         if len(rest.learnable(heads)) == len(heads):
-            found[fold] = rest.learn(heads, backbone, settings).probs[left_out]
+            trained = rest.learn(heads, backbone, settings, trust=trust)
+            found[fold], trust = trained.probs[left_out], trained.trust
     return found
-
-
-def folds(answers: Sequence[str], seed: int) -> list[list[int]]:
-    """Share out images so that those of equal answers are in different folds, as far as they can be.
-
-    Args:
-        answers: M.
-        seed: Of the shuffle before.
-
-    Returns:
-        min(M, FOLDS) lists of indices, each index in one.
-    """
-    order = torch.randperm(len(answers), generator=torch.Generator().manual_seed(seed)).tolist()
-    order.sort(key=lambda i: answers[i])
-    return [sorted(order[k::FOLDS]) for k in range(min(FOLDS, len(order)))]

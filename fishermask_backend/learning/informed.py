@@ -11,19 +11,24 @@ import torch
 from torch import Tensor, nn
 
 from fishermask_backend.learning.calibration import Calibration, calibration
+from fishermask_backend.learning.folds import folds
 from fishermask_backend.learning.heads import parts_of, with_offsets
 from fishermask_backend.learning.neighbours import Graph, Neighbours, evidence, seeds_of
 from fishermask_backend.learning.objectives import OBJECTIVES, Taught
 from fishermask_backend.learning.stacked import fit_stack
 
 REFERENCE = 8192  # images that others are compared with, at most
-FOLDS = 5
 FEWEST = 10  # labels, below which none is held out
 
 
 def informed(
-    model: nn.Module, rows: Tensor, labelled: Tensor, taught: Sequence[Taught], seed: int
-) -> nn.Module:
+    model: nn.Module,
+    rows: Tensor,
+    labelled: Tensor,
+    taught: Sequence[Taught],
+    seed: int,
+    trust: Sequence[Calibration] = (),
+) -> tuple[nn.Module, tuple[Calibration, ...]]:
     """Return a network over a frozen backbone with what the pool tells of each of its heads.
 
     Args:
@@ -32,6 +37,10 @@ def informed(
         labelled: (N,) bool, those that it was trained on.
         taught: What each head was taught of them.
         seed: Of the draw of images to compare with, and of folds.
+        trust: What each head and its evidence count; empty: as held-out labels say.
+
+    Returns:
+        The network, and what each of its heads and its evidence count.
     """
     device = next(model.parameters()).device
     places = labelled.nonzero().flatten()
@@ -45,23 +54,13 @@ def informed(
         features = scale(rows[reference].to(device))
         graph = Graph(features, seed) if len(reference) > 1 else None
         if graph is None:
-            return model
+            return model, ()
+        known = [_some(own, kept).to(device) for own in taught]
+        trust = tuple(trust) or tuple(_trust(features, graph, own, seed) for own in known)
         offsets = [
-            _offset(head, features, graph, _some(own, kept).to(device), seed)
-            for head, own in zip(heads, taught, strict=True)
+            _offset(*each, features, graph) for each in zip(heads, known, trust, strict=True)
         ]
-    return with_offsets(model, offsets)
-
-
-def folds(targets: Tensor, seed: int) -> Tensor:
-    """Return which of FOLDS parts each label (L,) is in: equal ones in different parts, if they can."""
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(targets), generator=generator)
-    if targets.ndim == 1:
-        order = order[targets[order].argsort(stable=True)]
-    parts = torch.empty(len(targets), dtype=torch.int64)
-    parts[order] = torch.arange(len(targets)) % FOLDS
-    return parts
+    return with_offsets(model, offsets), trust
 
 
 def _some(taught: Taught, kept: Tensor) -> Taught:
@@ -71,20 +70,19 @@ def _some(taught: Taught, kept: Tensor) -> Taught:
 
 
 def _offset(
-    head: nn.Module, features: Tensor, graph: Graph, taught: Taught, seed: int
+    head: nn.Module, taught: Taught, trust: Calibration, features: Tensor, graph: Graph
 ) -> Neighbours:
     """Scale a head, and return what is added to its logits.
 
     Args:
         head: Its last layer is scaled.
+        taught: What it was taught of the labelled images.
+        trust: What it and the evidence count.
         features: (M, F) of the images to compare with, labelled ones first.
         graph: Of them.
-        taught: What the head was taught of the labelled ones.
-        seed: Of the folds.
     """
     own = taught.known.nonzero().flatten()
     seeds = seeds_of(taught.targets, taught.num_classes)
-    trust = _trust(features[own], graph, own, taught, seed)
     *_, last = head.children()
     for parameter in last.parameters():
         parameter.mul_(trust.scale)
@@ -93,31 +91,33 @@ def _offset(
     return Neighbours(*images, mass, trust.scale * trust.strength)
 
 
-def _trust(
-    features: Tensor, graph: Graph, places: Tensor, taught: Taught, seed: int
-) -> Calibration:
-    """Return what a head and its offset count, by labels that were held out in turn.
+def _trust(features: Tensor, graph: Graph, taught: Taught, seed: int) -> Calibration:
+    """Return what a head and its evidence count, by labels that were held out in turn.
 
     Args:
-        features: (L, F) of the labelled images.
-        graph: Of all images.
-        places: (L,) theirs in it.
-        taught: What they are labelled as.
+        features: (M, F) of the images to compare with, labelled ones first.
+        graph: Of them.
+        taught: What the labelled ones are labelled as.
         seed: Of the folds.
     """
     targets, C = taught.targets, taught.num_classes
     if len(targets) < FEWEST:
         return Calibration()
-    parts = folds(targets.cpu(), seed).to(targets.device)
-    learnt = torch.stack([parts != fold for fold in range(FOLDS)])
+    places = taught.known.nonzero().flatten()
+    own = features[places]
+    parts = folds([str(label) for label in targets.tolist()], seed)
+    learnt = torch.ones((len(parts), len(targets)), dtype=torch.bool, device=targets.device)
+    for fold, part in enumerate(parts):
+        learnt[fold, part] = False
     objective = OBJECTIVES[taught.likelihood]
     with torch.enable_grad():
-        stack = fit_stack(features, targets, objective, learnt, classes=C, seed=seed)
-    logits = stack(features)[parts, torch.arange(len(targets), device=targets.device)]
-    heard = torch.empty_like(logits)
-    for known in learnt:
+        stack = fit_stack(own, targets, objective, learnt, classes=C, seed=seed)
+    every = stack(own)
+    logits, heard = torch.empty_like(every[0]), torch.empty_like(every[0])
+    for found, known in zip(every, learnt, strict=True):
         seeds = seeds_of(targets[known], C)
-        mass = graph.spread(_placed(seeds, places[known], len(graph.units)))
+        mass = graph.spread(_placed(seeds, places[known], len(features)))
+        logits[~known] = found[~known]
         heard[~known] = evidence(graph.heard(mass)[places[~known]])
     return calibration(logits, heard, targets, objective)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from fishermask_backend.controls.consensus import classes_of, unasked_of
 from fishermask_backend.controls.heads import Head
 from fishermask_backend.learning.backbones import Backbone
+from fishermask_backend.learning.calibration import Calibration
 from fishermask_backend.learning.classifier import Progress
 from fishermask_backend.learning.informed import informed
 from fishermask_backend.learning.joint_classifier import fit_heads, joint_probabilities
@@ -55,6 +56,7 @@ class Lesson:
         backbone: Backbone,
         settings: Settings,
         on_progress: Progress | None = None,
+        trust: tuple[Calibration, ...] = (),
     ) -> Trained:
         """Train on what is labelled, and look at the whole pool.
 
@@ -63,6 +65,7 @@ class Lesson:
             backbone: Whose rows these are.
             settings: The seed, and how factors will be made.
             on_progress: Called with steps done and steps in all.
+            trust: `Trained.trust` of a training that hardly differs; empty: found out.
         """
         labelled = [self.labelled_for(head) for head in heads]
         some = torch.stack(labelled).any(0)
@@ -76,7 +79,7 @@ class Lesson:
             on_progress=on_progress,
         )
         if backbone.frozen:
-            model = informed(model, self.rows, some, taught, settings.seed)
+            model, trust = informed(model, self.rows, some, taught, settings.seed, trust)
         asked = [(head.likelihood, len(head.classes)) for head in heads]
         recipes = [FactorRecipe.of(settings, head) for head in heads]
         trained = Trained(
@@ -87,6 +90,7 @@ class Lesson:
             labelled=some,
             servable=self.servable,
             recipe=recipes[0],
+            trust=trust,
         )
         return trained if len(heads) == 1 else trained.of_heads(recipes, labelled)
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fishermask_backend.learning.backbones import Backbone
+from fishermask_backend.learning.calibration import Calibration
 from fishermask_backend.learning.classifier import load_classifier, save_classifier
 from fishermask_backend.learning.heads import each_head
 from fishermask_backend.learning.recipe import FactorRecipe
@@ -33,6 +34,7 @@ class Trained:
         servable: (N,) bool, images that Label Studio would still serve.
         recipe: How factors are made of the network; of several heads, of the first.
         parts: Of several heads, each as a network of its own over the same pool.
+        trust: What each head's logits and the pool's evidence count, where that was found out.
         on_pick: Called with the images picked so far, and of how many, while a queue is picked.
     """
 
@@ -44,6 +46,7 @@ class Trained:
     servable: Tensor
     recipe: FactorRecipe
     parts: tuple["Trained", ...] = ()
+    trust: tuple[Calibration, ...] = ()
     on_pick: Callable[[int, int], None] = field(default=lambda _done, _of: None, repr=False)
 
     @property

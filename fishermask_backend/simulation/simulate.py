@@ -213,7 +213,8 @@ def _facts(study: Study) -> dict[str, str]:
         "classifier": f"BACKBONE={settings.backbone}, TRAIN={settings.train}, "
         f"IMAGE_SIZE={settings.image_size}",
         "FisherMask": f"MASK_INNER={settings.mask_inner}, MASK_RULE={settings.mask_rule}, "
-        f"WEIGHTING={settings.weighting}, PICK_WEIGHT={settings.pick_weight}, RIDGE={settings.ridge}",
+        f"WEIGHTING={settings.weighting}, PICK_WEIGHT={settings.pick_weight}, RIDGE={settings.ridge}, "
+        f"TARGET={settings.target}",
         "made by": f"FisherMask Backend {__version__}, torch {torch.__version__}, "
         f"{datetime.now(UTC):%Y-%m-%d}",
     }

@@ -38,6 +38,7 @@ OF_THE_FISHER_MATRIX = (
     "weighting",
     "pick_weight",
     "ridge",
+    "target",
     "max_dim",
     "max_dim_rule",
     "top_classes",

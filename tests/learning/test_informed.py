@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fishermask_backend.learning import informed as informed_module
+from fishermask_backend.learning.calibration import Calibration
 from fishermask_backend.learning.classifier import (
     load_classifier,
     logits,
@@ -13,7 +14,7 @@ from fishermask_backend.learning.classifier import (
     save_classifier,
 )
 from fishermask_backend.learning.heads import Heads
-from fishermask_backend.learning.informed import FOLDS, folds, informed
+from fishermask_backend.learning.informed import informed
 from fishermask_backend.learning.joint_classifier import fit_heads, joint_probabilities
 from fishermask_backend.learning.objectives import Taught
 from tests.round_problem import lite0
@@ -43,7 +44,7 @@ def taught(targets: Tensor, likelihood: str = "categorical", classes: int = 5) -
 def both(rows: Tensor, known: Tensor, *each: Taught) -> tuple[nn.Module, nn.Module]:
     """The network without and with what the pool tells."""
     plain, base = (fit_heads(BACKBONE, rows[known], each, pool_rows=rows, seed=0) for _ in "ab")
-    return plain, informed(base, rows, known, each, 0)
+    return plain, informed(base, rows, known, each, 0)[0]
 
 
 def right(model: nn.Module, rows: Tensor, known: Tensor) -> float:
@@ -134,13 +135,16 @@ def test_few_labels_do(count):
 def test_a_pool_of_one_image_is_left_alone():
     row = clusters(1.0)[:1]
     network = fit_heads(BACKBONE, row, [taught(CLASSES[:1])], pool_rows=row, seed=0)
-    assert informed(network, row, torch.tensor([True]), [taught(CLASSES[:1])], 0) is network
+    assert informed(network, row, torch.tensor([True]), [taught(CLASSES[:1])], 0) == (network, ())
 
 
-def test_equal_labels_are_in_different_folds():
-    targets = torch.tensor([0] * 10 + [1] * 5 + [2] * 3)
-    parts = folds(targets, seed=0)
-    for label, counts in ((0, [2] * 5), (1, [1] * 5)):
-        assert torch.bincount(parts[targets == label], minlength=FOLDS).tolist() == counts
-    assert len(set(parts[targets == 2].tolist())) == 3
-    assert torch.bincount(folds(torch.rand(23, 4), 0)).tolist() == [5, 5, 5, 4, 4]
+def test_what_is_trusted_may_be_known():
+    rows, known = clusters(2.0), labelled(40)
+    each = [taught(CLASSES[known])]
+    first, second = (fit_heads(BACKBONE, rows[known], each, pool_rows=rows, seed=0) for _ in "ab")
+    found, trust = informed(first, rows, known, each, 0)
+    again, same = informed(second, rows, known, each, 1, trust)
+    assert same == trust
+    assert trust != (Calibration(),)
+    assert torch.equal(again[1].network[-1].weight, found[1].network[-1].weight)
+    assert torch.equal(again[1].offset.strength, found[1].offset.strength)

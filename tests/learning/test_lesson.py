@@ -61,8 +61,9 @@ def test_it_learns_from_the_answers_alone(spec):
     )
     targets = as_targets(known.values(), spec.classes, spec.likelihood)
     taught = [Taught(spec.likelihood, 2, torch.ones(3).bool(), targets)]
-    model = informed(model, rows, found.labelled, taught, seed=3)
+    model, trust = informed(model, rows, found.labelled, taught, seed=3)
     assert torch.equal(found.probs, probabilities(model, rows, spec.likelihood))
+    assert found.trust == trust
     assert found.labelled.nonzero().flatten().tolist() == list(known)
     assert found.servable is servable
     assert found.recipe == FactorRecipe.of(settings, spec)
@@ -98,9 +99,10 @@ def test_each_control_is_learnt_from_the_images_that_answer_it():
         ),
     ]  # fmt: skip
     model = fit_heads(backbone, rows[[0, 1, 3, 4]], taught, pool_rows=rows, seed=3)
-    model = informed(model, rows, found.labelled, taught, seed=3)
+    model, trust = informed(model, rows, found.labelled, taught, seed=3)
     asked = [("categorical", 2), ("bernoulli", 3)]
     assert torch.equal(found.probs, joint_probabilities(model, rows, asked))
+    assert found.trust == trust
     assert found.labelled.tolist() == [True, True, False, True, True, False]
     assert [head.labelled.tolist() for head in found.heads] == [k.tolist() for k in known]
     assert [head.recipe.likelihood for head in found.heads] == ["categorical", "bernoulli"]
