@@ -40,13 +40,17 @@ def open_page(context: Any) -> Iterator[Callable[[str], Any]]:
     wrong: list[str] = []
     opened = []
 
+    def failed(request: Any) -> None:
+        if request.failure != "net::ERR_ABORTED":  # the page was left meanwhile
+            wrong.append(f"{request.url}: {request.failure}")
+
     def open_one(address: str) -> Any:
         page = context.new_page()
         opened.append(page)
         page.set_viewport_size(dict(zip(("width", "height"), WIDE, strict=True)))
         page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else 0)
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("requestfailed", lambda r: wrong.append(f"{r.url}: {r.failure}"))
+        page.on("requestfailed", failed)
         page.on(
             "response", lambda r: wrong.append(f"{r.url}: {r.status}") if r.status >= 400 else 0
         )
