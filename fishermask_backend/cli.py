@@ -81,18 +81,23 @@ def worker() -> None:
 
 @main.command()
 @click.argument("project", type=int, required=False)
-def status(project: int | None) -> None:
-    """Print what is known of every project, as JSON.
+@click.option("--json", "as_json", is_flag=True, help="all of it, as JSON")
+def status(project: int | None, as_json: bool) -> None:
+    """Print how every project does, and its page's address.
 
-    PROJECT is the id of one project in Label Studio, of which all is printed.
+    PROJECT is the id of one project in Label Studio.
     """
+    from fishermask_backend.commands.status import status_lines
     from fishermask_backend.web.status import project_status, projects_status, worker_health
 
     found = projects_status() if project is None else project_status(project)
     if found is None:
         complain(f"project {project} is not connected.")
         raise SystemExit(1)
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(status_lines(project)) or "No project is connected yet.")
     worker = worker_health()
     if not worker.lives:
         complain(f"the worker: {worker.told}.")
@@ -156,6 +161,19 @@ def _print_findings(findings: "Iterable[Finding]", *, as_json: bool) -> None:
         well &= finding.level != "FAILED"
     if not well:
         raise SystemExit(1)
+
+
+@main.command()
+@click.option("--project", type=int, required=True, help=STUDIO_ID)
+@click.option("--output", type=click.Path(path_type=Path), help="fishermask-project-<id>.html")
+def report(project: int, output: Path | None) -> None:
+    """Write a project's page as one HTML file."""
+    from fishermask_backend.commands.report import report
+    from fishermask_backend.settings import load_settings
+
+    path = output or Path(f"fishermask-project-{project}.html")
+    report(load_settings(), project, path)
+    click.echo(f"{path}: {path.stat().st_size} bytes")
 
 
 @main.command()

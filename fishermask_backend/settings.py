@@ -323,6 +323,12 @@ class Settings(BaseSettings):
         url = url.rstrip("/")
         return url if not url or url.endswith(self.url_prefix) else url + self.url_prefix
 
+    def page_of(self, studio_id: int) -> str:
+        """Return the address of a project's page, with URL_PREFIX, a secret, left out."""
+        address = self.backend_url.rstrip("/") or f"http://{self.host}:{self.port}"
+        prefix = "/<URL_PREFIX>" if self.url_prefix else ""
+        return f"{address.removesuffix(self.url_prefix)}{prefix}/projects/{studio_id}"
+
     def read_config(self, text: str) -> LabelSpec:
         """Return what a labelling config asks to learn.
 

@@ -46,7 +46,9 @@ DATABASE = "fishermask.db"
 KEY_FILE = "secret.key"
 ROUND = Kind(PROJECTS + "/{project}/round-{what}.safetensors")
 INPUTS = Kind(PROJECTS + "/{project}/inputs-{key}.rows")
-STATE = (Kind(DATABASE), Kind(KEY_FILE), ROUND, INPUTS)
+THUMBNAILS = Kind(PROJECTS + "/{project}/thumbnails")
+CACHES = (INPUTS, THUMBNAILS)  # made of images, so they can be made again
+STATE = (Kind(DATABASE), Kind(KEY_FILE), ROUND, *CACHES)
 
 # What simulations have embedded, and which image each row is of.
 SIMULATED = Kind("simulations/{data}-{key}.rows")

@@ -25,6 +25,7 @@ COMMANDS = [
     "connect",
     "disconnect",
     "doctor",
+    "report",
     "export",
     "backup",
     "restore",
@@ -86,8 +87,9 @@ def test_the_demo_reads_its_own_options(tmp_path):
 
 
 def test_status_of_nothing(store):
-    ended = fishermask("status")
+    ended = fishermask("status", "--json")
     assert (ended.exit_code, json.loads(ended.stdout)) == (0, [])
+    assert fishermask("status").stdout == "No project is connected yet.\n"
     assert ended.stderr.startswith("fishermask: the worker: none has ever run with MODEL_DIR=")
     ended = fishermask("status", 7)
     assert (ended.exit_code, ended.stdout) == (1, "")
@@ -96,7 +98,8 @@ def test_status_of_nothing(store):
 
 def test_status_of_a_project(store, project):
     publish_round(store, project, [2, 1])
-    ended = fishermask("status", 7)
+    assert fishermask("status", 7).stdout.startswith("Project 7: Animals\n")
+    ended = fishermask("status", 7, "--json")
     assert ended.exit_code == 0
     assert json.loads(ended.stdout)["queue"]["task_ids"] == [2, 1]
 

@@ -27,6 +27,7 @@ ELSEWHERE = {
     "simulation/curves.py": "tests/simulation/test_report.py",
     "simulation/running.py": "tests/simulation/test_simulate.py",
     "store/inserting.py": "tests/store/test_projects.py",
+    "store/noted.py": "tests/store/test_upgrade.py",
     "store/schema.py": "tests/store/test_upgrade.py",
     "studio/http.py": "tests/studio/test_company_network.py",
     "studio/calls.py": "tests/studio/test_client.py",

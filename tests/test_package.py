@@ -156,7 +156,7 @@ def test_it_serves_what_the_first_release_left(command, tmp_path):
     assert {"predict.py", "classifier.safetensors"} <= {
         p.name for p in (tmp_path / "out").iterdir()
     }
-    assert json.loads(run(*program, "status", "8", **more))["id"] == 8
+    assert json.loads(run(*program, "status", "8", "--json", **more))["id"] == 8
 
 
 def answer_of(client, server):

@@ -9,6 +9,7 @@ import pytest
 
 from fishermask_backend.commands.backup import ABOUT, backup
 from fishermask_backend.commands.restore import RestoreImpossible, restore
+from fishermask_backend.images.thumbnails import Thumbnails
 from fishermask_backend.machine.lifeline import Lifeline
 from fishermask_backend.state import (
     DATABASE,
@@ -17,6 +18,7 @@ from fishermask_backend.state import (
     METRICS,
     ROUND,
     STATE,
+    THUMBNAILS,
     WORKERS,
     Kind,
     drafts,
@@ -85,6 +87,7 @@ def test_restore_takes_every_kind_of_file(settings, tmp_path, kind):
 def test_all_that_lies_there_is_known_and_comes_back(first_release, elsewhere, tmp_path):
     TokenBox.of(first_release)
     Lifeline(first_release.model_dir)
+    Thumbnails(first_release.model_dir / THUMBNAILS.named(project=1)).put({0: b"jpeg"})
     found = files(first_release.model_dir)
     kept = [name for name in found if not name.startswith((f"{WORKERS}/", f"{METRICS}/"))]
     assert [name for name in kept if not any(kind.matches(name) for kind in STATE)] == []

@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 from fishermask_backend import __version__
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.settings import Settings
-from fishermask_backend.state import DATABASE, INPUTS, KEY_FILE, whole_file
+from fishermask_backend.state import CACHES, DATABASE, KEY_FILE, whole_file
 
 ABOUT = "backup.json"
 BUSY_SECONDS = 60.0  # for another writer to end
@@ -103,7 +103,7 @@ def _hold(
         live.execute("BEGIN")
         names = [*_round_files(live), KEY_FILE]  # no key file with SECRET_KEY
         if cache:
-            caches = sorted(model_dir.glob(INPUTS.pattern()))
+            caches = sorted(path for kind in CACHES for path in model_dir.glob(kind.pattern()))
             names += [path.relative_to(model_dir).as_posix() for path in caches]
         files = {name: _open(model_dir / name) for name in names}
         writer.execute("ROLLBACK")

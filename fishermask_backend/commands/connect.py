@@ -46,6 +46,7 @@ def _connect(settings: Settings, studio_id: int, url: str) -> Iterator[Finding]:
             yield failed("connect", f"Label Studio could not be asked ({error})")
             return
         yield from examine_connection(studio, studio_id, url)
+        yield ok("page", f"how it does is shown at {url}/projects/{studio_id}")
 
 
 def _add(settings: Settings, studio: Studio, studio_id: int, url: str) -> Finding:

@@ -13,7 +13,7 @@ from fishermask_backend.commands.doctor.findings import Finding, failed, ok, war
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import Store, leases, projects
-from fishermask_backend.store.schema import FormerOrder
+from fishermask_backend.store.noted import FormerOrder
 from fishermask_backend.studio import SAMPLING, Studio
 from fishermask_backend.versions import PROJECT_HEADER, is_ours
 from fishermask_backend.worker.served_order import put_back

@@ -1,6 +1,7 @@
 """The backend's two processes, and what it says about a project."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from fishermask_backend.demo import DemoError
 from fishermask_backend.demo.folder import LOOPBACK
 from fishermask_backend.demo.processes import ChildProcess
 from fishermask_backend.demo.server import LabelStudioServer
@@ -49,6 +51,7 @@ class Backend:
             "MODEL_DIR": str(self.data),
             "PYTHONUNBUFFERED": "1",
         }
+        self._env = env
         # In a folder of its own, so that no .env file of the user's is read.
         self.web, self.worker = (
             ChildProcess(
@@ -72,6 +75,22 @@ class Backend:
             return {}
         response.raise_for_status()
         return dict(response.json())
+
+    def report(self, project: int) -> Path:
+        """Write a project's page as a file beside the data; its path.
+
+        Raises:
+            DemoError: It could not be written.
+        """
+        path = self.data.with_name(f"project-{project}.html")
+        command = [sys.executable, "-m", "fishermask_backend.cli", "report"]
+        ended = subprocess.run(
+            [*command, "--project", str(project), "--output", str(path)],
+            env=self._env, cwd=self.data, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if ended.returncode:
+            raise DemoError(f"The report could not be written: {ended.stderr.strip()}")
+        return path
 
     def finished_rounds(self, project: int) -> list[dict[str, Any]]:
         """Return the rounds that have led to a new order, the cold start among them, oldest first."""

@@ -151,7 +151,7 @@ Log in with:   {studio.user}
 Password:      {studio.password}
 
 Press «Label All Tasks»: the tasks come in FisherMask's order, and a new order follows every
-20 labels or so. The backend's own view: {running.backend.url}/projects/{project}
+20 labels or so. How it does: {running.backend.url}/projects/{project}
 Logs: {studio.log_file.parent}
 Ctrl-C stops everything; `make demo` goes on where you were."""
 

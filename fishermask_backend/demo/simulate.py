@@ -54,6 +54,7 @@ def simulate(
         accuracies = held_out_accuracies(running.backend.data, rounds, images)
     places = annotator.places()
     print(f"\n{table(rounds, accuracies, places)}\n")
+    print(f"How it did, as the page shows it: {running.backend.report(project).as_uri()}\n")
     found = complaints(rounds, places)
     for complaint in found:
         print(complaint, file=sys.stderr)

@@ -37,6 +37,7 @@ _TURNED = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_LYING = {5, 6, 7, 8}
 
 
 class Square(NamedTuple):
@@ -50,6 +51,7 @@ class Picture(NamedTuple):
     """A decoded image."""
 
     pixels: NDArray[np.uint8]  # RGB, (3, S, S)
+    shape: tuple[int, int]  # the image's own width and height, as it is shown
     cut_short: bool = False  # a part of it is missing, and grey
 
 
@@ -115,12 +117,12 @@ def decode(
     end, square = time.monotonic() + seconds, Square(size, interpolation)
     try:
         try:
-            return Picture(_decoded(_TimedBytes(body, end), square, max_pixels))
+            return _decoded(_TimedBytes(body, end), square, max_pixels)
         except OSError:
             if not _cut_short(body):
                 raise
             found = _decoded(_TimedBytes(body, end, _END_OF_JPEG), square, max_pixels)
-            return Picture(found, cut_short=True)
+            return found._replace(cut_short=True)
     except ImageUnavailable:
         raise
     except UnidentifiedImageError:
@@ -137,7 +139,7 @@ def decode(
         ) from None
 
 
-def _decoded(file: _TimedBytes, square: Square, max_pixels: float) -> NDArray[np.uint8]:
+def _decoded(file: _TimedBytes, square: Square, max_pixels: float) -> Picture:
     with Image.open(file, formats=FORMATS) as image:
         _check_size(image, max_pixels)
         with _turn(image):
@@ -169,14 +171,17 @@ def _turn(image: Image.Image) -> AbstractContextManager[object]:
     return _one_large_image if image.width * image.height > _MANY_PIXELS else nullcontext()
 
 
-def _pixels(image: ImageFile.ImageFile, square: Square) -> NDArray[np.uint8]:
+def _pixels(image: ImageFile.ImageFile, square: Square) -> Picture:
+    width, height = image.size
     image.draft(None, (2 * square.side, 2 * square.side))  # a JPEG is decoded at 1/2, 1/4 or 1/8
     image.decodermaxblock = _BLOCK
     small = _on_white(_squashed(image, square))
-    turned = _TURNED.get(_orientation(image))
+    orientation = _orientation(image)
+    turned = _TURNED.get(orientation)
     if turned is not None:
         small = small.transpose(turned)
-    return np.ascontiguousarray(np.asarray(small, dtype=np.uint8).transpose(2, 0, 1))
+    pixels = np.ascontiguousarray(np.asarray(small, dtype=np.uint8).transpose(2, 0, 1))
+    return Picture(pixels, (height, width) if orientation in _LYING else (width, height))
 
 
 def _squashed(image: Image.Image, square: Square) -> Image.Image:

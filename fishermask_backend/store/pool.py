@@ -188,6 +188,12 @@ def embedded(session: Session, project_id: int) -> Sequence[Task]:
     ).all()
 
 
+def every_task(session: Session, project_id: int) -> Sequence[Task]:
+    """Return every task, by id."""
+    query = select(Task).where(Task.project_id == project_id)
+    return session.scalars(query.order_by(Task.task_id)).all()
+
+
 def annotated(session: Session, project_id: int) -> list[tuple[Task, list[Annotation]]]:
     """Return every task that has annotations (skips too), by id, with them."""
     by_task: dict[int, list[Annotation]] = {}

@@ -1,12 +1,13 @@
 """The tables. Times are seconds since 1970 (UTC)."""
 
 import re
-from typing import Any, ClassVar, Literal, NotRequired, TypedDict
+from typing import Any, ClassVar, Literal
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from fishermask_backend.controls.heads import JointLikelihood, StoredHead
+from fishermask_backend.store.noted import FormerOrder, PastError, Progress
 
 COLD_START = "cold start"  # what orders a pool before two classes are labelled
 
@@ -17,35 +18,6 @@ QueueState = Literal["importing", "imported", "active", "superseded", "deleted"]
 
 TaskKind = Literal["annotated", "skipped", "tasks"]  # with an annotation, with a skip, or all
 PlannedRange = tuple[TaskKind, int, int]  # which tasks: the first id and the last
-
-
-class FormerOrder(TypedDict):
-    """The order that a project had before us."""
-
-    sampling: str
-    model_version: str
-    set: NotRequired[bool]  # ours has been set since; left out by versions before it
-    agreed: NotRequired[bool]  # somebody asked for training, whatever was set: ours may follow
-
-
-class Progress(TypedDict):
-    """How far a stage of a step is. Times are seconds since 1970."""
-
-    stage: str
-    done: int
-    total: int
-    started: float
-    at: NotRequired[float]  # when it was said; left out by versions before it
-    eta_seconds: float | None  # from `at`
-    pace: NotRequired[float]  # seconds for one, as it was last measured
-
-
-class PastError(TypedDict):
-    """An error that a person was told, and when."""
-
-    at: float
-    error: str
-    reading: NotRequired[bool]  # before all of Label Studio was read; once left out
 
 
 class Base(DeclarativeBase):
@@ -78,6 +50,9 @@ class Project(Base):
     studio_id: Mapped[int]
     created: Mapped[int]  # unix seconds, as Label Studio tells it
     title: Mapped[str] = mapped_column(Text, default="")
+    public_url: Mapped[str] = mapped_column(
+        Text, default=""
+    )  # Label Studio's, as browsers reach it
     label_config: Mapped[str] = mapped_column(Text, default="")
     control: Mapped[str] = mapped_column(Text, default="")  # what is learned from the config,
     data_key: Mapped[str] = mapped_column(Text, default="")  # and from which field of a task

@@ -4,7 +4,6 @@ Errors of the domain become HTTP answers here and nowhere else.
 """
 
 import logging
-import re
 from typing import Any
 
 from flask import Flask, Response, current_app, jsonify, request
@@ -19,9 +18,10 @@ from fishermask_backend.store.tokens import fingerprint
 from fishermask_backend.versions import PROJECT_HEADER
 from fishermask_backend.web import access_log
 from fishermask_backend.web.basic_auth import has_credentials
-from fishermask_backend.web.incoming import LARGEST_ID, shown
+from fishermask_backend.web.incoming import LARGEST_ID, event_project, shown, text_of
 from fishermask_backend.web.metrics import exposition
 from fishermask_backend.web.model import START_TRAINING, FisherMaskBackend
+from fishermask_backend.web.page import routes as pages
 from fishermask_backend.web.status import (
     project_status,
     projects_status,
@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 EVENT_BODY = 2**20  # bytes; a larger event is lost, and what it told is found within a minute
 STATE = "FISHERMASK_STATE"  # whose it is, for `fishermask doctor`
 OPEN_PATHS = frozenset({"/health", "/webhook"})  # checks and events come without credentials
-SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell them, nothing can store them
 HTTP_STATUS = {BadRequest: 400, UnsupportedLabelConfig: 422}
 
 
@@ -43,7 +42,7 @@ def create_app() -> Flask:
     """Make the WSGI application; bad settings and an outdated database are refused now."""
     settings = load_settings()
     open_store().fail_fast()
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.config[STATE] = fingerprint(settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -68,6 +67,7 @@ def create_app() -> Flask:
         ("/metrics", metrics, "GET"),
     ):
         app.add_url_rule(rule, view.__name__ + rule, view, methods=[method])
+    pages.add_pages(app)
     if settings.url_prefix:
         app.wsgi_app = UrlPrefix(app.wsgi_app, settings.url_prefix)  # type: ignore[method-assign]
     return app
@@ -92,9 +92,10 @@ def setup() -> Response:
     """Connect, or re-read, a project."""
     body = _body()
     model = FisherMaskBackend(
-        project_id=_text(body, "project"),
-        label_config=_text(body, "schema"),
-        access_token=_text(body, "access_token", required=False),
+        project_id=text_of(body, "project"),
+        label_config=text_of(body, "schema"),
+        access_token=text_of(body, "access_token", required=False),
+        hostname=text_of(body, "hostname", required=False),
         **{name: body[name] for name in ("extra_params",) if name in body},
     )
     return jsonify({"model_version": model.setup()})
@@ -106,7 +107,7 @@ def predict() -> Response:
     tasks = body.get("tasks")
     if not isinstance(tasks, list):
         raise BadRequest(f"tasks={shown(tasks)}: a list of tasks is expected.")
-    model = FisherMaskBackend(project_id=_text(body, "project", required=False) or None)
+    model = FisherMaskBackend(project_id=text_of(body, "project", required=False) or None)
     results = model.predict(tasks)
     version = next((r["model_version"] for r in results if isinstance(r, dict)), "")
     return jsonify({"results": results, "model_version": version})
@@ -118,11 +119,14 @@ def webhook() -> Response | tuple[Response, int]:
     body = _body()
     if "project" not in body and PROJECT_HEADER in request.headers:
         body = {**body, "project": _short_id(request.headers[PROJECT_HEADER])}
-    action = _text(body, "action")
+    action = text_of(body, "action")
     if action == START_TRAINING and not has_credentials():  # no event: it comes with them
         return _credentials_needed()
-    FisherMaskBackend().fit(action, body)
-    return jsonify({}), 201
+    told = FisherMaskBackend().fit(action, body)
+    if "message" in told:  # Label Studio shows a person what *Start Training* answers
+        address = load_settings().own_url or request.url_root.rstrip("/")
+        told["page"] = f"{address}/projects/{event_project(body)}"
+    return jsonify(told), 201
 
 
 def train() -> tuple[Response, int]:
@@ -142,7 +146,7 @@ def versions() -> Response:
 def validate() -> Response:
     """Say whether a labelling config can be learned; the error says why not."""
     body = _body()
-    config = _text(body, "config", required=False) or _text(body, "schema")
+    config = text_of(body, "config", required=False) or text_of(body, "schema")
     FisherMaskBackend(label_config=config).check_config()
     return jsonify({"status": "ok"})
 
@@ -158,7 +162,9 @@ def job_status() -> Response:
 
 
 def status() -> Response:
-    """Say what this is and how its projects do."""
+    """Say what this is and how its projects do; to browsers, as a page."""
+    if pages.wants_page():
+        return pages.index_page()
     return jsonify(
         {
             "name": "FisherMask Backend",
@@ -174,8 +180,10 @@ def projects() -> Response:
     return jsonify(projects_status())
 
 
-def project(studio_id: int) -> tuple[Response, int]:
-    """Tell all about a project, by its id in Label Studio."""
+def project(studio_id: int) -> Response | tuple[Response, int]:
+    """Tell all about a project, by its id in Label Studio; to browsers, as a page."""
+    if pages.wants_page():
+        return pages.project_page(studio_id)
     found = project_status(studio_id) if studio_id <= LARGEST_ID else None
     if found is None:
         return jsonify({"error": f"Project {studio_id} is not connected to this backend."}), 404
@@ -195,17 +203,6 @@ def _body() -> dict[str, Any]:
     if not isinstance(body, dict):
         raise BadRequest("The request's body is not a JSON object.")
     return body
-
-
-def _text(body: dict[str, Any], name: str, *, required: bool = True) -> str:
-    value = body.get(name)
-    if value is None and not required:
-        return ""
-    if not isinstance(value, str) or (required and not value):
-        raise BadRequest(f"{name}={shown(value)}: a text is expected.")
-    if SURROGATE.search(value):
-        raise BadRequest(f"{name}={shown(value)}: half a character; a text is expected.")
-    return value
 
 
 def _short_id(project: Any) -> Any:

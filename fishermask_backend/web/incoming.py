@@ -6,6 +6,8 @@ from typing import Any, TypeGuard
 
 from fishermask_backend.errors import BadRequest
 
+SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell them, nothing can store them
+PUBLIC = re.compile(r"https?://[\w.:\[\]-]{1,255}(/[\w.~/-]{0,255})?", re.ASCII)
 LARGEST_ID = 2**63 - 1  # that a database column holds
 
 # At most 18 digits, which every database column holds.
@@ -57,9 +59,34 @@ def task_id(task: Mapping[str, Any], index: int) -> int:
     return found
 
 
+def public_address(value: Any) -> str:
+    """Return the address under which browsers reach Label Studio; empty if it is none of the web's.
+
+    Label Studio tells it as `hostname`: LABEL_STUDIO_HOST, or `http://localhost:<port>`.
+    """
+    found = value.rstrip("/") if isinstance(value, str) else ""
+    return found if PUBLIC.fullmatch(found) else ""
+
+
 def shown(value: Any) -> str:
     """Return a value that was refused, short enough for a sentence."""
     try:
         return f"{str(value)[:80]!r}"
     except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists in lists
         return f"(a {type(value).__name__} too large to show)"
+
+
+def text_of(body: Mapping[str, Any], name: str, *, required: bool = True) -> str:
+    """Return a text of a request's body; an empty one where it may be missing and is.
+
+    Raises:
+        BadRequest: It is missing, or no text.
+    """
+    value = body.get(name)
+    if value is None and not required:
+        return ""
+    if not isinstance(value, str) or (required and not value):
+        raise BadRequest(f"{name}={shown(value)}: a text is expected.")
+    if SURROGATE.search(value):
+        raise BadRequest(f"{name}={shown(value)}: half a character; a text is expected.")
+    return value

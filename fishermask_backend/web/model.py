@@ -24,7 +24,13 @@ from fishermask_backend.store import (
 from fishermask_backend.store.schema import Project, Round, Score
 from fishermask_backend.store.tokens import TokenBox
 from fishermask_backend.versions import NO_ROUND
-from fishermask_backend.web.incoming import event_project, is_id, parse_project, task_id
+from fishermask_backend.web.incoming import (
+    event_project,
+    is_id,
+    parse_project,
+    public_address,
+    task_id,
+)
 from fishermask_backend.web.lookup import look_up
 from fishermask_backend.web.torch_free import label_studio_ml
 
@@ -47,6 +53,8 @@ ANNOTATION_EVENTS = frozenset(
 )
 GONE_EVENTS = frozenset({"TASKS_DELETED", "PROJECT_DELETED"})
 START_TRAINING = "START_TRAINING"
+BEGINS = "A round begins with the labels that are there. The page shows how it does."
+NOT_CONNECTED = "This project is not connected to this backend: save the connection once more."
 TOKEN = re.compile(r"[!-~]{1,4096}")  # what can stand in a header; anything else opens nothing
 
 _IS_2X = "project_id" in inspect.signature(LabelStudioMLBase.__init__).parameters
@@ -76,6 +84,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         self.settings: Settings = load_settings()
         self.store: Store = open_store()
         self.access_token = str(kwargs.get("access_token") or "")
+        self.public_url = public_address(kwargs.get("hostname"))
         # Who does not send them changes nothing.
         self.params = read_params(kwargs["extra_params"]) if "extra_params" in kwargs else None
         self.schema = label_config or ""
@@ -118,6 +127,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             or not project.connected
             or self._offers_token(project)
             or self._changes(project)
+            or self.public_url not in ("", project.public_url)
         ):
             self._register(studio_id, created)
         if _IS_2X:
@@ -166,7 +176,8 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         Called as `fit(event, data)` by 2.x and as `fit((), event=…, data=…, job_id=…)` by 1.0.9.
 
         Returns:
-            `{}`: 1.0.9 wants a dict.
+            What a person is told who asked for training, as `message`, and otherwise `{}`: 1.0.9
+            wants a dict.
         """
         event = str(kwargs.get("event") or (args[0] if args and isinstance(args[0], str) else ""))
         data = kwargs.get("data") or (args[1] if len(args) > 1 else None) or {}
@@ -178,7 +189,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             project = projects.find(session, self.settings.label_studio_url, studio_id)
             if project is None:
                 log.info("event %s of project %s, which is not connected", event, studio_id)
-                return {}
+                return {"message": NOT_CONNECTED} if event == START_TRAINING else {}
             if event == START_TRAINING:
                 embedding_queue.retry(session, project.id)
             projects.count_event(
@@ -188,7 +199,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
                 full=event in GONE_EVENTS,
                 label=event in ANNOTATION_EVENTS and event != "PROJECT_UPDATED",
             )
-        return {}
+        return {"message": BEGINS} if event == START_TRAINING else {}
 
     def _changes(self, project: Project) -> bool:
         return self.params is not None and self.params != (project.params or {})
@@ -204,6 +215,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         with self.store.begin() as session:
             address = self.settings.label_studio_url
             project = projects.register(session, address, studio_id, created)
+            project.public_url = self.public_url or project.public_url
             if self._changes(project):
                 project.params, project.params_note = self.params, ""
                 log.info("project %s: its own settings are %s", studio_id, self.params)

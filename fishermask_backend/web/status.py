@@ -10,10 +10,11 @@ from fishermask_backend.machine.lifeline import Health, health
 from fishermask_backend.settings import load_settings
 from fishermask_backend.store import embedding_queue, open_store, pool, projects, queues, rounds
 from fishermask_backend.store.not_learnt import not_learnt
+from fishermask_backend.store.noted import Progress
 from fishermask_backend.store.notes import label_notes
 from fishermask_backend.store.odd_entries import odd_entries
 from fishermask_backend.store.pool import Counts
-from fishermask_backend.store.schema import Progress, Project, Round
+from fishermask_backend.store.schema import Project, Round
 from fishermask_backend.web.agreement import Agreement, agreements, learning, recent, rounded
 from fishermask_backend.web.audit_status import audit_status, round_audit
 from fishermask_backend.web.controls_status import controls_status, round_controls

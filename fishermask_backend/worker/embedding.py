@@ -12,10 +12,11 @@ from fishermask_backend.errors import ImageUnavailable
 from fishermask_backend.images import ImageLoader, ImageUnreachable
 from fishermask_backend.images.decoding import Picture
 from fishermask_backend.images.kept import is_digest
+from fishermask_backend.images.thumbnails import Thumbnails, thumbnail
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.inputs import InputsUnusable, RowStore
 from fishermask_backend.settings import Settings
-from fishermask_backend.state import INPUTS
+from fishermask_backend.state import CACHES, INPUTS, THUMBNAILS
 from fishermask_backend.store import embedding_queue, pool, projects, rounds
 from fishermask_backend.store.schema import Project, Task
 from fishermask_backend.studio import Studio
@@ -42,8 +43,9 @@ def open_inputs(work: Work, backbone: Backbone) -> RowStore:
             log.warning("%s: %s", work.name, error)
     with work.begin() as session:
         embedding_queue.forget_rows(session, projects.get(session, project.id), backbone.key)
-    for old in model_dir.glob(INPUTS.pattern(project=project.id)):
-        old.unlink()
+    for kind in CACHES:
+        for old in model_dir.glob(kind.pattern(project=project.id)):
+            old.unlink()
     return RowStore.fresh(path, shape, dtype)
 
 
@@ -109,6 +111,31 @@ def embed(work: Work, backbone: Backbone, inputs: RowStore, loader: ImageLoader)
         fetchers.shutdown(wait=False, cancel_futures=True)  # a stop does not wait for downloads
 
 
+def illustrate(work: Work, loader: ImageLoader, task_ids: Sequence[int]) -> None:
+    """Make the thumbnails that tasks lack: their images were embedded before there were any.
+
+    It takes no longer than embedding may, and what cannot be had is left out.
+    """
+    project, end = work.project(), time.monotonic() + EMBEDDING_SECONDS
+    thumbnails = _thumbnails(work)
+    with work.store.read() as session:
+        tasks = pool.tasks_by_id(session, work.project_id, task_ids)
+    by_row = {task.row: task for task in tasks.values() if task.row is not None}
+    missing = sorted(by_row.keys() - thumbnails.there(by_row))
+    with ThreadPoolExecutor(work.settings.fetch_concurrency) as fetchers:
+        loaded = fetchers.map(
+            lambda row: _load(work.studio, loader, project, by_row[row], end), missing
+        )
+        found = {
+            row: thumbnail(each.pixels, *each.shape)
+            for row, each in zip(missing, loaded, strict=True)
+            if isinstance(each, Picture)
+        }
+    thumbnails.put(found)
+    if found:
+        log.info("%s: made thumbnails of %s images embedded before", work.name, len(found))
+
+
 def load_image(loader: ImageLoader, task_id: int, address: str, data_key: str) -> Picture:
     """Load a task's image.
 
@@ -152,23 +179,30 @@ def _load(
         return error
 
 
+def _thumbnails(work: Work) -> Thumbnails:
+    return Thumbnails(work.settings.model_dir / THUMBNAILS.named(project=work.project_id))
+
+
 def _keep(
     work: Work,
     backbone: Backbone,
     inputs: RowStore,
     outcomes: Sequence[tuple[Task, Outcome]],
 ) -> None:
-    pixels = {
-        task.task_id: outcome.pixels
+    pictures = {
+        task.task_id: outcome
         for task, outcome in outcomes
         if not isinstance(outcome, ImageUnavailable)
     }
     # Rows first, then the database: a row no task points at is free to be written again.
     numbers: dict[int, int] = {}
     start = work.project().next_row
-    if pixels:
-        rows = backbone.rows(np.stack(list(pixels.values())))
-        numbers = dict(zip(pixels, inputs.append(start, rows), strict=True))
+    if pictures:
+        rows = backbone.rows(np.stack([picture.pixels for picture in pictures.values()]))
+        numbers = dict(zip(pictures, inputs.append(start, rows), strict=True))
+        _thumbnails(work).put(
+            {numbers[i]: thumbnail(each.pixels, *each.shape) for i, each in pictures.items()}
+        )
     with work.begin() as session:
         projects.get(session, work.project_id).next_row = start + len(numbers)
         current = pool.tasks_by_id(session, work.project_id, [t.task_id for t, _ in outcomes])

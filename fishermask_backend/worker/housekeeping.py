@@ -11,7 +11,15 @@ from sqlalchemy.orm import Session
 from fishermask_backend.learning.fisher_job import remove_abandoned
 from fishermask_backend.machine.lifeline import remove_silent
 from fishermask_backend.settings import Settings
-from fishermask_backend.state import FACTORS, INPUTS, KEY_FILE, ROUND, drafts, project_folder
+from fishermask_backend.state import (
+    CACHES,
+    FACTORS,
+    INPUTS,
+    KEY_FILE,
+    ROUND,
+    drafts,
+    project_folder,
+)
 from fishermask_backend.store import Store, embedding_queue, leases, projects, rounds
 from fishermask_backend.store.schema import Project
 from fishermask_backend.worker.schedule import IDLE_SECONDS
@@ -68,7 +76,8 @@ def keep_cache_limit(settings: Settings, store: Store, at_work: int) -> int:
     Returns:
         Bytes that are left beyond the limit.
     """
-    sizes = {p: p.stat().st_size for p in settings.model_dir.glob(INPUTS.pattern())}
+    caches = [p for k in CACHES for p in settings.model_dir.glob(k.pattern())]
+    sizes = {p: p.stat().st_size for p in caches}
     if not settings.cache_limit or sum(sizes.values()) <= settings.cache_limit:
         return 0
     with store.read() as session:
@@ -99,7 +108,7 @@ def _idle(session: Session, settings: Settings, at_work: int) -> list[Project]:
 
 
 def _drop_rows(settings: Settings, store: Store, project: Project) -> list[Path]:
-    files = list(settings.model_dir.glob(INPUTS.pattern(project=project.id)))
+    files = [p for k in CACHES for p in settings.model_dir.glob(k.pattern(project=project.id))]
     with store.begin() as session:
         mine = leases.unclaimed(session, project.id)
         if mine is None:  # somebody has come

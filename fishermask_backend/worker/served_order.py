@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from fishermask_backend.errors import LabelStudioError
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import projects, queues
-from fishermask_backend.store.schema import FormerOrder, Project, Queue
+from fishermask_backend.store.noted import FormerOrder
+from fishermask_backend.store.schema import Project, Queue
 from fishermask_backend.studio import SAMPLING, Studio, StudioProject
 from fishermask_backend.versions import is_ours
 from fishermask_backend.worker.work import Work
@@ -20,6 +21,7 @@ from fishermask_backend.worker.work import Work
 log = logging.getLogger(__name__)
 
 UNNAMED = "undefined"  # what Label Studio calls predictions that were imported without a version
+RETURNED = "paused, because somebody gave the order back on the project's page here."
 TRAINING = "*Start Training* on the project's Model page"
 HIDDEN = (
     "«Use predictions to prelabel tasks» is off in the project's settings (Annotation), so no "
@@ -67,6 +69,9 @@ def keep(work: Work, remote: StudioProject) -> bool:
     if queue is None or cut_off is not None:  # publishing goes on, and sets it anyway
         return True
     note = _why_not(work, project, remote)
+    if project.former is not None and wanted_back(project) and _is_set(work, remote):
+        put_back(work.studio, project.studio_id, project.former)
+        log.info("%s: somebody gave the order back: %s", work.name, project.former)
     if note or _serves(remote, queue):
         if note != project.order_note:
             log.info("%s: order: %s", work.name, note or "set by FisherMask")
@@ -84,7 +89,14 @@ def keep(work: Work, remote: StudioProject) -> bool:
 def agree(work: Work) -> None:
     """Take a person's wish for training as leave to set the order, whatever is set now."""
     project = work.project()
-    if not work.settings.auto_order or (project.former is not None and not project.order_note):
+    if not work.settings.auto_order:
+        return
+    if wanted_back(project) and not project.order_note:  # nor has anything been set since
+        with work.begin() as session:
+            row = projects.get(session, work.project_id)
+            row.former = row.former and {**row.former, "returned": False}
+        return
+    if project.former is not None and not project.order_note:
         return
     former = _order_of(work.studio.project(project.studio_id))
     with work.begin() as session:
@@ -97,8 +109,7 @@ def give_back(work: Work) -> None:
     project = work.project()
     if project.former is not None:
         remote = work.studio.project(project.studio_id)
-        version_is_ours = is_ours(remote.model_version) or _emptied(work, remote)
-        if remote.sampling == SAMPLING and version_is_ours:
+        if _is_set(work, remote):
             put_back(work.studio, project.studio_id, project.former)
             log.info("%s: former order put back: %s", work.name, project.former)
     with work.begin() as session:
@@ -120,6 +131,17 @@ def put_back(studio: Studio, studio_id: int, former: FormerOrder) -> None:
             raise
         # It was the title of a backend that is gone, or its predictions are.
         studio.set_order(studio_id, sampling=sampling, model_version="")
+
+
+def wanted_back(project: Project) -> bool:
+    """Say whether somebody gave the project's order back, and nobody asked for training since."""
+    return project.former is not None and project.former.get("returned", False)
+
+
+def _is_set(work: Work, remote: StudioProject) -> bool:
+    """Say whether a project's order is as we set it, or as Label Studio has left that."""
+    ours = is_ours(remote.model_version) or _emptied(work, remote)
+    return remote.sampling == SAMPLING and ours
 
 
 def _serves(remote: StudioProject, queue: Queue) -> bool:
@@ -177,6 +199,8 @@ def why_not(
             "each round choose `active_version` in the project's settings (Annotation) by hand; the "
             "README, «By hand instead», says the rest."
         )
+    if former is not None and former.get("returned", False):
+        return f"{RETURNED} {TRAINING}, or *Train now* there, takes it again."
     if settings.take_over:
         return ""
     ours = is_ours(remote.model_version)

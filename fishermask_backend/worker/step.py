@@ -18,6 +18,7 @@ from fishermask_backend.machine.allocator import release_memory
 from fishermask_backend.machine.device import choose_device
 from fishermask_backend.settings import Settings
 from fishermask_backend.store import queues
+from fishermask_backend.store.schema import Queue
 from fishermask_backend.studio import StudioProject
 from fishermask_backend.worker import embedding, publishing, served_order
 from fishermask_backend.worker.auditing import audit_round
@@ -40,7 +41,8 @@ BACKBONES = 3  # kept: projects may have different ones
 QUEUE_SECONDS = 15.0  # between looks whether Label Studio still has its queue
 
 
-SeenOrder = tuple[str, str, bool, str]  # sampling, version, whether it is shown; our queue
+# Sampling, version, whether it is shown; our queue; whether the order is wanted back.
+SeenOrder = tuple[str, str, bool, str, bool]
 
 
 class Memory:
@@ -52,6 +54,7 @@ class Memory:
         looked_at: When it was last looked, by the monotonic clock: at what, of which project.
         orders: The order in which each project was last seen to be served, and by which queue, unless
             it had to be set.
+        illustrated: The queue of each project of which all were seen to have thumbnails, or cannot.
         over_limit: Whether it was said that `CACHE_LIMIT` does not hold: once, until it holds again.
         loaded: What the last new tasks were scored with.
     """
@@ -62,6 +65,7 @@ class Memory:
         self.knocks = Knocks()
         self.looked_at: dict[tuple[str, int], float] = {}
         self.orders: dict[int, SeenOrder | None] = {}
+        self.illustrated: dict[int, str] = {}
         self.over_limit = False
         self.loaded = Loaded()
 
@@ -122,7 +126,7 @@ def do_step(work: Work, memory: Memory) -> float:
         backbone = memory.backbone(work.settings)
         inputs_of = closing(embedding.open_inputs(work, backbone))
         with not_starving(), inputs_of as inputs:
-            _embed(work, spec, backbone, inputs)
+            _embed(work, spec, backbone, inputs, memory)
             if not _make_round_if_due(work, spec, backbone, inputs, memory):
                 keep_filled(work, spec, look=look)
             more = score_new_tasks(work, backbone, inputs, memory.loaded)
@@ -139,16 +143,23 @@ def _connected(work: Work, memory: Memory) -> bool:
 
 def _keep_order(work: Work, remote: StudioProject, memory: Memory) -> None:
     """See whether the project is still served as we have set it; nothing to ask where it is."""
-    with work.store.read() as session:
-        queue = queues.active(session, work.project_id)
+    queue = _queue(work)
     version = queue.version if queue else ""
-    seen = (remote.sampling, remote.model_version, remote.shows_predictions, version)
+    wanted_back = served_order.wanted_back(work.project())
+    seen = (remote.sampling, remote.model_version, remote.shows_predictions, version, wanted_back)
     if memory.orders.get(work.project_id) != seen:
         settled = served_order.keep(work, remote)
         memory.orders[work.project_id] = seen if settled else None
 
 
-def _embed(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) -> None:
+def _queue(work: Work) -> Queue | None:
+    with work.store.read() as session:
+        return queues.active(session, work.project_id)
+
+
+def _embed(
+    work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore, memory: Memory
+) -> None:
     loaded = closing(
         embedding.open_loader(
             work.settings, work.studio, backbone.image_size, backbone.interpolation
@@ -156,6 +167,10 @@ def _embed(work: Work, spec: LabelSpec, backbone: Backbone, inputs: RowStore) ->
     )
     with topping_up(work, spec), loaded as loader:
         embedding.embed(work, backbone, inputs, loader)
+        queue = _queue(work)
+        if queue is not None and memory.illustrated.get(work.project_id) != queue.version:
+            memory.illustrated[work.project_id] = queue.version
+            embedding.illustrate(work, loader, queue.task_ids)
 
 
 def _make_round_if_due(

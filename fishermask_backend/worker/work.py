@@ -15,7 +15,8 @@ from fishermask_backend.settings import Settings
 from fishermask_backend.state import project_folder
 from fishermask_backend.store import Store, leases, projects
 from fishermask_backend.store.leases import Lease
-from fishermask_backend.store.schema import Progress, Project
+from fishermask_backend.store.noted import Progress
+from fishermask_backend.store.schema import Project
 from fishermask_backend.studio import Studio
 
 log = logging.getLogger(__name__)

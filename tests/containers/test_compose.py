@@ -57,7 +57,7 @@ def test_labels_make_rounds_whose_order_is_served(
     rounds = deployment.status(project)["rounds"]
     assert [each["labels"] for each in rounds] == [0, 5, 10]
     assert deployment.learnt(project) == project.answers()
-    (status,) = json.loads(deployment.fishermask("status"))
+    (status,) = json.loads(deployment.fishermask("status", "--json"))
     assert (status["id"], status["labelled"]) == (project.id, 10)
 
 

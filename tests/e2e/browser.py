@@ -61,7 +61,20 @@ class LabellingPage:
 
 @contextmanager
 def browsing(label_studio: LabelStudioServer, folder: Path) -> Iterator[LabellingPage]:
-    """A browser that is logged in, with a profile of its own; skipped where there is none."""
+    """The labelling page in a browser."""
+    with browser(label_studio, folder) as context:
+        yield LabellingPage(context.new_page(), label_studio.url)
+
+
+@contextmanager
+def browser(label_studio: LabelStudioServer, folder: Path, *others: str) -> Iterator[Any]:
+    """A browser that is logged in, with a profile of its own; skipped where there is none.
+
+    Args:
+        label_studio: Where.
+        folder: For the profile.
+        others: Addresses besides Label Studio's that its pages may come from.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -72,14 +85,14 @@ def browsing(label_studio: LabelStudioServer, folder: Path) -> Iterator[Labellin
         )
         context.set_default_timeout(PATIENCE)
         # Its pages ask for scripts and fonts of the internet, which need not be there.
-        context.route("**/*", lambda route: _own(route, label_studio.url))
+        context.route("**/*", lambda route: _own(route, (label_studio.url, *others)))
         context.add_cookies(_log_in(label_studio))
-        yield LabellingPage(context.new_page(), label_studio.url)
+        yield context
         context.close()
 
 
-def _own(route: Any, address: str) -> None:
-    if route.request.url.startswith((address, "data:", "blob:")):
+def _own(route: Any, addresses: tuple[str, ...]) -> None:
+    if route.request.url.startswith((*addresses, "data:", "blob:", "file:")):
         route.continue_()
     else:
         route.abort()

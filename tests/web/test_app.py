@@ -55,7 +55,10 @@ def test_label_studio_s_calls(client, store, served):
     assert [r["score"] for r in answer["results"]] == [0.0]
     assert answer["model_version"] == "fishermask-1"
     event = {"action": "START_TRAINING", "project": {"id": 7}}
-    assert client.post("/webhook", json=event).status_code == 201
+    answer = client.post("/webhook", json=event)
+    assert answer.status_code == 201
+    assert answer.json["message"].startswith("A round begins")
+    assert answer.json["page"] == "http://localhost/projects/7"
     with store.read() as session:
         assert projects.get(session, served.id).train_asked_at
     assert client.get("/versions").json == {"versions": ["fishermask-1"]}

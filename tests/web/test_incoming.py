@@ -8,6 +8,7 @@ from fishermask_backend.web.incoming import (
     event_project,
     is_id,
     parse_project,
+    public_address,
     shown,
     task_id,
 )
@@ -83,3 +84,17 @@ def test_values_that_python_cannot_write_out_are_not_shown():
     assert shown(nested) == "(a list too large to show)"
     while nested:  # without recursion
         nested = nested.pop()
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("https://labels.example.com/studio/", "https://labels.example.com/studio"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("javascript:alert(1)", ""), ("http://a/?x", ""), ("https://u:p@host", ""), ("http://a b", ""),
+        ("", ""), (None, ""), (7, ""), ("http://host\n", ""),
+    ],
+)  # fmt: skip
+def test_label_studio_s_address_for_browsers(told, kept):
+    assert public_address(told) == kept

@@ -31,7 +31,7 @@ class Loader:
     """Where images come from: grey squares."""
 
     def load(self, image, *, task_id):
-        return Picture(np.full((3, 16, 16), task_id, np.uint8))
+        return Picture(np.full((3, 16, 16), task_id, np.uint8), (16, 16))
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def embedded_count(store, project_id):
 @pytest.fixture
 def limit(monkeypatch, settings):
     def set_limit(files, project_id):
-        size = rows_file(project_id).stat().st_size
+        size = sum(path.stat().st_size for path in rows_file(project_id).parent.iterdir())
         monkeypatch.setenv("CACHE_LIMIT", str(files * size))
         load_settings.cache_clear()
         return load_settings()
@@ -92,7 +92,7 @@ def test_the_idle_project_s_rows_go_and_come_back_when_it_is_labelled(store, emb
     age(idle, 5)
     rows = fill(workspace(store, idle))
     keep_cache_limit(limit(1, idle), store, at_work)
-    assert not list(project_folder(load_settings().model_dir, idle).glob("inputs-*"))
+    assert not list(project_folder(load_settings().model_dir, idle).iterdir())
     assert (embedded_count(store, idle), embedded_count(store, at_work)) == (0, TASKS)
 
     work = workspace(store, idle)

@@ -1,6 +1,7 @@
 """Images become rows, in slices of time, whatever their hosts do."""
 
 import base64
+import io
 import random
 import threading
 
@@ -10,8 +11,10 @@ from PIL import Image
 
 from fishermask_backend.images import ImageLoader
 from fishermask_backend.images.kept import kept
+from fishermask_backend.images.thumbnails import Thumbnails
 from fishermask_backend.learning.backbones import load_backbone
 from fishermask_backend.settings import load_settings
+from fishermask_backend.state import THUMBNAILS
 from fishermask_backend.store import pool, projects
 from fishermask_backend.worker import embedding
 from fishermask_backend.worker.work import Work
@@ -112,6 +115,39 @@ def test_what_came_is_kept(slice_of):
     tasks = slice_of(["good", "silent", "good", "good"])
     assert sorted(task.row for task in tasks if task.row is not None) == [0, 1, 2]
     assert [task.image_tries for task in tasks] == [0, 1, 0, 0]
+
+
+def thumbnails(project):
+    return Thumbnails(load_settings().model_dir / THUMBNAILS.named(project=project.id))
+
+
+def test_every_row_has_its_thumbnail(slice_of, project):
+    tasks = slice_of(["good", "cut", "silent"])
+    assert thumbnails(project).there(range(9)) == {t.row for t in tasks if t.row is not None}
+    assert Image.open(io.BytesIO(thumbnails(project).get(0))).format == "JPEG"
+
+
+def test_an_image_embedded_before_there_were_thumbnails_gets_one(slice_of, store, project, host):
+    tasks = slice_of(["good", "good", "good"])
+    path = load_settings().model_dir / THUMBNAILS.named(project=project.id)
+    path.unlink()
+    work = workspace(store, project.id)
+    host.routes["/good-2.png"] = (404, {}, b"")
+    loader = ImageLoader(
+        label_studio_url="http://127.0.0.1:9", authorization=dict, image_size=16,
+        allowed_hosts=[host.address], timeout=1.0,
+    )  # fmt: skip
+    embedding.illustrate(work, loader, [1, 2])
+    loader.close()
+    assert thumbnails(project).there(range(9)) == {tasks[0].row}
+
+
+def test_rows_that_begin_anew_have_no_thumbnails_of_the_former(slice_of, store, project):
+    slice_of(["good"] * 3)
+    with store.begin() as session:
+        projects.get(session, project.id).inputs_key = "another backbone"
+    with embedding.open_inputs(workspace(store, project.id), BACKBONE):
+        assert thumbnails(project).there(range(9)) == set()
 
 
 @pytest.mark.parametrize(("key", "value"), [("image", "$image"), ("$base/$file", "$base/$file")])

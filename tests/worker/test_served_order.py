@@ -6,7 +6,7 @@ import pytest
 
 from fishermask_backend.store import queues, rounds
 from fishermask_backend.studio import SAMPLING, StudioBackend, StudioProject
-from fishermask_backend.worker.served_order import agree, give_back, keep, why_not
+from fishermask_backend.worker.served_order import activate, agree, give_back, keep, why_not
 from tests.conftest import CONFIG
 from tests.store.stored import change
 
@@ -161,6 +161,33 @@ def test_asking_for_training_is_leave_to_replace_what_is_set(work, served):
     assert work.studio.now.model_version == "fishermask-1"
     keep(work, remote(SAMPLING, "sam-2"))  # and is no leave for what is set later
     assert "paused, because" in work.project().order_note
+
+
+def test_an_order_that_somebody_gave_back_stays_away_until_training_is_asked_for(work, served):
+    change(work, former=former(set=True, returned=True))
+    studio = FakeStudio(remote(SAMPLING, "fishermask-1"), "fishermask-1")
+    assert "gave the order back" in keeps(work, studio).order_note
+    assert studio.set == [(SEQUENTIAL, "")]
+    for _ in range(2):  # nor does a new queue take it
+        assert "gave the order back" in keeps(work, studio).order_note
+        with work.store.read() as session:
+            activate(work, queues.active(session, work.project_id))
+    assert studio.set == [(SEQUENTIAL, "")]
+    agree(work)
+    assert keeps(work, studio).order_note == ""
+    assert studio.set[1:] == [(SAMPLING, "fishermask-1")]
+    give_back(work)
+    assert studio.set[2:] == [(SEQUENTIAL, "")]
+
+
+def test_whoever_asks_for_training_at_once_keeps_the_order_and_what_was_before_it(work, served):
+    change(work, former=former(set=True, returned=True))
+    studio = work.studio = FakeStudio(remote(SAMPLING, "fishermask-1"), "fishermask-1")
+    agree(work)
+    assert keeps(work, studio).order_note == ""
+    assert studio.set == []
+    give_back(work)
+    assert studio.set == [(SEQUENTIAL, "")]
 
 
 def test_with_auto_order_off_training_is_leave_for_nothing(work, served):

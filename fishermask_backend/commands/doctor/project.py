@@ -99,7 +99,7 @@ def _last_step(
     if project.order_note:
         yield warning(what, project.order_note)
     if unlearnt:
-        yield warning(what, unlearnt, f"`fishermask status {studio_id}` names more of them")
+        yield warning(what, unlearnt, f"`fishermask status --json {studio_id}` names more of them")
     for note in (odd_entries(project).sentence, *notes):
         if note and note not in told:
             yield warning(what, note)

@@ -1,0 +1,25 @@
+"""`fishermask report`: the page as one file."""
+
+import pytest
+
+from fishermask_backend.commands.report import NoReport, report
+from fishermask_backend.web.page.facts import thumbnails_of
+
+
+def test_the_page_is_one_file(served, settings, tmp_path):
+    thumbnails_of(settings, served.id).put({0: b"of task 1"})
+    path = tmp_path / "report.html"
+    path.write_text("a former one")
+    report(settings, 7, path)
+    text = path.read_text()
+    assert "<h1>Animals" in text
+    assert text.count("data:image/jpeg;base64,") == 1
+    assert "http://127.0.0.1" not in text
+    assert [*tmp_path.glob("*.html*")] == [path]
+
+
+def test_what_cannot_be_written_is_a_sentence(served, settings, tmp_path):
+    with pytest.raises(NoReport, match="Project 8 is not connected"):
+        report(settings, 8, tmp_path / "report.html")
+    with pytest.raises(NoReport, match=r"could not be written .* name another --output"):
+        report(settings, 7, tmp_path / "nowhere" / "report.html")
