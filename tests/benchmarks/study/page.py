@@ -27,6 +27,7 @@ from tests.this_machine import ROOT, commit, machine
 PAGE, PICTURE = ROOT / "docs/study.md", ROOT / "docs/study.png"
 TEMPLATE = ROOT / "tests/benchmarks/study/template.md"
 NOTHING = "–"
+FORMER = "fishermask:ridge=0.1,target=pool"  # the settings before this study
 
 
 def write(settings: Sequence[Setting]) -> None:
@@ -59,7 +60,7 @@ def values(settings: Sequence[Setting]) -> dict[str, str]:
         "seconds": _by_setting(settings, names, lambda s, n: f"{_cpu([s], n):.1f}"),
         "rounds": str(len(settings[0].labels)),
         "under": "; ".join(dict.fromkeys(_settings(each) for each in settings)),
-        "made": f"`make study`, {date.today()} at {commit()}; {machine()['processor']}",
+        "made": _made(settings),
     }
 
 
@@ -67,22 +68,20 @@ def choice(settings: Sequence[Setting], p: dict[tuple[str, str], float]) -> str:
     """Say what to choose, by how much, and where it is won and lost."""
     every = [name for name in strategies(settings) if len(gaps_to(settings, name)) == len(settings)]
     proper, best = shown(every), every[0]
-    own = mean(gaps_to(settings, OWN))
-    if best == OWN:
-        text = [f"**{proper[OWN]}, the default, has the largest area of all that was tried.**"]
-    else:
-        ahead = mean(gaps_to(settings, best, OWN))
-        told = "more" if ahead[0] > ahead[1] else "not more"
-        text = [
-            f"**{proper[best]} has the largest area of all that was tried**, {_points(ahead)} above "
-            f"{proper[OWN]}, the default, and {told} than a standard error."
-        ]
-    text.append(f"{proper[OWN]} has {_points(own)} more than {RIVAL} in the mean of the settings")
+    text = [_best(settings, best, proper)]
+    text.append(
+        f"{proper[OWN]} has {_points(mean(gaps_to(settings, OWN)))} more than {RIVAL} in the mean of "
+        "the settings"
+    )
     for imbalanced, cut in ((False, "the pool as it is"), (True, "half of its classes rare")):
         some = [each for each in settings if each.imbalanced == imbalanced]
         if some:
             text[-1] += f", {_points(mean(gaps_to(some, OWN)))} with {cut}"
-    text[-1] += f", and {_points(mean(gaps_to(settings, OWN, BASELINE)))} more than random labels."
+    text[-1] += f"; {_points(mean(gaps_to(settings, OWN, BASELINE)))} more than random labels"
+    if FORMER in every:
+        former = mean(gaps_to(settings, OWN, FORMER))
+        text[-1] += f"; {_points(former)} more than with its former settings and the same head"
+    text[-1] += "."
     sides = {
         side: [s for s in settings if (g := s.gap(OWN)) and clearly(g) == side] for side in (1, -1)
     }
@@ -93,6 +92,23 @@ def choice(settings: Sequence[Setting], p: dict[tuple[str, str], float]) -> str:
         f"here, in {_of(beyond, settings)}."
     )
     return " ".join(text)
+
+
+def _best(settings: Sequence[Setting], best: str, proper: dict[str, str]) -> str:
+    name = proper[best][0].upper() + proper[best][1:]
+    if best == OWN:
+        return f"**{name}, the default, has the largest area of all that was tried.**"
+    value, error = mean(gaps_to(settings, best, OWN))
+    if value > error:
+        told = f"more than a standard error: on images like these it is the choice"
+    elif math.isnan(error):
+        told = "which one seed does not tell from chance"
+    else:
+        told = "no more than a standard error: these seeds do not decide between them"
+    return (
+        f"**{name} has the largest area of all that was tried**, {_points((value, error))} to "
+        f"{proper[OWN]}, the default, {told}."
+    )
 
 
 def key(setting: Setting) -> str:
@@ -171,9 +187,9 @@ def _labels(setting: Setting, name: str) -> str:
 
 
 def _classes(setting: Setting, name: str) -> str:
-    """Return how many classes are found after a fifth of the rounds, and at the end."""
+    """Return how many classes are found after a third of the rounds, and at the end."""
     courses = list(setting.courses[name].values())
-    early = max(1, len(setting.labels) // 5) - 1
+    early = max(1, len(setting.labels) // 3) - 1
     found = [sum(c[i].classes_found for c in courses) / len(courses) for i in (early, -1)]
     return f"{found[0]:.1f}, {found[1]:.1f}"
 
@@ -208,6 +224,12 @@ def _settings(setting: Setting) -> str:
 
 
 BESIDE = ("version", "images", "backbone", "labels_per_round", "imbalanced")  # told elsewhere
+
+
+def _made(settings: Sequence[Setting]) -> str:
+    rounds = len(settings[0].labels)
+    command = f"python -m tests.benchmarks.study --rounds {rounds}"
+    return f"`{command}`, {date.today()} at {commit()}; {machine()['processor']}"
 
 
 def _points(found: tuple[float, float], unit: str = " points") -> str:
