@@ -10,7 +10,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-annot
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test docker-test docker-images lint format soak soak-faults soak-memory bench package requirements dependencies python
+.PHONY: help demo demo-clean test docker-test docker-images lint format soak soak-faults soak-memory bench study package requirements dependencies python
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -73,6 +73,10 @@ bench: python ## measure the engine and how long people wait; writes docs/benchm
 	@$(ENVIRONMENTS) dev label-studio
 	.venv/bin/python -m tests.benchmarks.engine
 	.venv/bin/python -m tests.benchmarks.loop
+
+study: python ## how many labels each strategy saves; writes docs/study.md (hours; goes on where it was stopped) [SETS="cats=folder"] [SEEDS=10]
+	@$(ENVIRONMENTS) dev
+	.venv/bin/python -m tests.benchmarks.study $(SETS) $(if $(SEEDS),--seeds $(SEEDS))
 
 package: python ## build wheel and source archive into dist/
 	@$(ENVIRONMENTS) dev

@@ -1,0 +1,96 @@
+"""All sets × both cuts × K × strategies, by `fishermask simulate`'s own code; writes docs/study.md.
+
+`python -m tests.benchmarks.study cifar10=FOLDER grocery=FOLDER:2` takes folders beside the sets that
+are always there (`:2`: the second level of folders is the class). Points are kept in `build/study`, a
+folder a setting: a run that was cut off goes on, more may be asked for, and the page is of all that is
+there.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fishermask_backend.errors import FisherMaskError
+from fishermask_backend.settings import load_settings
+from fishermask_backend.simulation.simulate import Asked, simulate
+from fishermask_backend.simulation.study import Plan
+from fishermask_backend.simulation.variants import read_variants
+from tests.benchmarks.study.page import write
+from tests.benchmarks.study.results import folder_of, read
+from tests.this_machine import ROOT
+
+ALWAYS = ("digits", "fashion-mnist")
+STRATEGIES = (
+    "fishermask,margin,random,badge,bait,random-mask,fishermask:target=pool,"
+    "fishermask:ridge=0.1,target=pool"
+)
+EARLY = (1, 3)  # seeds after which every setting has had its turn: a page can be had early
+
+
+@dataclass(frozen=True)
+class Images:
+    """A set: its name on the page, what `--data` would say, and which level of folders is the class."""
+
+    name: str
+    data: str
+    level: int = 1
+
+
+def main() -> int:
+    """Make the points that are missing, and the page."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("sets", nargs="*", type=_images, metavar="NAME=FOLDER[:LEVEL]")
+    parser.add_argument("--seeds", type=int, default=10, help="courses of each strategy")
+    parser.add_argument("--per-round", type=_numbers, default=[20, 50], metavar="20,50")
+    parser.add_argument("--strategies", default=STRATEGIES, help="as of `fishermask simulate`")
+    parser.add_argument("--pool", type=int, default=1500, help="images to label from, at most")
+    parser.add_argument("--rounds", type=int, default=10, help="of each course")
+    parser.add_argument("--jobs", type=int, default=0, help="courses at a time; one a core")
+    parser.add_argument("--out", type=Path, default=ROOT / "build/study", help="folder of points")
+    parser.add_argument("--page-only", action="store_true", help="of the points that are there")
+    given = parser.parse_args()
+    failed = [] if given.page_only else [*_run(given)]
+    write(read(given.out, given.rounds))
+    for sentence in failed:
+        print(sentence, file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _run(given: argparse.Namespace) -> Iterator[str]:
+    """Make the points; yield what could not be made, as sentences."""
+    variants, settings = read_variants(given.strategies), load_settings()
+    sets = [*(Images(name, name) for name in ALWAYS), *given.sets]
+    for seeds in [*(seeds for seeds in EARLY if seeds < given.seeds), given.seeds]:
+        for per_round in given.per_round:
+            for images in sets:
+                for imbalanced in (False, True):
+                    plan = Plan(variants, given.rounds, seeds, per_round, imbalanced)
+                    folder = given.out / folder_of(images.name, imbalanced, per_round)
+                    print(f"{folder.name}, {seeds} seeds", flush=True)
+                    asked = Asked(
+                        images.data, None, images.level, plan, given.pool, folder, given.jobs
+                    )
+                    try:
+                        failed = simulate(asked, settings).failed
+                    except FisherMaskError as error:
+                        failed = [str(error)]
+                    if seeds == given.seeds:
+                        yield from (f"{folder.name}: {sentence}" for sentence in failed)
+
+
+def _images(text: str) -> Images:
+    found = re.fullmatch(r"([\w-]+)=(.+?)(?::(\d+))?", text)
+    if not found or not Path(found[2]).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=FOLDER, or NAME=FOLDER:2")
+    return Images(found[1], found[2], int(found[3] or 1))
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,254 @@
+"""docs/study.md, from the points of all settings. Differences are in points (hundredths) of area."""
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from fishermask_backend.simulation.statistics import CHANCE, Difference
+from fishermask_backend.simulation.variants import shown
+from tests.benchmarks.study.picture import draw
+from tests.benchmarks.study.results import (
+    BASELINE,
+    OWN,
+    RIVAL,
+    Setting,
+    clearly,
+    corrected,
+    folder_of,
+    gaps_to,
+    mean,
+    share_of_labels,
+    strategies,
+)
+from tests.benchmarks.study.targets import targets
+from tests.tables import table
+from tests.this_machine import ROOT, commit, machine
+
+PAGE, PICTURE = ROOT / "docs/study.md", ROOT / "docs/study.png"
+TEMPLATE = ROOT / "tests/benchmarks/study/template.md"
+NOTHING = "–"
+FORMER = "fishermask:ridge=0.1,target=pool"  # the settings before this study
+
+
+def write(settings: Sequence[Setting]) -> None:
+    """Write page and picture."""
+    PICTURE.write_bytes(draw(settings))
+    text = TEMPLATE.read_text(encoding="utf-8")
+    for name, value in values(settings).items():
+        text = text.replace(f"{{{{{name}}}}}", value)
+    PAGE.write_text(text, encoding="utf-8")
+
+
+def values(settings: Sequence[Setting]) -> dict[str, str]:
+    """Return what stands in the template's places."""
+    names = strategies(settings)
+    p = corrected(settings)
+    return {
+        "seeds": _range([each.seeds for each in settings]),
+        "settings": str(len(settings)),
+        "choice": choice(settings, p),
+        "targets": targets(settings),
+        "short": _short(settings, names),
+        "made_of": _made_of(settings),
+        "comparisons": str(len(p)),
+        "areas": _by_setting(settings, names, lambda s, n: f"{100 * s.area(n):.1f}"),
+        "differences": _by_setting(
+            settings, [n for n in names if n != RIVAL], lambda s, n: _gap(s, n, p)
+        ),
+        "labels": _by_setting(settings, [n for n in names if n != BASELINE], _labels),
+        "classes": _by_setting(settings, names, _classes),
+        "seconds": _by_setting(settings, names, lambda s, n: f"{_cpu([s], n):.1f}"),
+        "rounds": str(len(settings[0].labels)),
+        "under": "; ".join(dict.fromkeys(_settings(each) for each in settings)),
+        "made": _made(settings),
+    }
+
+
+def choice(settings: Sequence[Setting], p: dict[tuple[str, str], float]) -> str:
+    """Say what to choose, by how much, and where it is won and lost."""
+    every = [name for name in strategies(settings) if len(gaps_to(settings, name)) == len(settings)]
+    proper, best = shown(every), every[0]
+    text = [_best(settings, best, proper)]
+    text.append(
+        f"{proper[OWN]} has {_points(mean(gaps_to(settings, OWN)))} more than {RIVAL} in the mean of "
+        "the settings"
+    )
+    for imbalanced, cut in ((False, "the pool as it is"), (True, "half of its classes rare")):
+        some = [each for each in settings if each.imbalanced == imbalanced]
+        if some:
+            text[-1] += f", {_points(mean(gaps_to(some, OWN)))} with {cut}"
+    text[-1] += f"; {_points(mean(gaps_to(settings, OWN, BASELINE)))} more than random labels"
+    if FORMER in every:
+        former = mean(gaps_to(settings, OWN, FORMER))
+        text[-1] += f"; {_points(former)} more than with its former settings and the same head"
+    text[-1] += "."
+    sides = {
+        side: [s for s in settings if (g := s.gap(OWN)) and clearly(g) == side] for side in (1, -1)
+    }
+    beyond = [s for s in settings if p[key(s), OWN] <= CHANCE]
+    text.append(
+        f"By more than a standard error it is ahead of {RIVAL} in {_of(sides[1], settings)}, behind "
+        f"in {_of(sides[-1], settings)}; beyond chance, after Holm's correction for all comparisons "
+        f"here, in {_of(beyond, settings)}."
+    )
+    return " ".join(text)
+
+
+def _best(settings: Sequence[Setting], best: str, proper: dict[str, str]) -> str:
+    name = proper[best][0].upper() + proper[best][1:]
+    if best == OWN:
+        return f"**{name}, the default, has the largest area of all that was tried.**"
+    value, error = mean(gaps_to(settings, best, OWN))
+    if value > error:
+        told = f"more than a standard error: on images like these it is the choice"
+    elif math.isnan(error):
+        told = "which one seed does not tell from chance"
+    else:
+        told = "no more than a standard error: these seeds do not decide between them"
+    return (
+        f"**{name} has the largest area of all that was tried**, {_points((value, error))} to "
+        f"{proper[OWN]}, the default, {told}."
+    )
+
+
+def key(setting: Setting) -> str:
+    """Return what a setting is called among the corrected p."""
+    return folder_of(setting.name, setting.imbalanced, setting.per_round)
+
+
+def titled(setting: Setting) -> str:
+    """Return what a setting is called on the page."""
+    return f"{setting.name}{', imb.' if setting.imbalanced else ''}, K = {setting.per_round}"
+
+
+def _short(settings: Sequence[Setting], names: Sequence[str]) -> str:
+    cuts = [[each for each in settings if each.imbalanced == cut] for cut in (False, True)]
+    rows = []
+    for name in names:
+        gaps = gaps_to(settings, name)
+        sides = [clearly(gap) for gap in gaps]
+        missing = f" (of {len(gaps)} settings)" if len(gaps) < len(settings) else ""
+        cells = [_mean(gaps_to(some, name)) for some in [*cuts, settings]]
+        cells.append(f"{sides.count(1)} : {sides.count(-1)}")
+        if name == RIVAL:
+            cells = ["0", "0", "0", NOTHING]
+        share = NOTHING if name == BASELINE else _share(share_of_labels(cuts[1], name))
+        rows.append([shown([name])[name] + missing, *cells, share, f"{_cpu(settings, name):.1f}"])
+    heads = ["picks", "as it is", "half rare", "all settings", "ahead : behind", "labels", "CPU s"]
+    return table(heads, rows)
+
+
+def _share(share: float | None) -> str:
+    if share is None:
+        return NOTHING
+    return f"{share:.0%}" if math.isfinite(share) else "not reached"
+
+
+def _by_setting(
+    settings: Sequence[Setting], names: Sequence[str], cell: Callable[[Setting, str], str]
+) -> str:
+    """Return a table for each K: a row a strategy, a column a set and cut."""
+    parts = []
+    for per_round in dict.fromkeys(each.per_round for each in settings):
+        some = [each for each in settings if each.per_round == per_round]
+        heads = [f"picks, K = {per_round}", *(titled(each).rpartition(",")[0] for each in some)]
+        rows = [
+            [
+                shown([name])[name],
+                *(cell(each, name) if each.common(name) else NOTHING for each in some),
+            ]
+            for name in names
+            if any(each.common(name) for each in some)
+        ]
+        parts.append(table(heads, rows))
+    return "\n\n".join(parts)
+
+
+def _gap(setting: Setting, name: str, p: dict[tuple[str, str], float]) -> str:
+    gap = setting.gap(name)
+    if gap is None:
+        return NOTHING
+    seeds = len(setting.common(name, RIVAL))
+    fewer = f" ({seeds})" if seeds != setting.seeds else ""
+    text = _points((gap.mean, gap.error), "")
+    return f"**{text}**{fewer}" if p[key(setting), name] <= CHANCE else f"{text}{fewer}"
+
+
+def _labels(setting: Setting, name: str) -> str:
+    found = setting.reaches(name)
+    if found is None:
+        return NOTHING
+    last = setting.labels[-1]
+    value, low, high = (
+        f"{number:.0f}" if math.isfinite(number) else f"> {last}"
+        for number in (found.value, found.low, found.high)
+    )
+    return f"{value} ({low} – {high})"
+
+
+def _classes(setting: Setting, name: str) -> str:
+    """Return how many classes are found after a third of the rounds, and at the end."""
+    courses = list(setting.courses[name].values())
+    early = max(1, len(setting.labels) // 3) - 1
+    found = [sum(c[i].classes_found for c in courses) / len(courses) for i in (early, -1)]
+    return f"{found[0]:.1f}, {found[1]:.1f}"
+
+
+def _cpu(settings: Sequence[Setting], name: str) -> float:
+    """Return the mean processor seconds of a round: of the settings' means."""
+    means = []
+    for setting in settings:
+        if setting.common(name):
+            seconds = [point.cpu_seconds for point in setting.points(name)]
+            means.append(sum(seconds) / len(seconds))
+    return sum(means) / len(means)
+
+
+def _made_of(settings: Sequence[Setting]) -> str:
+    rows = [
+        [
+            each.name, "half rare" if each.imbalanced else "as it is", each.per_round, *each.sizes,
+            each.labels[-1], each.seeds,
+        ]
+        for each in settings
+    ]  # fmt: skip
+    return table(
+        ["images", "pool", "K", "images in it", "held out", "classes", "labels", "seeds"], rows
+    )
+
+
+def _settings(setting: Setting) -> str:
+    about = {name: value for name, value in setting.about.items() if name not in BESIDE}
+    told = ", ".join(f"`{name.upper()}={value}`" for name, value in about.items())
+    return f"version {setting.about['version']}, {setting.about['backbone']}, {told}"
+
+
+BESIDE = ("version", "images", "backbone", "labels_per_round", "imbalanced")  # told elsewhere
+
+
+def _made(settings: Sequence[Setting]) -> str:
+    rounds = len(settings[0].labels)
+    command = f"python -m tests.benchmarks.study --rounds {rounds}"
+    return f"`{command}`, {date.today()} at {commit()}; {machine()['processor']}"
+
+
+def _points(found: tuple[float, float], unit: str = " points") -> str:
+    value, error = found
+    text = f"{100 * value:+.1f}".replace("-", "−")
+    return f"{text}{unit}" if math.isnan(error) else f"{text} ± {100 * error:.1f}{unit}"
+
+
+def _mean(gaps: Sequence[Difference]) -> str:
+    return _points(mean(gaps), "") if gaps else NOTHING
+
+
+def _of(some: Sequence[Setting], settings: Sequence[Setting]) -> str:
+    names = (
+        f" ({'; '.join(titled(each) for each in some)})" if 0 < len(some) < len(settings) else ""
+    )
+    return f"{len(some)} of {len(settings)} settings{names}"
+
+
+def _range(numbers: Sequence[int]) -> str:
+    least, most = min(numbers), max(numbers)
+    return str(least) if least == most else f"{least} to {most}"

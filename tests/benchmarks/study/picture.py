@@ -1,0 +1,55 @@
+"""Curves of all settings, as one picture."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from fishermask_backend.simulation.variants import shown
+from tests.benchmarks.study.results import BASELINE, OWN, RIVAL, Setting
+
+COLUMNS = 4
+FIXED: dict[str, dict[str, Any]] = {
+    OWN: {"color": "C0", "lw": 2.2, "zorder": 3},
+    RIVAL: {"color": "C1", "lw": 1.6},
+    BASELINE: {"color": "0.35", "lw": 1.4, "ls": "--"},
+}
+
+
+def draw(settings: Sequence[Setting]) -> bytes:
+    """Return a PNG: balanced accuracy over labels, the mean over the seeds, a picture a setting."""
+    import matplotlib  # takes a second
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    names = sorted({name for setting in settings for name in setting.courses})
+    others = [name for name in names if name not in FIXED]
+    lines = FIXED | {name: {"color": f"C{i + 2}", "lw": 1} for i, name in enumerate(others)}
+    rows = -(-len(settings) // COLUMNS)
+    size = (11, 0.6 + 2.7 * rows)
+    figure, grid = pyplot.subplots(rows, COLUMNS, figsize=size, layout="constrained", squeeze=False)
+    for axis in grid.flat[len(settings) :]:
+        axis.remove()
+    for setting, axis in zip(settings, grid.flat, strict=False):
+        for name in [name for name in lines if setting.common(name)]:
+            curve = setting.curves(name, setting.common(name)).mean(axis=0)
+            axis.plot(setting.labels, curve, label=shown([name])[name], **lines[name])
+        cut = ", half rare" if setting.imbalanced else ""
+        title = f"{setting.name}{cut}, K = {setting.per_round}"
+        axis.set_title(title, loc="left", fontsize=9)
+        axis.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+        axis.tick_params(labelsize=8)
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
+    drawn = {label: line for axis in figure.axes for line, label in _legend(axis)}
+    figure.legend(
+        drawn.values(), drawn, loc="outside lower center", ncols=4, frameon=False, fontsize=9
+    )
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=100)
+    pyplot.close(figure)
+    return file.getvalue()
+
+
+def _legend(axis: Any) -> Sequence[tuple[Any, str]]:
+    return list(zip(*axis.get_legend_handles_labels(), strict=True))

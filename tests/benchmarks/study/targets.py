@@ -1,0 +1,68 @@
+"""What FisherMask is to be, and whether it is."""
+
+from collections.abc import Sequence
+
+from fishermask_backend.simulation.variants import shown
+from tests.benchmarks.study.results import (
+    BASELINE,
+    OWN,
+    RIVAL,
+    Setting,
+    clearly,
+    gaps_to,
+    mean,
+    share_of_labels,
+)
+from tests.tables import table
+
+AHEAD = 0.01  # of area, over margin
+HALF = 0.5  # of random's labels
+
+
+def targets(settings: Sequence[Setting]) -> str:
+    """Return a table: what was aimed at, what was found, and whether it is kept."""
+    ahead = mean(gaps_to(settings, OWN))[0]
+    above, told = better(settings), all(setting.seeds > 1 for setting in settings)
+    imbalanced = [each for each in settings if each.imbalanced]
+    share = share_of_labels(imbalanced, OWN)
+    rows = [
+        [
+            f"at least {100 * AHEAD:.0f} point above {RIVAL}, mean of all settings",
+            f"{100 * ahead:+.1f}".replace("-", "−"),
+            _kept(ahead >= AHEAD),
+        ],
+        [
+            "no other strategy above it by more than a standard error in any setting",
+            "; ".join(above) or "none",
+            "no" if above else "yes" if told else "of one seed it can't be told",
+        ],
+    ]
+    if share is not None:
+        rows.append(
+            [
+                f"{BASELINE}'s final accuracy with at most {HALF:.0%} of its labels where half of the "
+                "classes are rare, median",
+                f"{share:.0%}" if share != float("inf") else "not reached",
+                _kept(share <= HALF),
+            ]
+        )
+    return table(["FisherMask is to be", "found", "kept"], rows)
+
+
+def better(settings: Sequence[Setting]) -> list[str]:
+    """Return which strategies, FisherMask's own variants aside, are clearly above it, and where."""
+    found = []
+    for setting in settings:
+        for name in setting.courses:
+            gap = setting.gap(name, OWN)
+            if name.partition(":")[0] != OWN and gap is not None and clearly(gap) > 0:
+                imbalanced = ", imb." if setting.imbalanced else ""
+                found.append(
+                    f"{shown([name])[name]} on {setting.name}{imbalanced}, K = {setting.per_round}: "
+                    f"{100 * gap.mean:.1f} ± {100 * gap.error:.1f}"
+                )
+    return found
+
+
+def _kept(kept: bool) -> str:
+    return "yes" if kept else "no"

@@ -1,0 +1,96 @@
+"""The arithmetic of docs/study.md, and that a page is made of whatever is there."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fishermask_backend.simulation.points import Points
+from tests.benchmarks.study import page
+from tests.benchmarks.study.results import (
+    clearly,
+    corrected,
+    folder_of,
+    gaps_to,
+    mean,
+    read,
+    share_of_labels,
+    strategies,
+)
+from tests.benchmarks.study.targets import better
+from tests.simulation.made_points import courses
+
+CURVES = {  # two seeds each, 10 labels a round
+    "fishermask": [[0.5, 0.8, 0.9], [0.5, 0.7, 0.9]],
+    "margin": [[0.5, 0.6, 0.8], [0.5, 0.6, 0.9]],
+    "random": [[0.4, 0.5, 0.7], [0.4, 0.5, 0.7]],
+}
+
+
+def setting(out: Path, curves: Mapping[str, Sequence[Sequence[float]]], *cut: bool) -> None:
+    """Lay down the folder of a simulation's points, as `fishermask simulate` does."""
+    folder = out / folder_of("cats", any(cut), 10)
+    folder.mkdir(parents=True)
+    points = Points(folder / "points.csv")
+    points.open()
+    for course in courses(curves).values():
+        for each in course:
+            points.append(each)
+    lines = [f"{number},{number}.png,{'ab'[number % 2]}\n" for number in range(60)]
+    (folder / "images.csv").write_text("number,image,class\n" + "".join(lines))
+    (folder / "simulation.json").write_text(
+        json.dumps({"version": "0.1.0", "images": "60", "backbone": "small", "ridge": 0.01})
+    )
+
+
+def test_differences_are_paired_and_their_mean_is_over_the_settings(tmp_path):
+    setting(tmp_path, CURVES)
+    setting(tmp_path, CURVES | {"fishermask": CURVES["margin"]}, True)
+    plain, cut = read(tmp_path, 3)
+    gap = plain.gap("fishermask")
+    assert gap and gap.mean == pytest.approx((0.1 + 0.1 / 3) / 2)
+    assert gap.error == pytest.approx(np.std([0.1, 0.1 / 3], ddof=1) / 2**0.5)
+    assert clearly(gap) == 1
+    assert cut.gap("fishermask").mean == 0
+    value, error = mean(gaps_to([plain, cut], "fishermask"))
+    assert value == pytest.approx(gap.mean / 2)
+    assert error == pytest.approx(gap.error / 2)
+    assert (plain.sizes, cut.sizes) == ((48, 12, 2), (26, 12, 2))
+
+
+def test_a_course_that_is_not_whole_is_not_counted(tmp_path):
+    badge = [[0.5, 0.7, 0.9], [0.5, 0.7]]
+    setting(tmp_path, CURVES | {"badge": badge})
+    (found,) = read(tmp_path, 3)
+    assert found.common("badge", "margin") == [0]
+    assert not clearly(found.gap("badge"))  # one seed has no standard error
+    assert set(corrected([found])) == {("cats-10", n) for n in ("fishermask", "random", "badge")}
+    (shorter,) = read(tmp_path, 2)
+    assert shorter.common("badge", "margin") == [0, 1]
+    assert read(tmp_path, 4) == []
+
+
+def test_labels_saved_and_who_is_above(tmp_path):
+    best = [[0.6, 0.9, 0.9], [0.6, 0.8, 0.95]]
+    setting(tmp_path, CURVES | {"bait": best})
+    found = read(tmp_path, 3)
+    assert strategies(found)[:2] == ["bait", "fishermask"]
+    # 0.5 after 10 labels, 0.75 after 20: random's 0.7 after 18 of its 30
+    assert share_of_labels(found, "fishermask") == pytest.approx(18 / 30)
+    (above,) = better(found)
+    assert above.startswith("BAIT on cats, K = 10: ")
+
+
+def test_every_place_of_the_page_is_filled(tmp_path, monkeypatch):
+    setting(tmp_path, CURVES | {"badge": [[0.5, 0.7, 0.9]]})
+    setting(tmp_path, {name: of[:1] for name, of in CURVES.items()}, True)
+    monkeypatch.setattr(page, "PAGE", tmp_path / "study.md")
+    monkeypatch.setattr(page, "PICTURE", tmp_path / "study.png")
+    page.write(read(tmp_path, 3))
+    text = (tmp_path / "study.md").read_text()
+    assert "{{" not in text
+    assert "nan" not in text
+    assert "of one seed it can't be told" in text
+    assert (tmp_path / "study.png").read_bytes().startswith(b"\x89PNG")
