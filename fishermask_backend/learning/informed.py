@@ -5,6 +5,7 @@ what held-out labels say (`calibration.py`). Networks trained whole stay as they
 change with every round, and held-out labels would take a training each.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -19,6 +20,7 @@ from fishermask_backend.learning.stacked import fit_stack
 
 REFERENCE = 8192  # images that others are compared with, at most
 FEWEST = 10  # labels, below which none is held out
+ENOUGH = 150  # held out, for two numbers; each fifth of them takes a training
 
 
 def informed(
@@ -106,20 +108,21 @@ def _trust(features: Tensor, graph: Graph, taught: Taught, seed: int) -> Calibra
     places = taught.known.nonzero().flatten()
     own = features[places]
     parts = folds([str(label) for label in targets.tolist()], seed)
+    parts = parts[: max(2, math.ceil(ENOUGH / len(parts[-1])))]
     learnt = torch.ones((len(parts), len(targets)), dtype=torch.bool, device=targets.device)
     for fold, part in enumerate(parts):
         learnt[fold, part] = False
     objective = OBJECTIVES[taught.likelihood]
     with torch.enable_grad():
         stack = fit_stack(own, targets, objective, learnt, classes=C, seed=seed)
-    every = stack(own)
-    logits, heard = torch.empty_like(every[0]), torch.empty_like(every[0])
-    for found, known in zip(every, learnt, strict=True):
+    logits, heard, named = [], [], []
+    for found, known in zip(stack(own), learnt, strict=True):
         seeds = seeds_of(targets[known], C)
         mass = graph.spread(_placed(seeds, places[known], len(features)))
-        logits[~known] = found[~known]
-        heard[~known] = evidence(graph.heard(mass)[places[~known]])
-    return calibration(logits, heard, targets, objective)
+        logits.append(found[~known])
+        heard.append(evidence(graph.heard(mass)[places[~known]]))
+        named.append(targets[~known])
+    return calibration(torch.cat(logits), torch.cat(heard), torch.cat(named), objective)
 
 
 def _placed(seeds: Tensor, places: Tensor, count: int) -> Tensor:

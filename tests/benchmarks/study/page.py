@@ -100,7 +100,7 @@ def _best(settings: Sequence[Setting], best: str, proper: dict[str, str]) -> str
         return f"**{name}, the default, has the largest area of all that was tried.**"
     value, error = mean(gaps_to(settings, best, OWN))
     if value > error:
-        told = f"more than a standard error: on images like these it is the choice"
+        told = "more than a standard error: on images like these it is the choice"
     elif math.isnan(error):
         told = "which one seed does not tell from chance"
     else:
