@@ -77,6 +77,8 @@ def _estimates(found: Simulated) -> str:
 def _costs(found: Simulated) -> str:
     rows = []
     for name, (plain, audited) in found.items():
+        if not audited:
+            continue
         costs = [100 * (a.test - p.test).mean() for a, p in zip(audited, plain, strict=False)]
         real = np.array([each for course in audited for each in course.real])
         inside = (real[:, 1] <= real[:, 3]) & (real[:, 3] <= real[:, 2])
@@ -87,6 +89,8 @@ def _costs(found: Simulated) -> str:
                 f"{inside.sum()} of {len(inside)}",
             ]
         )  # fmt: skip
+    if not rows:
+        return "Not measured in this run (`--audited 0`)."
     return table(
         ["images", "courses", "area", "bias of the estimate", "intervals that hold the truth"], rows
     )
