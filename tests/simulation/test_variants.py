@@ -48,7 +48,8 @@ def test_every_strategy_and_setting_can_be_asked_for():
     assert {*STRATEGIES} < {*SIMULATED}
     values = {
         "mask_inner": "5", "mask_rule": "per_layer", "weighting": "uniform", "pick_weight": "batch",
-        "ridge": "1", "max_dim": "9", "max_dim_rule": "sketch", "top_classes": "2", "pool_limit": "3",
+        "ridge": "1", "target": "pool", "max_dim": "9", "max_dim_rule": "sketch", "top_classes": "2",
+        "pool_limit": "3",
     }  # fmt: skip
     for strategy in SIMULATED:
         changes = ",".join(f"{name}={values[name]}" for name in HEEDED.get(strategy, ()))
