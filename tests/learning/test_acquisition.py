@@ -23,6 +23,7 @@ from fishermask_backend.learning.acquisition import (
     with_enough_classes,
 )
 from fishermask_backend.learning.classifier import probabilities
+from fishermask_backend.learning.target import undecided
 from tests.fisher_problem import ENVIRONMENT as WHOLE_NETWORK
 from tests.fisher_problem import HEAD, small_problem, two_heads
 from tests.trained_head import ENVIRONMENT, POOL, features, head, trained
@@ -161,6 +162,7 @@ def test_several_heads_have_masks_and_factors_of_their_own(configured, environme
         settings.queue_size,
         ridge=settings.ridge,
         pick_weight="sample",
+        targets=[undecided(head.probs, head.recipe.likelihood) for head in given.heads],
     )
     assert torch.equal(found.chosen[found.selection.indices], expected.indices)
     torch.testing.assert_close(found.selection.gains, expected.gains, rtol=1e-4, atol=1e-9)

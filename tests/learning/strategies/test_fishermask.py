@@ -6,11 +6,13 @@ import torch
 from fishermask_backend.fisher import fisher_diagonal, fisher_mask, masked_factors, select_batch
 from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.learning import candidates
+from fishermask_backend.learning.classifier import probabilities
 from fishermask_backend.learning.ordering import QUEUE_END
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.strategies import load_scorer
 from fishermask_backend.learning.strategies.bait import BAIT
 from fishermask_backend.learning.strategies.fishermask import FISHERMASK
+from fishermask_backend.learning.target import undecided
 from fishermask_backend.learning.tensors import TensorsUnusable, load_tensors, save_tensors
 from tests.conftest import CONFIG
 from tests.fisher_problem import ENVIRONMENT as WHOLE_NETWORK
@@ -60,8 +62,11 @@ def ranking(order):
     return torch.argsort(order.scores, stable=True).tolist()
 
 
-def test_queue_is_the_greedy_selection(model, rows, mask, small):
-    settings = small()
+@pytest.mark.parametrize("target", ["undecided", "pool"])
+def test_queue_is_the_greedy_selection(model, rows, mask, small, target):
+    settings = small(TARGET=target)
+    probs = probabilities(model, rows, "categorical")
+    weights = {"undecided": undecided(probs, "categorical"), "pool": torch.ones(len(rows))}
     order = order_of(settings)
     open_or_labelled = torch.nonzero(LABELLED | ~CLOSED).flatten()
     chosen = select_batch(
@@ -70,6 +75,7 @@ def test_queue_is_the_greedy_selection(model, rows, mask, small):
         QUEUE,
         ridge=settings.ridge,
         pick_weight="sample",
+        target=weights[target][open_or_labelled],
     )
     picks = open_or_labelled[chosen.indices]
     assert ranking(order)[:QUEUE] == picks.tolist()
