@@ -64,7 +64,7 @@ def test_strategies_rounds_and_seeds_may_be_added(settings, tmp_path):
     [
         ({"labels_per_round": 5}, {}, "labels_per_round is 5, and was 4"),
         ({"imbalanced": True}, {}, "imbalanced is True, and was False"),
-        ({}, {"RIDGE": "0.3"}, "ridge is 0.3, and was 0.1"),
+        ({}, {"RIDGE": "0.3"}, "ridge is 0.3, and was 0.01"),
     ],
 )
 def test_what_would_make_other_points_is_refused(configured, tmp_path, changes, environment, told):
