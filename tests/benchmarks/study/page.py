@@ -67,8 +67,7 @@ def values(settings: Sequence[Setting]) -> dict[str, str]:
 def choice(settings: Sequence[Setting], p: dict[tuple[str, str], float]) -> str:
     """Say what to choose, by how much, and where it is won and lost."""
     every = [name for name in strategies(settings) if len(gaps_to(settings, name)) == len(settings)]
-    proper, best = shown(every), every[0]
-    text = [_best(settings, best, proper)]
+    proper, text = shown(every), [_best(settings, every)]
     text.append(
         f"{proper[OWN]} has {_points(mean(gaps_to(settings, OWN)))} more than {RIVAL} in the mean of "
         "the settings"
@@ -94,6 +93,7 @@ def choice(settings: Sequence[Setting], p: dict[tuple[str, str], float]) -> str:
     return " ".join(text)
 
 
+<<<<<<< HEAD
 def _best(settings: Sequence[Setting], best: str, proper: dict[str, str]) -> str:
     name = proper[best][0].upper() + proper[best][1:]
     if best == OWN:
@@ -102,12 +102,24 @@ def _best(settings: Sequence[Setting], best: str, proper: dict[str, str]) -> str
     if value > error:
         told = "more than a standard error: on images like these it is the choice"
     elif math.isnan(error):
+=======
+def _best(settings: Sequence[Setting], every: Sequence[str]) -> str:
+    """Name the strategy of the largest area, and its lead: over the default, or the default's."""
+    proper, (best, second) = shown(every), every[:2]
+    other = second if best == OWN else OWN
+    value, error = mean(gaps_to(settings, best, other))
+    if math.isnan(error):
+>>>>>>> study
         told = "which one seed does not tell from chance"
+    elif value > error:
+        told = "more than a standard error: on images like these it is the choice"
     else:
-        told = "no more than a standard error: these seeds do not decide between them"
+        told = "no more than a standard error: these seeds do not decide between the two"
+    name = proper[best][0].upper() + proper[best][1:]
+    default = {OWN: ", the default,"}
     return (
-        f"**{name} has the largest area of all that was tried**, {_points((value, error))} to "
-        f"{proper[OWN]}, the default, {told}."
+        f"**{name}{default.get(best, '')} has the largest area of all that was tried**, "
+        f"{_points((value, error))} to {proper[other]}{default.get(other, '')} {told}."
     )
 
 
@@ -234,7 +246,7 @@ def _made(settings: Sequence[Setting]) -> str:
 
 def _points(found: tuple[float, float], unit: str = " points") -> str:
     value, error = found
-    text = f"{100 * value:+.1f}".replace("-", "−")
+    text = f"{round(100 * value, 1) + 0.0:+.1f}".replace("-", "−")  # no −0.0
     return f"{text}{unit}" if math.isnan(error) else f"{text} ± {100 * error:.1f}{unit}"
 
 
