@@ -93,23 +93,12 @@ def choice(settings: Sequence[Setting], p: dict[tuple[str, str], float]) -> str:
     return " ".join(text)
 
 
-<<<<<<< HEAD
-def _best(settings: Sequence[Setting], best: str, proper: dict[str, str]) -> str:
-    name = proper[best][0].upper() + proper[best][1:]
-    if best == OWN:
-        return f"**{name}, the default, has the largest area of all that was tried.**"
-    value, error = mean(gaps_to(settings, best, OWN))
-    if value > error:
-        told = "more than a standard error: on images like these it is the choice"
-    elif math.isnan(error):
-=======
 def _best(settings: Sequence[Setting], every: Sequence[str]) -> str:
     """Name the strategy of the largest area, and its lead: over the default, or the default's."""
     proper, (best, second) = shown(every), every[:2]
     other = second if best == OWN else OWN
     value, error = mean(gaps_to(settings, best, other))
     if math.isnan(error):
->>>>>>> study
         told = "which one seed does not tell from chance"
     elif value > error:
         told = "more than a standard error: on images like these it is the choice"
