@@ -106,7 +106,7 @@ def _best(settings: Sequence[Setting], every: Sequence[str]) -> str:
     else:
         told = "no more than a standard error: these seeds do not decide between the two"
     name = proper[best][0].upper() + proper[best][1:]
-    default = {OWN: ", the default"}
+    default = {OWN: " (the default)"}
     return (
         f"**{name}{default.get(best, '')} has the largest area of all that was tried in every "
         f"setting**: {_points((value, error))} to {proper[other]}{default.get(other, '')}, {told}."
