@@ -58,6 +58,7 @@ def values(settings: Sequence[Setting]) -> dict[str, str]:
         "labels": _by_setting(settings, [n for n in names if n != BASELINE], _labels),
         "classes": _by_setting(settings, names, _classes),
         "seconds": _by_setting(settings, names, lambda s, n: f"{_cpu([s], n):.1f}"),
+        "reached": _range([each.labels[-1] for each in settings]),
         "rounds": str(len(settings[0].labels)),
         "under": "; ".join(dict.fromkeys(_settings(each) for each in settings)),
         "made": _made(settings),
@@ -101,14 +102,14 @@ def _best(settings: Sequence[Setting], every: Sequence[str]) -> str:
     if math.isnan(error):
         told = "which one seed does not tell from chance"
     elif value > error:
-        told = "more than a standard error: on images like these it is the choice"
+        told = "more than a standard error"
     else:
         told = "no more than a standard error: these seeds do not decide between the two"
     name = proper[best][0].upper() + proper[best][1:]
-    default = {OWN: ", the default,"}
+    default = {OWN: " (the default)"}
     return (
-        f"**{name}{default.get(best, '')} has the largest area of all that was tried**, "
-        f"{_points((value, error))} to {proper[other]}{default.get(other, '')} {told}."
+        f"**{name}{default.get(best, '')} has the largest area of all that was tried in every "
+        f"setting**: {_points((value, error))} to {proper[other]}{default.get(other, '')}, {told}."
     )
 
 
