@@ -108,8 +108,8 @@ def _best(settings: Sequence[Setting], every: Sequence[str]) -> str:
     name = proper[best][0].upper() + proper[best][1:]
     default = {OWN: " (the default)"}
     return (
-        f"**{name}{default.get(best, '')} has the largest area of all that was tried in every "
-        f"setting**: {_points((value, error))} to {proper[other]}{default.get(other, '')}, {told}."
+        f"Of what ran in all settings, **{name}{default.get(best, '')} has the largest area in the "
+        f"mean of them**: {_points((value, error))} to {proper[other]}{default.get(other, '')}, {told}."
     )
 
 
