@@ -24,6 +24,12 @@ def active(session: Session, project_id: int) -> Queue | None:
     return session.scalars(query.order_by(Queue.id.desc()).limit(1)).first()
 
 
+def places(queue: Queue | None) -> dict[int, float]:
+    """Return the score of each task of a queue, below 0.5, by which Label Studio serves it."""
+    ids = queue.task_ids if queue is not None else []
+    return {task_id: place / len(ids) / 2 for place, task_id in enumerate(ids)}
+
+
 def left(session: Session, project: Project) -> set[int]:
     """Return the tasks of the active queue that Label Studio would still serve."""
     queue = active(session, project.id)

@@ -22,12 +22,15 @@ class Found:
         serving: The round whose scores these are; None before the first.
         version: What its predictions are called.
         scores: By task.
+        places: Of tasks in the queue the score that they are served by; those drawn at random have
+            another of their own.
         missing: Tasks that have no score and may get one.
     """
 
     serving: Round | None
     version: str
     scores: Mapping[int, Score]
+    places: Mapping[int, float]
     missing: Sequence[int]
 
 
@@ -70,12 +73,13 @@ def _known(store: Store, project_id: int, ids: Sequence[int]) -> Found:
     with store.read() as session:
         serving = rounds.active(session, project_id)
         version = queues.answered_version(session, project_id)
+        places = queues.places(queues.active(session, project_id))
         if serving is None:
-            return Found(None, version, {}, [])
+            return Found(None, version, {}, {}, [])
         scores = rounds.scores_of(session, serving.id, ids)
         tasks = pool.tasks_by_id(session, project_id, ids)
     missing = [i for i in ids if i not in scores and not _failed(tasks.get(i))]
-    return Found(serving, version, scores, missing)
+    return Found(serving, version, scores, places, missing)
 
 
 def _failed(task: Task | None) -> bool:

@@ -21,7 +21,7 @@ from fishermask_backend.store import (
     queues,
     rounds,
 )
-from fishermask_backend.store.schema import Project, Round, Score
+from fishermask_backend.store.schema import Project, Round
 from fishermask_backend.store.tokens import TokenBox
 from fishermask_backend.versions import NO_ROUND
 from fishermask_backend.web.incoming import (
@@ -31,7 +31,7 @@ from fishermask_backend.web.incoming import (
     public_address,
     task_id,
 )
-from fishermask_backend.web.lookup import look_up
+from fishermask_backend.web.lookup import Found, look_up
 from fishermask_backend.web.torch_free import label_studio_ml
 
 LabelStudioMLBase: Any = label_studio_ml().LabelStudioMLBase
@@ -166,9 +166,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         if found.serving is None:
             return [[] for _ in ids]
         spec = self.settings.read_config(project.label_config)
-        return [
-            self._prediction(spec, found.serving, found.scores.get(i), found.version) for i in ids
-        ]
+        return [self._prediction(spec, found.serving, found, i) for i in ids]
 
     def fit(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Note an event; the worker does the rest. Takes milliseconds.
@@ -233,9 +231,8 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         with self.store.read() as session:
             return projects.find(session, self.settings.label_studio_url, studio_id, created)
 
-    def _prediction(
-        self, spec: LabelSpec, serving: Round, score: Score | None, version: str
-    ) -> Predicted:
+    def _prediction(self, spec: LabelSpec, serving: Round, found: Found, task: int) -> Predicted:
+        score = found.scores.get(task)
         thought = rounds.class_probabilities(serving, score)
         asked = set(spec.classes)
         known = {name: p for name, p in thought.items() if name in asked}
@@ -244,4 +241,5 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
         result = spec.prelabel(
             known if self.settings.prelabels else {}, self.settings.prelabel_above
         )
-        return {"result": result, "score": round(score.score, 6), "model_version": version}
+        place = found.places.get(task, score.score)
+        return {"result": result, "score": round(place, 6), "model_version": found.version}

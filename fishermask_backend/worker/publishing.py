@@ -128,10 +128,10 @@ def _predictions(work: Work, spec: LabelSpec, source: Round, queue: Queue) -> li
         {
             "task": task_id,
             "result": _prelabel(work.settings, spec, source, scores.get(task_id)),
-            "score": place / len(queue.task_ids) / 2,
+            "score": score,
             "model_version": queue.version,
         }
-        for place, task_id in enumerate(queue.task_ids)
+        for task_id, score in queues.places(queue).items()
     ]
 
 
