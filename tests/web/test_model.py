@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from fishermask_backend.errors import BadRequest, UnsupportedLabelConfig
 from fishermask_backend.settings import load_settings
-from fishermask_backend.store import embedding_queue, leases, pool, projects
+from fishermask_backend.store import embedding_queue, leases, pool, projects, rounds
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import COLD_START, Base
 from fishermask_backend.web import model
@@ -101,6 +101,15 @@ def test_predict_answers_each_task_in_order(served):
     assert {a["model_version"] for a in answers} == {"fishermask-1"}
     assert answers[1]["result"][0]["value"] == {"choices": ["cat"]}
     assert answers[1]["result"][0]["score"] == pytest.approx(0.9)
+
+
+def test_tasks_of_the_queue_are_answered_by_their_places_in_it(store, served):
+    with store.read() as session:
+        source = rounds.active(session, served.id)
+    publish(store, source, [2, 3, 1])  # 3 is drawn at random, by its own score it is the last
+    answers = FisherMaskBackend("7.1000").predict(tasks(1, 2, 3))
+    assert [a["score"] for a in answers] == pytest.approx([1 / 3, 0, 1 / 6], abs=1e-6)
+    assert {a["model_version"] for a in answers} == {"fishermask-1.2"}
 
 
 def test_predict_before_the_first_round_or_look_is_empty(store, project):
