@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fishermask_backend.labeling import parse_label_config
+from fishermask_backend.state import THUMBNAILS
 from fishermask_backend.store import Store, pool, queues, rounds
 from fishermask_backend.store import projects as store_projects
 from fishermask_backend.store.schema import Annotation
@@ -64,7 +65,10 @@ def aftermath(backend: Backend, project: Project) -> dict[str, Any]:
             for place, task in enumerate(order)
         ]
         kept = {name for r in history for name in (r.weights, r.scorer) if name}
-        kept.add(f"projects/{row.id}/inputs-{row.inputs_key}.rows")
+        kept |= {
+            f"projects/{row.id}/inputs-{row.inputs_key}.rows",
+            THUMBNAILS.named(project=row.id),
+        }
     made = Counter(a["id"] for task in tasks.values() for a in task["annotations"])
     published = project.predictions(queue.version)
     shown = [p["task"] for p in published]
