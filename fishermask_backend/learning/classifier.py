@@ -106,18 +106,32 @@ def train(
     rows = rows.to(backbone.device)
     small = backbone.frozen and len(rows) <= FEW_ROWS
     with seeded(seed, backbone.device), one_thread(small):
-        model = build().to(backbone.device)
-        for module in model.modules():
-            module.training = isinstance(module, nn.Dropout)
-        optimizer = torch.optim.AdamW(
-            model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
-        )
-        for step, batch in enumerate(batches(len(rows), schedule), start=1):
-            optimizer.zero_grad()
-            loss(model(rows[batch]), batch).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            if on_progress:
-                on_progress(step, schedule.steps)
+        return descend(build().to(backbone.device), rows, loss, schedule, on_progress)
+
+
+def descend(
+    model: nn.Module,
+    rows: Tensor,
+    loss: Loss,
+    schedule: Schedule,
+    on_progress: Progress | None = None,
+) -> nn.Module:
+    """Lower a loss by AdamW, dropout alone switched on; see `train`.
+
+    Returns:
+        The network, in eval mode.
+    """
+    for module in model.modules():
+        module.training = isinstance(module, nn.Dropout)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
+    )
+    for step, batch in enumerate(_batches(len(rows), schedule), start=1):
+        optimizer.zero_grad()
+        loss(model(rows[batch]), batch).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        if on_progress:
+            on_progress(step, schedule.steps)
     return model.eval()
 
 
@@ -133,7 +147,7 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-def batches(count: int, schedule: Schedule) -> Iterator[Tensor]:
+def _batches(count: int, schedule: Schedule) -> Iterator[Tensor]:
     """Index batches for every step: everything if it fits, else epoch after shuffled epoch."""
     size = min(count, schedule.batch)
     left = torch.empty(0, dtype=torch.long)

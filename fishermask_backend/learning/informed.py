@@ -52,16 +52,14 @@ def informed(
     drawn = torch.randperm(len(others), generator=generator)[: REFERENCE - len(kept)]
     scale, heads = parts_of(model)
     reference = torch.cat([places[kept], others[drawn]])
+    if len(reference) < 2:
+        return model, ()
     with torch.no_grad():
         features = scale(rows[reference].to(device))
-        graph = Graph(features, seed) if len(reference) > 1 else None
-        if graph is None:
-            return model, ()
+        graph = Graph(features, seed)
         known = [_some(own, kept).to(device) for own in taught]
         trust = tuple(trust) or tuple(_trust(features, graph, own, seed) for own in known)
-        offsets = [
-            _offset(*each, features, graph) for each in zip(heads, known, trust, strict=True)
-        ]
+        offsets = [_offset(*each, graph) for each in zip(heads, known, trust, strict=True)]
     return with_offsets(model, offsets), trust
 
 
@@ -71,24 +69,19 @@ def _some(taught: Taught, kept: Tensor) -> Taught:
     return Taught(taught.likelihood, taught.num_classes, taught.known[kept], targets)
 
 
-def _offset(
-    head: nn.Module, taught: Taught, trust: Calibration, features: Tensor, graph: Graph
-) -> Neighbours:
+def _offset(head: nn.Module, taught: Taught, trust: Calibration, graph: Graph) -> Neighbours:
     """Scale a head, and return what is added to its logits.
 
     Args:
         head: Its last layer is scaled.
         taught: What it was taught of the labelled images.
         trust: What it and the evidence count.
-        features: (M, F) of the images to compare with, labelled ones first.
-        graph: Of them.
+        graph: Of the images to compare with, labelled ones first.
     """
-    own = taught.known.nonzero().flatten()
-    seeds = seeds_of(taught.targets, taught.num_classes)
     *_, last = head.children()
     for parameter in last.parameters():
         parameter.mul_(trust.scale)
-    mass = graph.spread(_placed(seeds, own, len(features)))
+    mass = _mass(graph, taught.known.nonzero().flatten(), taught.targets, taught.num_classes)
     images = graph.directions.clone(), graph.units.clone()  # heads share no tensor in a file
     return Neighbours(*images, mass, trust.scale * trust.strength)
 
@@ -117,15 +110,16 @@ def _trust(features: Tensor, graph: Graph, taught: Taught, seed: int) -> Calibra
         stack = fit_stack(own, targets, objective, learnt, classes=C, seed=seed)
     logits, heard, named = [], [], []
     for found, known in zip(stack(own), learnt, strict=True):
-        seeds = seeds_of(targets[known], C)
-        mass = graph.spread(_placed(seeds, places[known], len(features)))
+        mass = _mass(graph, places[known], targets[known], C)
         logits.append(found[~known])
         heard.append(evidence(graph.heard(mass)[places[~known]]))
         named.append(targets[~known])
     return calibration(torch.cat(logits), torch.cat(heard), torch.cat(named), objective)
 
 
-def _placed(seeds: Tensor, places: Tensor, count: int) -> Tensor:
-    every = seeds.new_zeros((count, *seeds.shape[1:]))
+def _mass(graph: Graph, places: Tensor, targets: Tensor, classes: int) -> Tensor:
+    """Return what reaches each image of a graph from those at some places, as they are labelled."""
+    seeds = seeds_of(targets, classes)
+    every = seeds.new_zeros((len(graph.units), *seeds.shape[1:]))
     every[places] = seeds
-    return every
+    return graph.spread(every)

@@ -2,9 +2,8 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from fishermask_backend.learning.classifier import FEW_ROWS, HEAD, batches, seeded
+from fishermask_backend.learning.classifier import FEW_ROWS, HEAD, descend, seeded
 from fishermask_backend.learning.networks import DROPOUT, HIDDEN
 from fishermask_backend.learning.objectives import Objective
 from fishermask_backend.machine.threads import one_thread
@@ -36,14 +35,13 @@ class Stack(nn.Module):
         ):
             each = tensor.detach().view(1, -1, tensor.shape[-1]).repeat(count, 1, 1)
             self.register_parameter(name, nn.Parameter(each))
+        self.dropout = nn.Dropout(DROPOUT)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits (K, n, C) of features (n, F)."""
         every = features.expand(len(self.hidden), *features.shape)
         active = torch.baddbmm(self.hidden_bias, every, self.hidden).relu()
-        return torch.baddbmm(
-            self.last_bias, functional.dropout(active, DROPOUT, self.training), self.last
-        )
+        return torch.baddbmm(self.last_bias, self.dropout(active), self.last)
 
 
 def fit_stack(
@@ -54,7 +52,7 @@ def fit_stack(
     *,
     classes: int,
     seed: int,
-) -> Stack:
+) -> nn.Module:
     """Train heads as `fit_classifier` trains one, each on some of the labels.
 
     Args:
@@ -66,22 +64,18 @@ def fit_stack(
         seed: Of initial weights, batches and dropout.
 
     Returns:
-        The heads, in eval mode.
+        The heads (`Stack`), in eval mode.
     """
     device = features.device
     losses = [objective.loss(targets[own], classes) for own in labels]
+
+    def summed(every: Tensor, batch: Tensor) -> Tensor:
+        named, total = targets[batch], every.new_zeros(())
+        for logits, own, loss in zip(every, labels[:, batch], losses, strict=True):
+            if own.any():
+                total = total + loss(logits[own], named[own])
+        return total
+
     with seeded(seed, device), one_thread(len(features) <= FEW_ROWS):
-        stack = Stack(len(labels), features.shape[1], classes).to(device).train()
-        optimizer = torch.optim.AdamW(
-            stack.parameters(), lr=HEAD.learning_rate, weight_decay=HEAD.weight_decay
-        )
-        for batch in batches(len(features), HEAD):
-            optimizer.zero_grad()
-            every, named = stack(features[batch]), targets[batch]
-            total = every.new_zeros(())
-            for logits, own, loss in zip(every, labels[:, batch], losses, strict=True):
-                if own.any():
-                    total = total + loss(logits[own], named[own])
-            total.backward()
-            optimizer.step()
-    return stack.eval()
+        stack = Stack(len(labels), features.shape[1], classes).to(device)
+        return descend(stack, features, summed, HEAD)
