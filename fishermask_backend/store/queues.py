@@ -61,9 +61,8 @@ def pace(session: Session, project_id: int) -> tuple[int, float]:
     return len(people), fastest
 
 
-def answered_version(session: Session, project_id: int) -> str:
-    """Return the version that /setup and /predict answer."""
-    queue = active(session, project_id)
+def answered_version(queue: Queue | None) -> str:
+    """Return the version that /setup and /predict answer while a queue is active."""
     return queue.version if queue else NO_ROUND
 
 

@@ -72,8 +72,8 @@ def look_up(store: Store, settings: Settings, project_id: int, ids: Sequence[int
 def _known(store: Store, project_id: int, ids: Sequence[int]) -> Found:
     with store.read() as session:
         serving = rounds.active(session, project_id)
-        version = queues.answered_version(session, project_id)
-        places = queues.places(queues.active(session, project_id))
+        queue = queues.active(session, project_id)
+        version, places = queues.answered_version(queue), queues.places(queue)
         if serving is None:
             return Found(None, version, {}, {}, [])
         scores = rounds.scores_of(session, serving.id, ids)

@@ -113,7 +113,7 @@ class FisherMaskBackend(LabelStudioMLBase):  # type: ignore[misc]
             project = projects.find(session, self.settings.label_studio_url, studio_id, created)
             version = NO_ROUND
             if project is not None:
-                version = queues.answered_version(session, project.id)
+                version = queues.answered_version(queues.active(session, project.id))
         kept = None if project is None else project.params
         self.settings = settings_of(self.settings, kept if self.params is None else self.params)
         if self.schema:

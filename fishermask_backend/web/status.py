@@ -95,7 +95,7 @@ def _short(
         "connected": project.connected,
         "settings": project.params or {},
         "settings_note": project.params_note,
-        "active_version": queues.answered_version(session, project.id),
+        "active_version": queues.answered_version(queues.active(session, project.id)),
         "tasks": counts.tasks,
         "embedded": counts.embedded,
         "failed_images": counts.failed_images,
