@@ -14,7 +14,7 @@ from fishermask_backend.worker import auditing
 from fishermask_backend.worker.auditing import audit_round
 from fishermask_backend.worker.round import run_round
 from tests.conftest import CONFIG
-from tests.round_problem import POOL, begun, embedded, label, lite0
+from tests.round_problem import POOL, begun, label
 
 SPEC = parse_label_config(CONFIG)
 TWO = parse_label_config(
@@ -25,21 +25,10 @@ TWO = parse_label_config(
 )
 
 
-@pytest.fixture(scope="module")
-def backbone():
-    return lite0()
-
-
 @pytest.fixture
 def work(store, project, configured):
     configured(BATCH_SIZE="3", QUEUE_MARGIN="2")
     return begun(store, project)
-
-
-@pytest.fixture
-def inputs(work, backbone):
-    with embedded(work, backbone) as made:
-        yield made
 
 
 def kind(i):

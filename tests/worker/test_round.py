@@ -20,28 +20,17 @@ from fishermask_backend.worker.schedule import round_due
 from fishermask_backend.worker.scoring import score_new_tasks
 from fishermask_backend.worker.work import Work
 from tests.conftest import CONFIG
-from tests.round_problem import POOL, Published, begun, embedded, label, lite0, ranking
+from tests.round_problem import POOL, Published, begun, label, ranking
 
 BOTH_DATABASES = True
 
 SPEC = parse_label_config(CONFIG)
 
 
-@pytest.fixture(scope="module")
-def backbone():
-    return lite0()
-
-
 @pytest.fixture
 def work(store, project, configured):
     configured(BATCH_SIZE="3", QUEUE_MARGIN="2")
     return begun(store, project)
-
-
-@pytest.fixture
-def inputs(work, backbone):
-    with embedded(work, backbone) as made:
-        yield made
 
 
 def test_without_two_different_answers_it_is_the_cold_start(work, inputs, backbone):

@@ -8,27 +8,16 @@ from fishermask_backend.store import pool, rounds
 from fishermask_backend.worker.round import run_round
 from fishermask_backend.worker.scoring import Loaded, score_new_tasks
 from tests.conftest import CONFIG
-from tests.round_problem import POOL, begun, embedded, label, lite0, ranking
+from tests.round_problem import POOL, begun, label, ranking
 
 SPEC = parse_label_config(CONFIG)
 LATER = (POOL - 1, POOL)
-
-
-@pytest.fixture(scope="module")
-def backbone():
-    return lite0()
 
 
 @pytest.fixture
 def work(store, project, configured):
     configured(BATCH_SIZE="3", QUEUE_MARGIN="2", MASK_INNER="10")
     return begun(store, project)
-
-
-@pytest.fixture
-def inputs(work, backbone):
-    with embedded(work, backbone) as made:
-        yield made
 
 
 @pytest.fixture
