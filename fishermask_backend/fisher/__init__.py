@@ -21,6 +21,7 @@ from fishermask_backend.fisher.likelihood import rest_weight
 from fishermask_backend.fisher.many_classes import enough_classes
 from fishermask_backend.fisher.mask import fisher_mask, largest_entries
 from fishermask_backend.fisher.operators import DenseFactors, Factors
+from fishermask_backend.fisher.parts import PARTS, Known, Parts, openness
 from fishermask_backend.fisher.scoring import PoolScorer, score_new
 from fishermask_backend.fisher.selection import (
     JointSelection,
@@ -33,11 +34,14 @@ from fishermask_backend.fisher.shards import Shards
 from fishermask_backend.fisher.structure import find_head
 
 __all__ = [
+    "PARTS",
     "DenseFactors",
     "Factors",
     "HeadFactors",
     "HeadMaker",
     "JointSelection",
+    "Known",
+    "Parts",
     "PoolScorer",
     "Selection",
     "Shards",
@@ -50,6 +54,7 @@ __all__ = [
     "head_maker",
     "largest_entries",
     "masked_factors",
+    "openness",
     "rest_weight",
     "score_new",
     "select_batch",

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from fishermask_backend.fisher.joint import JointInformation
+from fishermask_backend.fisher.parts import Explained
 from fishermask_backend.fisher.shards import Shards
 
 TIE = 1e-9  # gains this close to the largest, relative to it, are equal: rounding decides nothing
@@ -20,6 +21,7 @@ def greedy(
     shards: Shards,
     device: torch.device,
     on_pick: Callable[[int, int], None],
+    explained: Explained,
 ) -> tuple[dict[int, int | None], list[float]]:
     """Return the picks in their order, and their gains.
 
@@ -31,6 +33,7 @@ def greedy(
         shards: The other processes.
         device: Of the information.
         on_pick: Told of each pick.
+        explained: Keeps what each gain is made of.
 
     Returns:
         Each pick's index over all shards, with its place among this process's candidates or None;
@@ -47,6 +50,7 @@ def greedy(
         index, place = _first_largest(now, indices, shards)
         picked[index] = place
         gains.append(shards.largest(-math.inf if place is None else float(now[place]), now))
+        explained.note(index, place, gains[-1], open_)
         if place is not None:
             open_[place] = False
         information.add(place)

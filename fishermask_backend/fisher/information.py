@@ -145,8 +145,8 @@ class Information:
         U = R.T @ XH - sign / 2 * (R.T @ (XH @ X.T) @ R) @ W
         self._update(W, U, sign)
         self._inverse.change(W, U, sign)
-        self._peak_P = torch.maximum(self._peak_P, _traces(self.P))
-        self._peak_Q = torch.maximum(self._peak_Q, _traces(self.Q))
+        self._peak_P = torch.maximum(self._peak_P, traces(self.P))
+        self._peak_Q = torch.maximum(self._peak_Q, traces(self.Q))
 
     def _update(self, W: Tensor, U: Tensor, sign: float) -> None:
         """Take sign · BBᵀ from every P and sign · 2BEᵀ, the same but for symmetry, from every Q.
@@ -170,8 +170,8 @@ class Information:
 
     def restore(self, decisive: float) -> bool:
         """Compute afresh what has lost digits that matter beside a decisive gain."""
-        lost_P = (_traces(self.P) < 0.1 * self._peak_P) & (ROUNDING * self._peak_P > PRECISION)
-        lost_Q = _traces(self.Q) < 0.1 * self._peak_Q
+        lost_P = (traces(self.P) < 0.1 * self._peak_P) & (ROUNDING * self._peak_P > PRECISION)
+        lost_Q = traces(self.Q) < 0.1 * self._peak_Q
         lost_Q &= ROUNDING * self._peak_Q > PRECISION * decisive
         places = (lost_P | lost_Q).nonzero().flatten().cpu()
         if len(places):
@@ -213,8 +213,8 @@ class Information:
         self._factors.over(self.candidates[places], PASS_BYTES, 8 * C * d, compute)
 
     def _note_peaks(self, places: Tensor) -> None:
-        self._peak_P[places] = _traces(self.P[places])
-        self._peak_Q[places] = _traces(self.Q[places])
+        self._peak_P[places] = traces(self.P[places])
+        self._peak_Q[places] = traces(self.Q[places])
 
     def _not_finite(self) -> str:
         """Name an image whose factors are not finite."""
@@ -224,5 +224,6 @@ class Information:
         return "an image of another process"
 
 
-def _traces(matrices: Tensor) -> Tensor:
+def traces(matrices: Tensor) -> Tensor:
+    """Return the trace of each of some matrices (n, C, C), (n,)."""
     return torch.einsum("nii->n", matrices)

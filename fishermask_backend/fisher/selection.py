@@ -12,6 +12,7 @@ from fishermask_backend.fisher.greedy import greedy
 from fishermask_backend.fisher.information import Information
 from fishermask_backend.fisher.joint import JointInformation
 from fishermask_backend.fisher.operators import Factors, as_factors
+from fishermask_backend.fisher.parts import Explained, Known, Parts
 from fishermask_backend.fisher.pool import checked, checked_target, within
 from fishermask_backend.fisher.scoring import PoolScorer, score_new
 from fishermask_backend.fisher.shards import Shards
@@ -40,12 +41,21 @@ class Selection(NamedTuple):
 
 
 class JointSelection(NamedTuple):
-    """A batch for several heads, as `Selection` is one for one; each head has a scorer of its own."""
+    """A batch for several heads, as `Selection` is one for one; each head has a scorer of its own.
+
+    Attributes:
+        indices: See `Selection`, as the two that follow.
+        gains: Of the picks.
+        remaining: Of the others.
+        scorers: Of each head.
+        parts: What the gains are products of; with shards, `left` is of this process's images.
+    """
 
     indices: Tensor
     gains: Tensor
     remaining: Tensor
     scorers: tuple[PoolScorer, ...]
+    parts: Parts
 
 
 def select_batch(
@@ -122,6 +132,7 @@ def select_jointly(
     seed: int = 0,
     shards: Shards | None = None,
     targets: Sequence[Tensor] | None = None,
+    known: Sequence[Known] | None = None,
     on_pick: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> JointSelection:
     """Do what `select_batch` does for several heads at once: a pick's gain is the sum of theirs.
@@ -140,20 +151,22 @@ def select_jointly(
         seed: Of their draw.
         shards: The other processes.
         targets: `target` of each head.
+        known: Of each head, what its images' gains are explained by (`parts.py`); None: all are as
+            uncertain, and no class is rare.
         on_pick: Told of each pick.
 
     Raises:
         ValueError: Shapes or options do not fit, or a factor is not finite.
     """
     heads = [as_factors(pool) for pool in pools]
-    known = [
+    of_heads = [
         checked(factors, own, batch_size, ridge, backward_steps).cpu()
         for factors, own in zip(heads, labelled, strict=True)
     ]
     if pick_weight not in ("batch", "sample"):
         raise ValueError(f"pick_weight={pick_weight!r} is unknown: use 'batch' or 'sample'.")
     size, device, shards = len(heads[0]), heads[0].device, shards or Shards()
-    here, some = torch.empty(0, device=device), torch.stack(known).any(0)
+    here, some = torch.empty(0, device=device), torch.stack(of_heads).any(0)
     candidates, others = within((~some).nonzero().flatten(), pool_limit, seed, shards, here)
     start = sum(shards.counts(size, here)[: shards.rank])
     total = max(sum(shards.counts(int(some.sum()), here)) + batch_size, 1)
@@ -165,14 +178,17 @@ def select_jointly(
             factors, own.nonzero().flatten(), candidates,
             total=total, scale=scale, ridge=ridge, shards=shards, target=target,
         )
-        for factors, own, target in zip(heads, known, weights, strict=True)
+        for factors, own, target in zip(heads, of_heads, weights, strict=True)
     ]  # fmt: skip
     information = JointInformation(parts, shards)
+    explained = Explained(known or [Known.alike(size)] * len(heads), parts, shards)
     picked, gains = greedy(
-        information, candidates + start, batch_size, backward_steps, shards, device, on_pick
-    )
+        information, candidates + start, batch_size, backward_steps, shards, device, on_pick,
+        explained,
+    )  # fmt: skip
     scorers = tuple(_scorer(part, scale) for part in parts)
     left = information.gains()
+    found = explained.parts([*picked], left, size)
     left[[place for place in picked.values() if place is not None]] = -torch.inf
     remaining = torch.full((size,), -torch.inf, dtype=torch.float64, device=device)
     remaining[candidates] = left
@@ -180,7 +196,7 @@ def select_jointly(
         own = [score_new(s, factors[part]) for s, factors in zip(scorers, heads, strict=True)]
         remaining[part] = torch.stack(own).sum(0)
     indices = torch.tensor([*picked], dtype=torch.int64, device=device)
-    return JointSelection(indices, left.new_tensor(gains), remaining, scorers)
+    return JointSelection(indices, left.new_tensor(gains), remaining, scorers, found)
 
 
 def _scorer(information: Information, scale: float) -> PoolScorer:

@@ -48,11 +48,11 @@ class Shards:
         return slice(first, last)
 
     def joined(self, own: Tensor, total: int) -> Tensor:
-        """Return the parts (n,) of all processes one behind the other (total,), by rank."""
+        """Return the parts (n, …) of all processes one behind the other (total, …), by rank."""
         if self._group is None:
             return own
         first = sum(self.counts(len(own), own)[: self.rank])
-        together = own.new_zeros(total)
+        together = own.new_zeros((total, *own.shape[1:]))
         together[first : first + len(own)] = own
         return self.sum(together)
 

@@ -10,11 +10,14 @@ from fishermask_backend.fisher import (
     Factors,
     HeadMaker,
     JointSelection,
+    Known,
+    Parts,
     Shards,
     enough_classes,
     fisher_diagonal,
     fisher_mask,
     largest_entries,
+    openness,
     rest_weight,
     select_jointly,
 )
@@ -96,10 +99,10 @@ def acquire(
         seed=settings.seed,
         shards=shards,
         targets=_targets(heads, own, settings),
+        known=_known(heads, own, settings),
         on_pick=trained.on_pick,
     )
-    remaining = shards.joined(selection.remaining, len(chosen))
-    selection = selection._replace(indices=selection.indices.cpu(), remaining=remaining.cpu())
+    selection = _whole(selection, len(chosen), shards)
     lap("select")
     about_pool = _about_the_pool(int((~trained.labelled[chosen]).sum()), settings)
     formed = any(maker is None for _, maker in made)
@@ -115,7 +118,27 @@ def _targets(heads: Sequence[Trained], own: Tensor, settings: Settings) -> list[
     target = TARGETS[settings.target]
     if target is None:
         return None
-    return [target(head.probs, head.recipe.likelihood)[own].to(head.device) for head in heads]
+    of_heads = (target.weights(head.probs, head.recipe.likelihood) for head in heads)
+    return [each[own].to(head.device) for each, head in zip(of_heads, heads, strict=True)]
+
+
+def _known(heads: Sequence[Trained], own: Tensor, settings: Settings) -> list[Known]:
+    """Return what explains the gains of the images `own`, for each head."""
+    target = TARGETS[settings.target]
+    found = []
+    for head in heads:
+        probs = head.probs.double()
+        rare = torch.ones(len(probs)) if target is None else target.rarity(probs)
+        found.append(Known(openness(probs)[own], rare[own]))
+    return found
+
+
+def _whole(selection: JointSelection, size: int, shards: Shards) -> JointSelection:
+    """Return a selection with what all processes say of their images, on the CPU."""
+    picked, above, left = selection.parts
+    parts = Parts(picked.cpu(), above.cpu(), shards.joined(left, size).cpu())
+    remaining = shards.joined(selection.remaining, size).cpu()
+    return selection._replace(indices=selection.indices.cpu(), remaining=remaining, parts=parts)
 
 
 def with_enough_classes(trained: Trained, settings: Settings) -> Trained:

@@ -26,7 +26,7 @@ import torch
 import torch.distributed as dist
 
 from fishermask_backend.errors import FisherMaskError
-from fishermask_backend.fisher import JointSelection, PoolScorer, Shards
+from fishermask_backend.fisher import JointSelection, Parts, PoolScorer, Shards
 from fishermask_backend.learning.acquisition import Acquisition, acquire
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.tensors import (
@@ -81,6 +81,7 @@ def read_found(folder: Path) -> Acquisition:
         tensors["gains"],
         tensors["remaining"],
         tuple(map(PoolScorer.from_tensors, own)),
+        Parts(*(tensors[f"parts.{name}"] for name in Parts._fields)),
     )
     notes = [note for note in metadata["notes"].split("\n") if note]
     masks = tuple(each["mask"] for each in own)
@@ -180,6 +181,7 @@ def _write(path: Path, found: Acquisition) -> None:
         "indices": selection.indices,
         "gains": selection.gains,
         "remaining": selection.remaining,
+        **{f"parts.{name}": each for name, each in selection.parts._asdict().items()},
     }
     about = {"notes": "\n".join(found.notes), "heads": str(len(found.masks))}
     save_tensors(path, tensors, about)

@@ -1,12 +1,14 @@
 """The order of a whole pool: a queue, then the rest, and what places the images that come later."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+
+from fishermask_backend.learning.reasons import Reasons
 
 QUEUE_END = 0.5  # scores of the queue lie below, those of the rest at or above
 
@@ -41,12 +43,14 @@ class Order:
             labelled.
         notes: What was approximated, as sentences for the status.
         scorer: What places images that come later; None: they come at random.
+        reasons: In what images stand out, of the first ones, where the strategy can tell.
     """
 
     scores: Tensor
     gains: Tensor
     notes: Sequence[str] = ()
     scorer: Scorer | None = None
+    reasons: Reasons = field(default_factory=dict)
 
     @classmethod
     def by_gain(

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from fishermask_backend.fisher import HeadFactors, Shards, select_batch, select_jointly
+from fishermask_backend.fisher import HeadFactors, Known, Shards, select_batch, select_jointly
 
 from .heads import trained
 
@@ -49,6 +49,12 @@ def joint_pool() -> tuple[list[HeadFactors | Tensor], list[Tensor]]:
     return [V, head], [labelled, own & ~labelled]
 
 
+def known_of_joint() -> list[Known]:
+    """What is known of each image for these two heads, beside its factors."""
+    numbers = torch.linspace(0.1, 2, POOL)
+    return [Known(numbers, numbers.flip(0)), Known(numbers.square(), torch.ones(POOL))]
+
+
 def cut(rank: int, processes: int) -> slice:
     """Parts of very different sizes, one of them empty."""
     edges = {2: [0, 10, POOL], 3: [0, 30, 30, POOL]}[processes]
@@ -74,8 +80,12 @@ def main(folder: Path) -> None:
     heads, known = joint_pool()
     heads = [each[torch.arange(POOL)[own]] for each in heads]
     for options in JOINT_OPTIONS:
-        both = select_jointly(heads, [each[own] for each in known], 6, shards=shards, **options)
-        found.append([both.indices.tolist(), both.gains.tolist(), both.remaining.tolist()])
+        about = [Known(*(each[own] for each in of_head)) for of_head in known_of_joint()]
+        both = select_jointly(
+            heads, [each[own] for each in known], 6, shards=shards, known=about, **options
+        )
+        parts = [each.tolist() for each in both.parts]
+        found.append([both.indices.tolist(), both.gains.tolist(), both.remaining.tolist(), *parts])
     (folder / f"{dist.get_rank()}.json").write_text(json.dumps(found))
     dist.destroy_process_group()
 

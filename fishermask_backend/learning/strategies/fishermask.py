@@ -16,6 +16,13 @@ from fishermask_backend.learning.acquisition import (
 from fishermask_backend.learning.fisher_job import acquire_in_processes
 from fishermask_backend.learning.fitting import fitted
 from fishermask_backend.learning.ordering import Lap, Order, Scorer, evenly_spaced, ranked
+from fishermask_backend.learning.reasons import (
+    COMPARED,
+    EXPLAINED,
+    Reasons,
+    outstanding,
+    shares_below,
+)
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.strategies.fisher_scorer import FisherScorer
 from fishermask_backend.learning.strategies.joint_scorer import parts_of, together
@@ -91,7 +98,28 @@ def _order(trained: Trained, found: Acquisition, scorer: Scorer, queue_size: int
         evenly_spaced(ranking, size, queue_size),
         torch.where(torch.isfinite(gains), gains, 0.0),
         scorer=scorer,
+        reasons=_reasons(found, ranking[len(picks) : EXPLAINED], size),
     )
+
+
+def _reasons(found: Acquisition, rest: Tensor, size: int) -> Reasons:
+    """Return in what the picks stood out when they were made, and in what others do now.
+
+    Args:
+        found: What the selection says.
+        rest: Pool indices of others; those it has not looked at have no reason.
+        size: N.
+    """
+    selection, chosen = found.selection, found.chosen
+    picked, above, left = (each[:, : len(COMPARED)] for each in selection.parts)
+    now = left.new_full((size, len(COMPARED)), torch.nan)
+    now[chosen] = left
+    seen = rest[now[rest].isfinite().all(1)]
+    pool = left[torch.isfinite(selection.remaining) & left.isfinite().all(1)]
+    return {
+        **outstanding(chosen[selection.indices], picked, above),
+        **outstanding(seen, now[seen], shares_below(now[seen], pool)),
+    }
 
 
 FISHERMASK = FisherMask("fishermask")

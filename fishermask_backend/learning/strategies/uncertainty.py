@@ -1,7 +1,7 @@
 """Strategies that take the images of which the classifier is least sure, each looked at by itself."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -11,7 +11,14 @@ from torch import Tensor, nn
 from fishermask_backend.controls.heads import Likelihood
 from fishermask_backend.learning.classifier import probabilities
 from fishermask_backend.learning.heads import each_head
-from fishermask_backend.learning.ordering import Lap, Order
+from fishermask_backend.learning.ordering import Lap, Order, ranked
+from fishermask_backend.learning.reasons import (
+    EXPLAINED,
+    UNCERTAIN,
+    Reasons,
+    outstanding,
+    shares_below,
+)
 from fishermask_backend.learning.strategies.strategy import Strategy
 from fishermask_backend.learning.tensors import save_tensors
 from fishermask_backend.learning.trained import Trained
@@ -39,7 +46,7 @@ class Uncertainty(Strategy):
         gains = scorer.unsure([head.probs for head in trained.heads])
         order = Order.by_gain(gains, trained.servable, settings.queue_size, scorer)
         lap("order")
-        return order
+        return replace(order, reasons=_reasons(gains, trained))
 
     def scorer(
         self, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
@@ -77,3 +84,11 @@ class UncertaintyScorer:
         """Write it to a safetensors file, which has no tensors."""
         about = {"strategy": self.strategy.name, "likelihood": " ".join(self.likelihoods)}
         save_tensors(path, {}, about)
+
+
+def _reasons(unsure: Tensor, trained: Trained) -> Reasons:
+    """Return the one reason there is, of those that are unsure beside the pool."""
+    first = ranked(unsure, trained.servable)[:EXPLAINED]
+    pool = unsure[trained.servable & ~trained.labelled & unsure.isfinite()].unsqueeze(1)
+    values = unsure[first].unsqueeze(1)
+    return outstanding(first, values, shares_below(values, pool), [UNCERTAIN])
