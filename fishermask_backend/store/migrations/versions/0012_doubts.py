@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("saved_at", sa.String(40), nullable=False),
         sa.Column("round_number", sa.Integer(), nullable=False),
         sa.Column("place", sa.Integer(), nullable=False),
-        sa.Column("quality", sa.Float(), nullable=False),
+        sa.Column("quality", sa.Double(), nullable=False),
         sa.Column("guess", sa.JSON(), nullable=False),
         sa.Column("probabilities", sa.JSON(), nullable=False),
     )
