@@ -13,6 +13,7 @@ from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.store.batches import batches
 from fishermask_backend.store.schema import (
     Annotation,
+    Doubt,
     Project,
     Round,
     Score,
@@ -113,7 +114,7 @@ def delete_tasks(session: Session, project_id: int, ids: Sequence[int]) -> None:
     """
     _forget_scores(session, project_id, ids)
     for batch in batches(ids):
-        for table in (Annotation, Task, ScoreRequest):
+        for table in (Annotation, Task, Doubt, ScoreRequest):
             session.execute(
                 delete(table).where(table.project_id == project_id, table.task_id.in_(batch))
             )
