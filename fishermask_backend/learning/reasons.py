@@ -6,7 +6,6 @@ every part of it. Which parts are, is told by rank: the share of the pool of whi
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -14,20 +13,12 @@ from torch import Tensor
 from fishermask_backend.fisher import PARTS
 
 EXPLAINED = 1000  # images of an order, the first: no queue is longer
-STANDS_OUT = 0.75  # of the pool, at least, has less of what an image is said to stand out in
-MOST = 2  # parts that are told of an image
+# Parts that are told of an image: which share of the pool, at least, has less of the first, and so on.
+STANDS_OUT = (0.5, 0.75)
 RARE = 2.0  # at least, what a rare class counts: in an even pool some class is always the rarest
 
 UNCERTAIN = PARTS[0]
 COMPARED = PARTS[:-1]  # the last says what of the others is used up by one label
-
-
-class StoredReason(TypedDict):
-    """A reason, as the database keeps it."""
-
-    part: str
-    value: float
-    above: float
 
 
 @dataclass(frozen=True)
@@ -43,10 +34,6 @@ class Reason:
     part: str
     value: float
     above: float
-
-    def stored(self) -> StoredReason:
-        """Return it as the database keeps it."""
-        return {"part": self.part, "value": float(f"{self.value:.4g}"), "above": self.above}
 
 
 Reasons = Mapping[int, Sequence[Reason]]  # by the image's place in the pool
@@ -66,14 +53,16 @@ def outstanding(
     found = {}
     rows = zip(images.tolist(), values.tolist(), above.tolist(), strict=True)
     for image, own, shares in rows:
-        # An even pool's rarest class is no rare class.
-        reasons = [
-            Reason(*each)
-            for each in zip(parts, own, shares, strict=True)
-            if each[2] >= STANDS_OUT and (each[0] != "rare" or each[1] >= RARE)
-        ]
-        found[image] = tuple(sorted(reasons, key=lambda reason: -reason.above)[:MOST])
+        reasons = [Reason(*each) for each in zip(parts, own, shares, strict=True)]
+        known = sorted(filter(_counts, reasons), key=lambda reason: -reason.above)
+        pairs = zip(known, STANDS_OUT, strict=False)
+        found[image] = tuple(reason for reason, least in pairs if reason.above >= least)
     return found
+
+
+def _counts(reason: Reason) -> bool:
+    """Say whether a part may be a reason: an even pool's rarest class is no rare class."""
+    return reason.part != "rare" or reason.value >= RARE
 
 
 def shares_below(values: Tensor, pool: Tensor) -> Tensor:

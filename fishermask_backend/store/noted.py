@@ -1,4 +1,4 @@
-"""What a project's row keeps as JSON. Times are seconds since 1970 (UTC)."""
+"""What rows keep as JSON. Times are seconds since 1970 (UTC)."""
 
 from typing import NotRequired, TypedDict
 
@@ -23,6 +23,14 @@ class Progress(TypedDict):
     at: NotRequired[float]  # when it was said; left out by versions before it
     eta_seconds: float | None  # from `at`
     pace: NotRequired[float]  # seconds for one, as it was last measured
+
+
+class StoredReason(TypedDict):
+    """In what an image stands out among those it was chosen from (`learning/reasons.py`)."""
+
+    part: str
+    value: float
+    above: float  # the share of them that has less of it
 
 
 class PastError(TypedDict):

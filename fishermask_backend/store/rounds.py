@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from fishermask_backend.store.batches import batches
 from fishermask_backend.store.inserting import insert_missing
+from fishermask_backend.store.noted import StoredReason
 from fishermask_backend.store.schema import Queue, Round, Score, ScoreRequest, Task
 from fishermask_backend.versions import number_of
 
@@ -24,12 +25,13 @@ KEPT_ROUNDS = 20  # rounds whose weights stay on disk
 
 @dataclass(frozen=True)
 class Scored:
-    """A task's outcome in a round: its place (0 is next), gain, and class probabilities."""
+    """A task's outcome in a round: its place (0 is next), gain, class probabilities, and why there."""
 
     task_id: int
     score: float
     gain: float
     probabilities: NDArray[np.float32] | None
+    why: list[StoredReason] | None = None
 
     def row(self, round_id: int) -> dict[str, object]:
         """Return the row of the table."""
@@ -42,6 +44,7 @@ class Scored:
             "score": self.score,
             "gain": self.gain,
             "probabilities": packed,
+            "why": self.why,
         }
 
 

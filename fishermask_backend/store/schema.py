@@ -7,7 +7,7 @@ from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, Uniqu
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from fishermask_backend.controls.heads import JointLikelihood, StoredHead
-from fishermask_backend.store.noted import FormerOrder, PastError, Progress
+from fishermask_backend.store.noted import FormerOrder, PastError, Progress, StoredReason
 
 COLD_START = "cold start"  # what orders a pool before two classes are labelled
 
@@ -32,6 +32,7 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON,
         list[PlannedRange]: JSON,
         list[PastError]: JSON,
+        list[StoredReason]: JSON,
         list[StoredHead]: JSON,
         list[int]: JSON,
         list[str]: JSON,
@@ -50,9 +51,7 @@ class Project(Base):
     studio_id: Mapped[int]
     created: Mapped[int]  # unix seconds, as Label Studio tells it
     title: Mapped[str] = mapped_column(Text, default="")
-    public_url: Mapped[str] = mapped_column(
-        Text, default=""
-    )  # Label Studio's, as browsers reach it
+    public_url: Mapped[str] = mapped_column(Text, default="")  # Label Studio's, for browsers
     label_config: Mapped[str] = mapped_column(Text, default="")
     control: Mapped[str] = mapped_column(Text, default="")  # what is learned from the config,
     data_key: Mapped[str] = mapped_column(Text, default="")  # and from which field of a task
@@ -130,6 +129,8 @@ class Task(Base):
     disputed: Mapped[bool] = mapped_column(default=False)  # and nobody has agreed since
     trained: Mapped[str | None] = mapped_column(Text)  # the answer the last round was trained on
     compared: Mapped[bool] = mapped_column(default=False)  # its first answer, as `validation` does
+    first_by: Mapped[int | None]  # whose the first answer was, if it was one person's
+    expected: Mapped[bool | None]  # whether the pre-label was that answer; null: there was none
     audit: Mapped[int | None]  # the number of the round that drew it for the queue that brought it
 
 
@@ -148,6 +149,7 @@ class Annotation(Base):
     imported: Mapped[bool] = mapped_column(default=False)  # and nobody has saved it since
     annotator: Mapped[int]
     updated_at: Mapped[str] = mapped_column(String(40))
+    lead_time: Mapped[float | None]  # seconds it took, if that is told
     not_learnt: Mapped[str | None] = mapped_column(Text)  # why it is not learnt as it is, if so
 
 
@@ -196,6 +198,7 @@ class Score(Base):
     score: Mapped[float]
     gain: Mapped[float]
     probabilities: Mapped[bytes | None] = mapped_column(LargeBinary)
+    why: Mapped[list[StoredReason] | None]  # in what it stands out; null: the strategy can't tell
 
 
 class Queue(Base):

@@ -9,6 +9,7 @@ which so was not trained on it. It counts if the task stood in that queue and th
   none is an answer.
 - An answer that is changed later, or withdrawn and given anew, counts as it was first read.
 - Imported annotations do not count, nor does whatever was labelled before the first queue.
+- By annotator (`Task.first_by`, `Task.expected`) those count whose first answer one person alone gave.
 
 They are labels of what the strategy asks for, the hard images as a rule: how well the classifier does
 on the others is for the audit to say (`learning/estimate.py`). Its labels are those, by the same rules,
@@ -41,8 +42,9 @@ def compare(session: Session, project: Project, task_ids: Sequence[int]) -> None
     """
     of_queue: dict[int, tuple[Queue, list[Task]]] = {}
     for task, given in _first_answers(session, project, task_ids):
-        task.compared = True
-        queue = _serving(session, project.id, given) if _is_ours(project) else None
+        task.compared, task.first_by = True, _one_person(given)
+        moment = _moment(given)
+        queue = _serving(session, project.id, moment) if _is_ours(project) else None
         if queue is not None and task.task_id in queue.task_ids:
             if task.task_id in (queue.audit or ()):
                 task.audit = session.get_one(Round, queue.round_id).number
@@ -59,10 +61,10 @@ def _is_ours(project: Project) -> bool:
 
 def _first_answers(
     session: Session, project: Project, task_ids: Sequence[int]
-) -> list[tuple[Task, float]]:
-    """Return the tasks that are answered now and never were, and when: 0 if nobody gave the answer."""
+) -> list[tuple[Task, list[Annotation]]]:
+    """Return the tasks that are answered now and never were, with the annotations that say so."""
     session.flush()
-    found: list[tuple[Task, float]] = []
+    found: list[tuple[Task, list[Annotation]]] = []
     for batch in batches(task_ids):
         query = select(Task).where(
             Task.project_id == project.id,
@@ -80,12 +82,18 @@ def _first_answers(
             )
         ):
             given.setdefault(a.task_id, []).append(a)
-        found += [(task, _moment(given.get(i, []))) for i, task in tasks.items()]
+        found += [(task, given.get(i, [])) for i, task in tasks.items()]
     return found
 
 
+def _one_person(annotations: Sequence[Annotation]) -> int | None:
+    """Return who gave a task's annotations, if it was one person alone."""
+    people = {0 if a.imported else a.annotator for a in annotations}
+    return (people.pop() or None) if len(people) == 1 else None
+
+
 def _moment(annotations: Sequence[Annotation]) -> float:
-    """Return when the first of a task's annotations was given, seconds since 1970."""
+    """Return when a task's first annotation was given, seconds since 1970; 0 if nobody gave it."""
     times = [a.updated_at for a in annotations]
     if not all(times) or any(a.imported for a in annotations):
         return 0.0
@@ -116,8 +124,9 @@ def _count(session: Session, source: Round, tasks: Sequence[Task]) -> None:
         right = _right(heads, task.answer or "", probabilities) if probabilities else {}
         if not right:
             continue
+        task.expected = all(right.values())
         source.checked += 1
-        source.agreed += all(right.values())
+        source.agreed += task.expected
         for head, well in right.items():
             if head.control in own:
                 stored = own[head.control]

@@ -4,6 +4,7 @@ What cannot be read is left out and told in words, and concerns one task or anno
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -97,7 +98,15 @@ def _annotation(annotation: Mapping[str, Any], task_id: int) -> dict[str, Any]:
         "imported": "updated_by" in annotation and annotation["updated_by"] is None,
         "annotator": _user(annotation.get("completed_by")),
         "updated_at": text(when)[:LONGEST_TIME] if moment(when) is not None else "",
+        "lead_time": _seconds(annotation.get("lead_time")),
     }
+
+
+def _seconds(lead_time: Any) -> float | None:
+    """Return how long the page was open for an annotation; None where that is not told."""
+    if isinstance(lead_time, bool) or not isinstance(lead_time, int | float):
+        return None
+    return float(lead_time) if 0 < lead_time < math.inf else None
 
 
 def _user(completed_by: Any) -> int:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,10 +15,12 @@ from fishermask_backend.store.noted import Progress
 from fishermask_backend.store.notes import label_notes
 from fishermask_backend.store.odd_entries import odd_entries
 from fishermask_backend.store.pool import Counts
-from fishermask_backend.store.schema import Project, Round
+from fishermask_backend.store.schema import Project, Queue, Round
 from fishermask_backend.web.agreement import Agreement, agreements, learning, recent, rounded
 from fishermask_backend.web.audit_status import audit_status, round_audit
 from fishermask_backend.web.controls_status import controls_status, round_controls
+from fishermask_backend.web.people import annotators
+from fishermask_backend.web.why import why
 
 
 def worker_health() -> Health:
@@ -71,11 +74,12 @@ def project_status(studio_id: int) -> dict[str, Any] | None:
             "worker": worker_health().told,
             "label_config": project.label_config,
             "rounds": [_round(r, later) for r, later in zip(history, agreed, strict=True)],
-            "queue": queue and {"version": queue.version, "task_ids": queue.task_ids},
+            "queue": queue and _queue(session, queue),
             "queues": [
                 {"version": q.version, "state": q.state, "task_ids": q.task_ids}
                 for q in queues.history(session, project.id)
             ],
+            "annotators": [asdict(person) for person in annotators(session, project.id)],
             "errors": [{"at": e["at"], "error": e["error"]} for e in project.errors or []],
             "image_errors": embedding_queue.errors(session, project.id),
             "cut_short_image_tasks": embedding_queue.cut_short(session, project.id),
@@ -118,6 +122,14 @@ def _short(
         "failures": project.failures,
         "next_try": project.retry_at if project.failures else None,
     }
+
+
+def _queue(session: Session, queue: Queue) -> dict[str, Any]:
+    source = session.get_one(Round, queue.round_id)
+    scores = rounds.scores_of(session, source.id, queue.task_ids)
+    known = {str(i): why(source, queue, scores.get(i), i) for i in queue.task_ids}
+    reasons = {i: told for i, told in known.items() if told}
+    return {"version": queue.version, "task_ids": queue.task_ids, "why": reasons}
 
 
 def _not_learnt(session: Session, project: Project) -> dict[str, Any]:

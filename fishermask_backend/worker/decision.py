@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from fishermask_backend.controls.heads import Head
 from fishermask_backend.learning.lesson import Lesson
 from fishermask_backend.learning.ordering import Order
+from fishermask_backend.learning.reasons import Reason
+from fishermask_backend.store.noted import StoredReason
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Task
 
@@ -60,4 +62,13 @@ class Decision:
         scores, gains = self.order.scores.tolist(), self.order.gains.tolist()
         probs = [None] * len(tasks) if self.probs is None else self.probs.cpu().numpy()
         rows = zip(tasks, scores, gains, probs, strict=True)
-        return [Scored(task.task_id, score, gain, p) for task, score, gain, p in rows]
+        why = {place: [*map(_stored, own)] for place, own in self.order.reasons.items()}
+        return [
+            Scored(task.task_id, score, gain, p, why.get(place))
+            for place, (task, score, gain, p) in enumerate(rows)
+        ]
+
+
+def _stored(reason: Reason) -> StoredReason:
+    value, above = float(f"{reason.value:.4g}"), round(reason.above, 4)
+    return {"part": reason.part, "value": value, "above": above}

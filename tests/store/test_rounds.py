@@ -8,12 +8,13 @@ from fishermask_backend.store.rounds import Scored
 from .stored import new_round, publish, put
 
 BOTH_DATABASES = True
+WHY = [{"part": "uncertain", "value": 0.5, "above": 0.75}]
 
 
 def test_scores_come_back_in_order_with_probabilities(store, project_id):
     scores = [
         Scored(1, 0.5, 0.1, np.array([0.25, 0.75])),
-        Scored(2, 0.0, 0.9, None),
+        Scored(2, 0.0, 0.9, None, WHY),
         Scored(3, 0.25, 0.5, np.array([1.0, 0.0])),
     ]
     made = put(store, project_id, scores=scores)
@@ -23,6 +24,7 @@ def test_scores_come_back_in_order_with_probabilities(store, project_id):
         assert set(found) == {1, 2}
         assert rounds.class_probabilities(made, found[1]) == {"cat": 0.25, "dog": 0.75}
         assert rounds.class_probabilities(made, found[2]) == {}
+        assert (found[1].why, found[2].why) == (None, WHY)
 
 
 def test_a_round_half_stored_is_not_seen_and_goes(store, project_id):

@@ -83,6 +83,31 @@ def counted(store, made):
         return found.checked, found.agreed
 
 
+def test_whose_the_first_answers_are_and_whether_they_were_expected(store, ours, say):
+    serve(store, ours, [1, 2], [*CATS[:2], scored(4, 0.9, 0.1)])
+    say({1: ["cat"], 2: ["dog"]}, annotator=7)
+    say({3: ["cat"]}, annotator=8)  # opened by hand
+    say({4: ["cat"]}, imported=True)
+    say({1: ["dog"]}, annotator=9)  # afterwards
+    with store.read() as session:
+        found = pool.tasks_by_id(session, ours.id, [1, 2, 3, 4])
+    own = {i: (task.first_by, task.expected) for i, task in found.items()}
+    assert own == {1: (7, True), 2: (7, False), 3: (8, None), 4: (None, None)}
+
+
+def test_an_answer_of_several_people_is_nobody_s_alone(store, ours):
+    serve(store, ours, [1], CATS)
+    with store.begin() as session:
+        for who in (7, 8):
+            given = annotation(ours.id, 1, who)
+            given.annotation_id = who
+            session.add(given)
+        pool.tasks_by_id(session, ours.id, [1])[1].answer = json.dumps(["cat"])
+        validation.compare(session, projects.get(session, ours.id), [1])
+        task = pool.tasks_by_id(session, ours.id, [1])[1]
+        assert (task.first_by, task.expected) == (None, True)
+
+
 def test_labels_of_the_queue_count_once(store, ours, say):
     latest = serve(store, ours, [2, 1, 3], CATS)
     say({1: ["cat"], 2: ["dog"]})

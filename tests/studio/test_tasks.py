@@ -46,6 +46,7 @@ def test_a_task_is_read():
         {
             "annotation_id": 11, "task_id": 1, "result": [], "skipped": False,
             "ground_truth": False, "imported": False, "annotator": 3, "updated_at": WHEN,
+            "lead_time": None,
         },
     )  # fmt: skip
     assert only(TASK | {"total_annotations": 0}).untouched
@@ -66,6 +67,14 @@ def test_data_of_any_kind_stop_no_other_task(data):
 )
 def test_who_annotated_is_known_or_nobody(completed_by, annotator):
     assert annotation(completed_by=completed_by)["annotator"] == annotator
+
+
+@pytest.mark.parametrize(
+    ("lead_time", "seconds"),
+    [(4.5, 4.5), (3, 3.0), (0, None), (-1.0, None), (1e999, None), ("4", None), (True, None)],
+)
+def test_seconds_are_a_length_of_time_or_unknown(lead_time, seconds):
+    assert annotation(lead_time=lead_time)["lead_time"] == seconds
 
 
 @pytest.mark.parametrize("odd", [None, 1, "true", []])

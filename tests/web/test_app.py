@@ -140,7 +140,7 @@ def test_status(client, served):
     assert client.get("/projects").json == [short]
     assert (short["id"], short["title"], short["tasks"]) == (7, "Animals", 4)
     whole = client.get("/projects/7").json
-    assert whole["queue"] == {"version": "fishermask-1", "task_ids": [2, 1]}
+    assert whole["queue"] == {"version": "fishermask-1", "task_ids": [2, 1], "why": {}}
     assert [r["acquisition"] for r in whole["rounds"]] == ["fishermask"]
     assert whole["rounds"][0]["trigger_to_order_seconds"] >= 0
     assert client.get(f"/projects/{2**63}").status_code == 404

@@ -46,7 +46,7 @@ def test_a_project_before_its_first_round(store, project):
 def test_a_project_that_is_served(store, served):
     told = project_status(7)
     assert (told["active_version"], told["round"], told["queue_left"]) == ("fishermask-1", 1, 2)
-    assert told["queue"] == {"version": "fishermask-1", "task_ids": [2, 1]}
+    assert told["queue"] == {"version": "fishermask-1", "task_ids": [2, 1], "why": {}}
     assert [(q["version"], q["state"]) for q in told["queues"]] == [("fishermask-1", "active")]
     (only,) = told["rounds"]
     assert (only["number"], only["acquisition"], only["classes"]) == (

@@ -1,9 +1,12 @@
 """What a round decides about, and what is stored of its decision."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from fishermask_backend.learning.ordering import Order
+from fishermask_backend.learning.reasons import Reason
 from fishermask_backend.store.schema import COLD_START, Task
 from fishermask_backend.worker.decision import Decision, Pool
 
@@ -34,6 +37,13 @@ def test_a_cold_start_stores_places_without_probabilities(order):
         (5, 0.0, 2.0, None),
         (9, 0.5, 1.0, None),
     ]
+
+
+def test_reasons_are_stored_with_their_tasks(order):
+    reasons = {1: [Reason("many", 12.3456789, 0.98765432)], 2: []}
+    stored = Decision("fishermask", replace(order, reasons=reasons)).scored(TASKS)
+    told = [{"part": "many", "value": 12.35, "above": 0.9877}]
+    assert [(s.task_id, s.why) for s in stored] == [(3, None), (5, told), (9, [])]
 
 
 def test_each_task_has_its_own_probabilities(order):

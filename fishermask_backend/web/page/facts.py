@@ -11,8 +11,8 @@ from fishermask_backend.web.page.audits import Audit, audits
 from fishermask_backend.web.page.classes import ClassRow, Pair, class_rows, worst_pairs
 from fishermask_backend.web.page.curve import curve
 from fishermask_backend.web.page.lights import Light, lights, worker_light
-from fishermask_backend.web.page.people import Annotator, annotators
 from fishermask_backend.web.page.queue import Picture, pictures
+from fishermask_backend.web.people import Annotator, annotators
 from fishermask_backend.web.status import project_status, projects_status, worker_health
 
 

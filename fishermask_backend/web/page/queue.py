@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -10,6 +11,7 @@ from fishermask_backend.images.thumbnails import Thumbnails
 from fishermask_backend.store import pool, queues, rounds
 from fishermask_backend.store.by_control import learnt
 from fishermask_backend.store.schema import Project, Queue, Round, Score
+from fishermask_backend.web.why import why
 
 MOST_PICTURES = 60
 
@@ -32,6 +34,7 @@ class Picture:
         row: Of its thumbnail; None where there is none.
         thoughts: One a control; none before a classifier.
         audit: Whether it was drawn at random: its label tells how right the classifier is.
+        why: Why it is there, the first reason first (`web/why.py`).
     """
 
     task_id: int
@@ -39,6 +42,7 @@ class Picture:
     row: int | None
     thoughts: tuple[Thought, ...]
     audit: bool
+    why: tuple[dict[str, Any], ...] = ()
 
 
 def pictures(
@@ -63,6 +67,7 @@ def pictures(
             rows[i] if rows.get(i) in there else None,
             _thoughts(heads, source, scores.get(i)),
             i in (queue.audit or ()),
+            tuple(why(source, queue, scores.get(i), i)),
         )
         for i in ids
     ]

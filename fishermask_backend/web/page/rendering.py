@@ -14,6 +14,7 @@ from markupsafe import Markup
 from fishermask_backend import __version__
 from fishermask_backend.web.page.facts import ProjectFacts
 from fishermask_backend.web.page.wording import FILTERS
+from fishermask_backend.web.why import MEANINGS
 
 HERE = Path(__file__).parent
 STATIC, TEMPLATES = HERE / "static", HERE / "templates"
@@ -86,7 +87,7 @@ def render_report(facts: ProjectFacts, pictures: dict[int, bytes]) -> str:
 
 
 def _common() -> dict[str, Any]:
-    return {"version": __version__, "now": time.time()}
+    return {"version": __version__, "now": time.time(), "meanings": MEANINGS}
 
 
 def _read(name: str) -> str:

@@ -1,8 +1,11 @@
 """How figures, moments and durations are written for people."""
 
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+
+from fishermask_backend.web.why import MEANINGS
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 
@@ -62,6 +65,14 @@ def ago(seconds: float | None) -> str:
     return "just now" if past < 10 else f"{duration(past)} ago"
 
 
+def why_title(reason: Mapping[str, Any]) -> str:
+    """Return what there is to say of a reason beside its word."""
+    meaning = MEANINGS.get(reason["why"], "")
+    if "above" not in reason:
+        return meaning
+    return f"more so than {percent(reason['above'])} of the images it was chosen from: {meaning}"
+
+
 FILTERS: dict[str, Any] = {
     "percent": percent,
     "count": count,
@@ -70,4 +81,5 @@ FILTERS: dict[str, Any] = {
     "readable": readable,
     "duration": duration,
     "ago": ago,
+    "why_title": why_title,
 }
