@@ -14,6 +14,7 @@ import pytest
 from fishermask_backend.commands.report import report
 from fishermask_backend.demo.server import LabelStudioServer
 from fishermask_backend.settings import load_settings
+from fishermask_backend.web.why import MEANINGS
 from tests.e2e.backends import wait_for
 from tests.e2e.browser import browser
 from tests.e2e.machine import Machine
@@ -134,6 +135,9 @@ def test_the_page_changes_while_an_annotator_labels(
     assert shown == [f"task-{i}" for i in queue.task_ids]
     wait_for(lambda: page.evaluate("[...document.images].every(i => i.naturalWidth === 64)"))
     assert " %" in page.locator(FIRST_PICTURE).inner_text()
+    reasons = [each.split(" · ") for each in page.locator("#queue .why").all_inner_texts()]
+    assert reasons
+    assert {word for own in reasons for word in own} <= {*MEANINGS}
 
     # An annotator labels the queue's first three by keyboard; nothing that is open on the page closes.
     page.locator("#ask-train summary").focus()
@@ -160,7 +164,9 @@ def test_the_page_changes_while_an_annotator_labels(
     page.wait_for_selector("#chart canvas")
     assert "9" in page.locator("#answer .figure").nth(1).inner_text()
     assert "Of the last 5 labels" in page.locator("#answer").inner_text()
-    assert page.locator("#annotators tbody tr").count() == 1
+    (person,) = page.locator("#annotators tbody tr").all_inner_texts()
+    assert re.search(r"\d % of 5\s", person)
+    assert re.search(r"\s\d+(\.\d)? s\s", person)  # as Label Studio's page measures it
 
     assert all(fits(page, size) for size in (PHONE, LARGE, WIDE))
     for scheme in ("dark", "light"):

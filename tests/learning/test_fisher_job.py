@@ -87,6 +87,8 @@ def check_alike(shared, alone):
     for name in ("gains", "remaining"):
         expected = getattr(alone.selection, name)
         torch.testing.assert_close(getattr(shared.selection, name), expected, rtol=1e-4, atol=1e-9)
+    for own, expected in zip(shared.selection.parts, alone.selection.parts, strict=True):
+        torch.testing.assert_close(own, expected, rtol=1e-3, atol=1e-6, equal_nan=True)
     for own, expected in zip(shared.selection.scorers, alone.selection.scorers, strict=True):
         torch.testing.assert_close(own.inverse, expected.inverse, rtol=1e-3, atol=1e-6)
 

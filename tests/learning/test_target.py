@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fishermask_backend.learning.target import LEAST, undecided
+from fishermask_backend.learning.target import LEAST, rarity, undecided
 
 
 def test_open_images_and_rare_classes_count_more():
@@ -27,6 +27,13 @@ def test_where_an_image_has_any_number_of_classes():
     rare = (probs.double() / probs.double().mean(0)).sum(1)
     expected = (torch.tensor([1.0, 0.2, 0.5, 0.0]).double() * rare).clamp_min(LEAST)
     torch.testing.assert_close(found, expected)
+
+
+def test_a_class_half_as_frequent_as_in_an_even_pool_counts_twice():
+    labels = torch.tensor([0] * 14 + [1] * 4 + [2] * 6)
+    found = rarity(torch.eye(3)[labels])
+    assert found.mean() == pytest.approx(1)
+    assert found[labels == 1].tolist() == pytest.approx([2.0] * 4)  # a sixth, and not a third
 
 
 @pytest.mark.parametrize("likelihood", ["categorical", "bernoulli"])

@@ -1,5 +1,7 @@
 """The order of a pool by FisherMask: its picks, then the rest, with and without enough memory."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from fishermask_backend.labeling import parse_label_config
 from fishermask_backend.learning import candidates
 from fishermask_backend.learning.classifier import probabilities
 from fishermask_backend.learning.ordering import QUEUE_END
+from fishermask_backend.learning.reasons import COMPARED, STANDS_OUT
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.strategies import load_scorer
 from fishermask_backend.learning.strategies.bait import BAIT
@@ -83,6 +86,33 @@ def test_queue_is_the_greedy_selection(model, rows, mask, small, target):
     assert (order.scores[picks] < QUEUE_END).all()
     assert list(order.notes) == []
     assert torch.equal(order.scorer.mask, mask)
+
+
+@pytest.mark.parametrize("limit", [{}, {"POOL_LIMIT": "10"}])
+def test_images_that_were_looked_at_have_reasons(small, limit):
+    order = order_of(small(**limit))
+    looked_at = 10 if limit else int((order.scores < 1.0).sum())
+    assert len(order.reasons) == looked_at
+    assert {*ranking(order)[:QUEUE]} < {*order.reasons}
+    told = [reason for reasons in order.reasons.values() for reason in reasons]
+    assert {reason.part for reason in told} <= {*COMPARED}
+    assert all(STANDS_OUT[0] <= reason.above <= 1 and reason.value > 0 for reason in told)
+    firsts = [reasons[0].above for reasons in order.reasons.values() if len(reasons) == 2]
+    assert firsts
+    assert min(firsts) >= STANDS_OUT[1]
+
+
+def test_a_rare_class_is_a_reason_as_the_target_counts_it(small):
+    for target, known in (("undecided", True), ("pool", False)):
+        settings = small(TARGET=target)
+        given = trained(settings, SPEC)
+        probs = torch.full((POOL, CLASSES), 0.02)
+        probs[:, 0], probs[7] = 1 - 0.02 * (CLASSES - 1), 0.02
+        probs[7, 1] = 1 - 0.02 * (CLASSES - 1)
+        order = FISHERMASK.order(replace(given, probs=probs), settings, lambda stage: None)
+        parts = {image: [r.part for r in own] for image, own in order.reasons.items()}
+        assert ("rare" in parts[7]) is known
+        assert not any("rare" in own for image, own in parts.items() if image != 7)
 
 
 def test_labelled_and_closed_images_come_last(small):

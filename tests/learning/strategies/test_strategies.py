@@ -136,7 +136,13 @@ def test_the_least_certain_images_come_first(configured, spec, name):
         p = given.probs
         unsure = -(p * p.log() + (1 - p) * (1 - p).log()).sum(1)
     unsure[CLOSED] = -1
-    assert order.scores.argsort()[:QUEUE].tolist() == unsure.topk(QUEUE).indices.tolist()
+    ranking = order.scores.argsort().tolist()
+    assert ranking[:QUEUE] == unsure.topk(QUEUE).indices.tolist()
+    count = int((~CLOSED).sum())
+    above = {i: [round(r.above * count) for r in order.reasons[i]] for i in ranking[:count]}
+    half = count // 2
+    assert above == {i: [count - 1 - n][: n < half] for n, i in enumerate(ranking[:count])}
+    assert {r.part for reasons in order.reasons.values() for r in reasons} == {"uncertain"}
 
 
 def test_random_order_depends_on_images_and_seed_alone(configured):
