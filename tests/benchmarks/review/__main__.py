@@ -12,8 +12,7 @@ import torch
 
 from fishermask_backend.learning.backbones import load_backbone
 from tests.benchmarks.audit.courses import rows_of
-from tests.benchmarks.review.courses import Plan, run
-from tests.benchmarks.review.page import Found, write
+from tests.benchmarks.review.courses import Plan, cost, run
 from tests.this_machine import ROOT
 
 FEW_CLASSES = 10  # with more FisherMask takes minutes a course
@@ -30,6 +29,9 @@ def main() -> None:
     backbone = load_backbone(
         "efficientnet_lite2", train="head", image_size=0, weights="", device=torch.device("cpu")
     )
+    seconds = cost(min(given.rows.glob("*.npz")), given.pool, backbone)  # before cleanlab is loaded
+    from tests.benchmarks.review.page import Found, write
+
     found: Found = {}
     for path in sorted(given.rows.glob("*.npz")):
         few = int(rows_of(path)[1].max()) < FEW_CLASSES
@@ -38,7 +40,7 @@ def main() -> None:
                 run(Plan(path.stem, strategy, seed, given.pool), given.rows, given.out, backbone)
                 for seed in range(given.seeds)
             ]
-    write(found, given.pool, f"--rows FOLDER --seeds {given.seeds} --pool {given.pool}")
+    write(found, given.pool, seconds, f"--rows FOLDER --seeds {given.seeds} --pool {given.pool}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from fishermask_backend.learning.doubts import doubts
 from fishermask_backend.learning.estimate import Judged
 from tests.benchmarks.review.courses import Labels
 
-OURS, PLAIN, RANDOM = "ours", "least probable", "random"
+OURS, PLAIN, RANDOM = "as listed", "least probable", "random"
 MARGIN, FILTER = "normalized margin", "cleanlab's own choice"
 NAMES = (OURS, PLAIN, MARGIN, FILTER, RANDOM)
 

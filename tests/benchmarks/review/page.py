@@ -10,7 +10,7 @@ import numpy as np
 from fishermask_backend.learning.doubts import FEWEST, FEWEST_OF_CLASS
 from fishermask_backend.store.doubts import MOST
 from tests.benchmarks.audit.courses import WIDTH
-from tests.benchmarks.review.courses import BATCH, FLIPPED, LOOKED_AT, Labels
+from tests.benchmarks.review.courses import BATCH, FLIPPED, LOOKED_AT, Cost, Labels
 from tests.benchmarks.review.lists import NAMES, OURS, PLAIN, RANDOM, Places, lists, precision
 from tests.tables import table
 from tests.this_machine import ROOT
@@ -39,7 +39,7 @@ class Case:
         return [precision(labels, listed[way], looks) for labels, listed in pairs]
 
 
-def write(found: Found, pool: int, command: str) -> None:
+def write(found: Found, pool: int, cost: Cost, command: str) -> None:
     """Write the page and its picture."""
     cases = _cases(found)
     values = {
@@ -55,6 +55,10 @@ def write(found: Found, pool: int, command: str) -> None:
         "precisions": _precisions(cases),
         "whole": _whole(cases),
         "summary": _summary(cases),
+        "cost": (
+            f"{cost.held_out:.1f} s for heads without each of {cost.labels} labels, "
+            f"{cost.ranking:.1f} s for cleanlab, {cost.loading:.1f} s to load it, once"
+        ),
         "made": f"`python -m tests.benchmarks.review {command}`, {date.today()}.",
     }
     text = TEMPLATE.read_text()
@@ -107,8 +111,8 @@ def _summary(cases: Sequence[Case]) -> str:
     others = ", ".join(f"{way} {means[way]:.2f}" for way in NAMES if way not in (OURS, RANDOM))
     return (
         f"Over all of these, of {LOOKS} labels looked at {LOOKS * means[OURS]:.1f} are wrong "
-        f"(precision {means[OURS]:.2f}; {others}; at random {means[RANDOM]:.2f}); ours less the least "
-        f"probable, paired: {_signed(np.concatenate(apart))}."
+        f"(precision {means[OURS]:.2f}; {others}; at random {means[RANDOM]:.2f}). As listed less the "
+        f"least probable, paired: {_signed(np.concatenate(apart))}."
     )
 
 
@@ -125,7 +129,7 @@ def _draw(cases: Sequence[Case]) -> None:
     import matplotlib  # takes a second
 
     matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "review"
+    matplotlib.rcParams.update({"svg.hashsalt": "review", "svg.fonttype": "none"})
     from matplotlib import pyplot
 
     names = list(dict.fromkeys(case.name for case in cases))
