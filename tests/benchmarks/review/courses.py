@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from fishermask_backend.controls.consensus import answer_text
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.cold_start import first_order
+from fishermask_backend.learning.doubts import doubts
+from fishermask_backend.learning.estimate import Judged
 from fishermask_backend.learning.held_out import held_out
 from fishermask_backend.learning.lesson import Lesson
 from fishermask_backend.learning.strategies import STRATEGIES
@@ -51,6 +54,35 @@ class Labels:
     def wrong(self) -> NDArray[np.bool_]:
         """(L,) whether the annotator erred."""
         return self.given != self.true
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What it takes after a round, in seconds: of `labels` labels."""
+
+    labels: int
+    loading: float
+    held_out: float
+    ranking: float
+
+
+def cost(path: Path, pool: int, backbone: Backbone) -> Cost:
+    """Measure it on features as they are, on labels without errors."""
+    with np.load(path) as file:
+        rows, truth = torch.from_numpy(file["rows"][:pool]), file["labels"][:pool].astype(int)
+    (head,) = spec_of(int(truth.max()) + 1).heads
+    count = max(LOOKED_AT)
+    answers = [answer_text([str(c)]) if i < count else None for i, c in enumerate(truth)]
+    lesson = Lesson(rows, answers, torch.tensor([a is None for a in answers]))
+    began = perf_counter()
+    import cleanlab.filter  # noqa: F401, its seconds are asked
+
+    loaded = perf_counter()
+    probs = held_out(lesson, [head], backbone, Settings(), range(count)).double().numpy()
+    held = perf_counter()
+    named = [frozenset([str(c)]) for c in truth[:count]]
+    doubts(Judged(head.classes, head.likelihood, named, probs))
+    return Cost(count, loaded - began, held - loaded, perf_counter() - held)
 
 
 def run(plan: Plan, folder: Path, out: Path, backbone: Backbone) -> dict[int, Labels]:
