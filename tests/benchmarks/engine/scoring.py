@@ -23,13 +23,16 @@ def run(*, quick: bool) -> dict[str, Any]:
     head = factors("structure", model, inputs, mask, None)
     own = select_batch(head, labelled, picks, ridge=RIDGE, pick_weight="sample").scorer
     one = head[torch.tensor([0])]
+    row = interleaved({"one task of a head, one after the other": lambda: score_new(own, one)}, 40)
     works = {
-        "one task of a head, by its structure": lambda: score_new(own, one),
+        "one task of a head, after work that leaves nothing in a cache": lambda: score_new(
+            own, one
+        ),
         "one task, formed": lambda: score_new(scorer, V[:1]),
         "100 tasks, formed": lambda: score_new(scorer, V[:100]),
         "reading the state from its tensors": lambda: PoolScorer.from_tensors(tensors),
     }
-    times = interleaved(works, 3 if quick else 20)
+    times = row | interleaved(works, 3 if quick else 20)
     nbytes = sum(tensor.nbytes for tensor in tensors.values())
     return {
         "d": V.shape[2],
