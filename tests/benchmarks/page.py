@@ -37,6 +37,10 @@ CONFIG = (
     + "".join(f'<Choice value="{name}"/>' for name in NAMES)
     + "</Choices></View>"
 )
+WHY = [
+    {"part": "uncertain", "value": 0.6123, "above": 0.9876},
+    {"part": "many", "value": 12.34, "above": 0.8765},
+]
 
 
 def project_in(store: Store, address: str, *, tasks: int = TASKS, number: int = ROUNDS) -> Project:
@@ -55,7 +59,7 @@ def project_in(store: Store, address: str, *, tasks: int = TASKS, number: int = 
         rows = [{"project_id": project.id, "task_id": i, "row": i - 1} for i, _ in images]
         for row in rows[:labelled]:
             row["answer"] = row["trained"] = json.dumps([NAMES[rng.integers(CLASSES)]])
-            row["annotated"] = True
+            row["annotated"], row["first_by"], row["expected"] = True, 1, row["row"] % 3 > 0
         for some in (rows[:labelled], rows[labelled:]):
             session.execute(update(Task), some)
         session.execute(insert(Annotation), [_annotation(project.id, i) for i in range(labelled)])
@@ -65,7 +69,7 @@ def project_in(store: Store, address: str, *, tasks: int = TASKS, number: int = 
         probabilities = rng.dirichlet([0.4] * CLASSES, tasks).astype(np.float32)
         rest = range(labelled + 1, tasks + 1)
         scored = [
-            Scored(i, (place + 1) / tasks, 0.1, probabilities[i - 1])
+            Scored(i, (place + 1) / tasks, 0.1, probabilities[i - 1], WHY)
             for place, i in enumerate(rest)
         ]
         rounds.put_scores(session, source.id, scored)
@@ -79,7 +83,7 @@ def _annotation(project_id: int, i: int) -> dict[str, object]:
     return {
         "project_id": project_id, "annotation_id": i + 1, "task_id": i + 1, "result": [],
         "skipped": i % 40 == 0, "ground_truth": False, "annotator": 1 + i % 5,
-        "updated_at": "2026-11-28T12:00:00",
+        "updated_at": "2026-11-28T12:00:00", "lead_time": 2.0 + i % 7,
     }  # fmt: skip
 
 

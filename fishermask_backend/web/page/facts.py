@@ -13,7 +13,7 @@ from fishermask_backend.web.page.curve import curve
 from fishermask_backend.web.page.lights import Light, lights, worker_light
 from fishermask_backend.web.page.queue import Picture, pictures
 from fishermask_backend.web.page.review import ToReview, to_review
-from fishermask_backend.web.people import Annotator, annotators
+from fishermask_backend.web.people import Annotator
 from fishermask_backend.web.status import project_status, projects_status, worker_health
 
 
@@ -77,7 +77,7 @@ def project_facts(studio_id: int) -> ProjectFacts | None:
                 thumbnails,
             ),
             review=to_review(session, project, status["review"], thumbnails),
-            annotators=annotators(session, project.id),
+            annotators=[Annotator(**person) for person in status["annotators"]],
             paused=status["order"].startswith("paused"),
         )
 
