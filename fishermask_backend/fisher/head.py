@@ -156,15 +156,16 @@ class HeadFactors(Factors):
             found.append(EB @ Z)
         return found
 
-    def prepared(self, S: Tensor) -> Tensor:
-        """Return a symmetric S (d, d) with rows and columns by group, and halves of a group's own."""
-        S = self._groups.sorted(S).clone()
-        for g in range(self._groups.directions.shape[1]):
-            part = self._groups.part(g)
-            S[part, part] /= 2
-        return S
+    def prepared(self, S: Tensor) -> list[Tensor]:
+        """Return each group's rows of a symmetric S (d, d), from its own columns on; half of those."""
+        S = self._groups.sorted(S)
+        parts = map(self._groups.part, range(self._groups.directions.shape[1]))
+        found = [S[part, part.start :].clone() for part in parts]  # dense: a cache may hold them
+        for rows in found:
+            rows[:, : len(rows)] /= 2
+        return found
 
-    def block(self, image: Tensor, prepared: Tensor) -> Tensor:
+    def block(self, image: Tensor, prepared: list[Tensor]) -> Tensor:
         """Return V_n S V_nᵀ (R, R) of one image, as `blocks` does, from half of S."""
         psi, active = self._active(image)
         EB = self._directed(image)[0]
@@ -172,7 +173,7 @@ class HeadFactors(Factors):
         for own, g in zip(Z, active, strict=True):
             part = self._groups.part(g)
             own[: part.start] = 0
-            torch.mv(prepared[part, part.start :].T, psi[part], out=own[part.start :])
+            torch.mv(prepared[g].T, psi[part], out=own[part.start :])
         half = EB[:, active] @ Z @ (EB[:, self._groups.group] * psi).T
         return half + half.T
 

@@ -99,13 +99,13 @@ class Factors(ABC):
         V = self.rows(image)[0]
         return [V @ S for S in matrices]
 
-    def prepared(self, S: Tensor) -> Tensor:
-        """Return a symmetric S (d, d) as `block` wants it."""
-        return S
+    def prepared(self, S: Tensor) -> list[Tensor]:
+        """Return a symmetric S (d, d) in the parts that `block` wants."""
+        return [S]
 
-    def block(self, image: Tensor, prepared: Tensor) -> Tensor:
+    def block(self, image: Tensor, prepared: list[Tensor]) -> Tensor:
         """Return V_n S V_nᵀ (C, C) of one image (1,) by a matrix that was prepared once."""
-        return self.blocks(image, prepared)[0]
+        return self.blocks(image, prepared[0])[0]
 
     def products(self, images: Tensor, W: Tensor, use: Callable[[slice, Tensor], None]) -> None:
         """Call use(part of the images, their W V_nᵀ (n, r, C)) until all have come.

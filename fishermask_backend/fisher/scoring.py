@@ -170,9 +170,9 @@ class _Ready:
     def __init__(self) -> None:
         self._asked = False
         self._make: object = None
-        self._matrices: list[Tensor] = []
+        self._matrices: list[list[Tensor]] = []
 
-    def matrices(self, scorer: PoolScorer, factors: Factors) -> list[Tensor]:
+    def matrices(self, scorer: PoolScorer, factors: Factors) -> list[list[Tensor]]:
         """Return A⁻¹ and A⁻¹ I_U A⁻¹; nothing when first asked, and where they would save nothing."""
         if not self._asked or factors.device.type != "cpu" or not factors.structured:
             self._asked = True

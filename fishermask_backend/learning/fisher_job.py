@@ -18,8 +18,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -46,6 +49,8 @@ from fishermask_backend.state import FISHER_JOB
 log = logging.getLogger(__name__)
 
 FOUND = "found.safetensors"
+PICKED = "picked"  # how many images, and of how many, for the worker's progress
+LOOK_SECONDS = 0.5
 WATCH = "--end-with-worker"
 LOG_LINES = 80
 SILENCE = timedelta(minutes=10)  # of the others, until a process gives up; they do equal work
@@ -58,6 +63,8 @@ class ProcessesFailed(FisherMaskError):
 def acquire_in_processes(trained: Trained, settings: Settings) -> Acquisition:
     """Do what `acquire` does, in `FISHER_PROCESSES` processes.
 
+    `trained.on_pick` is told of the first process's picks, of the latest about twice a second.
+
     Raises:
         ProcessesFailed: One of them died; the others have been ended.
         OSError: MODEL_DIR has no room for a copy of the rows.
@@ -68,7 +75,7 @@ def acquire_in_processes(trained: Trained, settings: Settings) -> Acquisition:
         locked(Path(name), wait=False) as folder,
     ):
         trained.save(folder)
-        _run(folder, settings)
+        _run(folder, settings, trained.on_pick)
         return read_found(folder)
 
 
@@ -94,7 +101,7 @@ def remove_abandoned(model_dir: Path) -> None:
             shutil.rmtree(folder)
 
 
-def _run(folder: Path, settings: Settings) -> None:
+def _run(folder: Path, settings: Settings, on_pick: Callable[[int, int], None]) -> None:
     count = settings.fisher_processes
     # They meet in files: torchrun's usual store is a port that anybody may reach, without a password.
     command = [
@@ -119,7 +126,7 @@ def _run(folder: Path, settings: Settings) -> None:
         )
         lower_session(process.pid)
         try:
-            status = process.wait()
+            status = _wait(process, folder / PICKED, on_pick)
         finally:
             if process.poll() is None:  # the worker is being stopped
                 os.killpg(process.pid, signal.SIGKILL)
@@ -132,6 +139,22 @@ def _run(folder: Path, settings: Settings) -> None:
             f"One of the {count} processes of the Fisher computation (FISHER_PROCESSES) died, the log "
             "has its last words. The round is tried again; the earlier order goes on serving."
         )
+
+
+def _wait(
+    process: "subprocess.Popen[bytes]", picked: Path, on_pick: Callable[[int, int], None]
+) -> int:
+    """Pass on what is picked until the process ends; return its status."""
+    told, status = "", None
+    while status is None:
+        with suppress(subprocess.TimeoutExpired):
+            status = process.wait(LOOK_SECONDS)
+        with suppress(FileNotFoundError):  # nothing is picked yet
+            if (said := picked.read_text()) != told:
+                told = said
+                done, of = map(int, said.split())
+                on_pick(done, of)
+    return status
 
 
 def main(folder: Path) -> None:
@@ -153,6 +176,8 @@ def main(folder: Path) -> None:
     )
     log.info("process %d of %d computes on %s", rank + 1, dist.get_world_size(), device)
     trained = Trained.load(folder, Backbone.of(settings, device))
+    if rank == 0:
+        trained = replace(trained, on_pick=partial(_tell, folder / PICKED))
     found = acquire(trained, settings, shards=Shards(dist.group.WORLD))
     if rank == 0:
         _write(folder / FOUND, found)
@@ -169,6 +194,12 @@ def end_with_worker(folder: Path) -> None:
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+def _tell(path: Path, done: int, of: int) -> None:
+    draft = path.with_suffix(".draft")  # a reader sees all of a count, or the one before
+    draft.write_text(f"{done} {of}")
+    draft.replace(path)
 
 
 def _write(path: Path, found: Acquisition) -> None:

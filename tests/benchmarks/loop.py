@@ -27,6 +27,7 @@ from fishermask_backend.demo.images import DemoImages, write_images
 from fishermask_backend.demo.project import connect_backend, create_project, upload_images
 from fishermask_backend.demo.server import LabelStudioServer
 from fishermask_backend.demo.sources import find_source
+from fishermask_backend.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 LABEL_STUDIO = ROOT / ".venv-label-studio/bin/label-studio"
@@ -68,7 +69,7 @@ def measure(client: httpx.Client, backend: Backend, folder: Path, tasks: int, ro
     wait_until(lambda: backend.project(project)["embedded"] == tasks, 600)
     worker = backend.worker.pid
     before = processor_seconds(worker)
-    orders, submits = label_rounds(client, project, images, rounds)
+    orders, submits = label_rounds(client, backend, project, images, rounds)
     used = (processor_seconds(worker) - before) / rounds
     stages = stage_medians(backend, project)
     predicts = [
@@ -101,11 +102,18 @@ def measure(client: httpx.Client, backend: Backend, folder: Path, tasks: int, ro
 
 
 def label_rounds(
-    client: httpx.Client, project: int, images: DemoImages, rounds: int
+    client: httpx.Client, backend: Backend, project: int, images: DemoImages, rounds: int
 ) -> tuple[list[float], list[float]]:
-    """Label a batch at a time without pausing, and wait for the order that it leads to."""
+    """Label a batch at a time without pausing, and wait for the order that it leads to.
+
+    An order of fewer labels, renewed because the pool has grown, does not count.
+    """
     annotator = Annotator(client, project, images.tasks, pace=0.0)
-    orders, submits = [], []
+    orders, submits = list[float](), list[float]()
+
+    def served(before: str) -> bool:
+        return version(client, project) != before and learnt(backend, project) >= len(submits)
+
     for _ in range(rounds):
         before = version(client, project)
         for _ in range(BATCH):
@@ -114,9 +122,14 @@ def label_rounds(
             start = time.perf_counter()
             annotator.submit(task)
             submits.append(time.perf_counter() - start)
-        wait_until(lambda before=before: version(client, project) != before, 600)
+        wait_until(lambda before=before: served(before), 600)
         orders.append(time.perf_counter() - start)
     return orders, submits
+
+
+def learnt(backend: Backend, project: int) -> int:
+    """Labels of the round whose order is served."""
+    return max((int(one["labels"]) for one in backend.finished_rounds(project)), default=0)
 
 
 def stage_medians(backend: Backend, project: int) -> list[tuple[str, float]]:
@@ -199,6 +212,7 @@ def spread(times: Sequence[float]) -> str:
 
 
 def heading() -> str:
+    backbone = Settings.model_fields["backbone"].default
     return (
         "# How long people wait\n\n"
         f"Made by `python -m tests.benchmarks.loop` on {date.today():%Y-%m-%d}: {os.cpu_count()} cores "
@@ -206,7 +220,7 @@ def heading() -> str:
         f"{torch.__version__}, Python {platform.python_version()}, {os.getloadavg()[2]:.1f} "
         "processes at work on average in the quarter of an hour before. Label Studio 1.23.2 (SQLite), "
         f"web server and worker share these cores. Default settings: a batch of {BATCH} and a margin "
-        "of 40 tasks, efficientnet_lite0 at its default image size, 10 classes."
+        f"of 40 tasks, {backbone} at its default image size, 10 classes."
     )
 
 

@@ -1,6 +1,7 @@
 """How long a project's page takes: `python -m tests.benchmarks.page` (10,000 tasks, 100 rounds).
 
-Both as people see it, through the web application; its bytes, too, and those of 10,000 thumbnails.
+As people see it, through the web application, on a quiet machine and while rounds are computed; its
+bytes, too, and those of 10,000 thumbnails.
 """
 
 import json
@@ -10,6 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from fishermask_backend.state import THUMBNAILS
 from fishermask_backend.store import Store, open_store, pool, projects, queues, rounds
 from fishermask_backend.store.rounds import Scored
 from fishermask_backend.store.schema import Annotation, Project, Round, Task
+from tests.benchmarks.beside import rounds_beside
 from tests.this_machine import machine
 
 TASKS, ROUNDS, CLASSES, A_ROUND = 10_000, 100, 10, 20
@@ -119,11 +122,13 @@ def main() -> None:
         put_thumbnails(Path(folder), project, 100)
         client = create_app().test_client()
         print(f"{TASKS:,} tasks, {ROUNDS} rounds; {machine()}", file=sys.stderr)
-        print("| address | as | ms, median | worst | of the processor, median | kB |")
-        print("| --- | --- | --- | --- | --- | --- |")
-        for path in ("/", f"/projects/{STUDIO_ID}"):
-            for kind in ("text/html", "application/json"):
-                print(f"| {path} | {kind} | {_measured(client, path, kind)} |")
+        print("| address | as | beside | ms, median | worst | of the processor, median | kB |")
+        print("| --- | --- | --- | --- | --- | --- | --- |")
+        for beside, meanwhile in (("nothing", nullcontext), ("a round", rounds_beside)):
+            with meanwhile():
+                for path in ("/", f"/projects/{STUDIO_ID}"):
+                    for kind in ("text/html", "application/json"):
+                        print(f"| {path} | {kind} | {beside} | {_measured(client, path, kind)} |")
 
 
 def _measured(client: FlaskClient, path: str, kind: str) -> str:

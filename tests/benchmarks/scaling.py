@@ -35,7 +35,7 @@ from .scaling_page import write
 
 RESULTS = ROOT / ".benchmarks/scaling.json"
 # MASK_INNER, its default first: images
-CASES = {1000: (1000, 3000, 10_000, 30_000, 100_000), 3000: (1000,)}
+CASES = {1000: (1000, 3000, 10_000, 30_000, 100_000), 3000: (1000, 3000, 10_000)}
 LABELLED = 120
 FEW = 3000  # images: up to here the median of three runs
 

@@ -7,11 +7,13 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from fishermask_backend.errors import LeaseLost
 from fishermask_backend.learning import fisher_job
 from fishermask_backend.learning import trained as trained_module
 from fishermask_backend.learning.acquisition import acquire
@@ -59,15 +61,32 @@ def problem(settings, monkeypatch):
         (3, {**HEAD, "POOL_LIMIT": "20", "FACTORS": "bfloat16"}),
     ],
 )
-def test_processes_find_what_one_finds(problem, processes, options):
+def test_processes_find_what_one_finds(problem, monkeypatch, processes, options):
+    monkeypatch.setattr(fisher_job, "LOOK_SECONDS", 0.001)
+    told = []
     trained, settings = problem(FISHER_PROCESSES=str(processes), **options)
     # As a strategy, a project and little memory may ask for.
     asked = {"mask_inner": 700, "batch_size": 5, "queue_margin": 4}
     settings = settings.model_copy(update=asked | ({"max_dim": 60} if processes == 3 else {}))
     alone = acquire(trained, settings)
-    shared = acquire_in_processes(trained, settings)
+    watched = replace(trained, on_pick=lambda *counts: told.append(counts))
+    shared = acquire_in_processes(watched, settings)
     check_alike(shared, alone)
+    assert told == sorted(set(told)) and len(told) > 2  # progress, and on the way, too
+    assert told[-1] == (told[0][1], told[0][1])
     assert not list(settings.model_dir.glob("fisher*"))
+
+
+def test_a_worker_that_may_go_on_no_more_ends_its_processes(problem):
+    trained, settings = problem(FISHER_PROCESSES="2", **HEAD)
+
+    def lost(_done, _of):
+        raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        acquire_in_processes(replace(trained, on_pick=lost), settings)
+    assert not list(settings.model_dir.glob("fisher*"))
+    wait_for(lambda: not ranks(settings.model_dir))
 
 
 def test_processes_find_what_one_finds_for_several_controls(problem):

@@ -20,13 +20,12 @@ from fishermask_backend.fisher import (
     fisher_mask,
     head_factors,
     masked_factors,
-    score_new,
     select_batch,
 )
 from fishermask_backend.learning.candidates import bytes_needed
 
 from .folders import rows_of_folder
-from .measure import in_process, interleaved, peak_memory, spread
+from .measure import in_process, peak_memory
 from .pools import clustered_features, trained_head
 
 PROFILED = {"default head", "a tenth of many images"}
@@ -101,11 +100,7 @@ def run(*, quick: bool, images: Path | None = None) -> dict[str, Any]:
         for case in (QUICK if quick else CASES)
         if case.name in PROFILED
     ]
-    return {
-        "rows": rows,
-        "one_task": spread(one_task(300 if quick else 2000)),
-        "profiles": profiles,
-    }
+    return {"rows": rows, "profiles": profiles}
 
 
 def measured(case: Case, images: str) -> dict[str, Any]:
@@ -197,16 +192,6 @@ def profile(N: int, C: int, K: int, top: int | None, images: str) -> dict[str, A
             stages[STAGES[own]] += cumulative
     total = stats.total_tt  # type: ignore[attr-defined]
     return {"N": N, "C": C, "K": K, "seconds": total, "stages": stages}
-
-
-def one_task(N: int) -> list[float]:
-    """Seconds of `score_new` for one task of a head of ten classes."""
-    model, rows, mask, known, _ = problem(N, 10, None)
-    head = factors("structure", model, rows, mask, None)
-    scorer = select_batch(head, known, 5, ridge=RIDGE, pick_weight="sample").scorer
-    one = head[torch.tensor([0])]
-    score_new(scorer, one)
-    return interleaved({"one": lambda: score_new(scorer, one)}, 20)["one"]
 
 
 if __name__ == "__main__":

@@ -8,12 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fishermask_backend.controls.consensus import answer_text
 from fishermask_backend.labeling import LabelSpec, parse_label_config
 from fishermask_backend.learning.backbones import Backbone, load_backbone
-from fishermask_backend.learning.classifier import fit_classifier, probabilities
-from fishermask_backend.learning.recipe import FactorRecipe
+from fishermask_backend.learning.lesson import Lesson
 from fishermask_backend.learning.strategies.fishermask import FISHERMASK
-from fishermask_backend.learning.trained import Trained
 from fishermask_backend.settings import Settings
 
 from .measure import in_process, peak_memory
@@ -67,16 +66,12 @@ def one_round(
         now = time.perf_counter()
         stages[stage], last = now - last, now
 
-    model = fit_classifier(
-        backbone, rows[known], labels[known], num_classes=CLASSES, likelihood="categorical",
-        pool_rows=rows, seed=settings.seed,
-    )  # fmt: skip
+    answers: list[str | None] = [None] * len(rows)
+    for place in known.tolist():
+        answers[place] = answer_text([str(int(labels[place]))])
+    servable = torch.tensor([answer is None for answer in answers])
+    trained = Lesson(rows, answers, servable).learn(spec.heads, backbone, settings)
     lap("train")
-    probs = probabilities(model, rows, "categorical")
-    lap("predict")
-    recipe = FactorRecipe.of(settings, spec)
-    labelled = torch.zeros(len(rows), dtype=torch.bool).index_fill(0, known, True)
-    trained = Trained(model, backbone.key, rows, probs, labelled, ~labelled, recipe)
     order = FISHERMASK.order(trained, settings, lap)
     return stages, [*order.notes], len(order.scorer.mask)
 

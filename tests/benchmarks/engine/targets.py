@@ -27,7 +27,7 @@ def rows(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
     ten, fifty = sizes[10_000], sizes[50_000]
     seconds, more = median(ten["seconds"]), median(fifty["seconds"])
     ratio, same = theirs[10_000]["seconds"] / seconds, found["agreement"]["same"]
-    one = found["scoring"]["times"]["one task"]["median"]
+    one = found["scoring"]["times"]["one task, formed"]["median"]
     whole = next(each for each in found["rounds"]["rows"] if each["N"] == 100_000)
     return [
         ("`fisher_diagonal`, small_cnn, 256 images", "≤ 8 forward passes, ≥ 1.7 × BackPACK",
@@ -56,7 +56,6 @@ def of_heads(made: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
     tenth, hundred = of["a tenth of many images"], of["100 classes, by itself"]
     ratios = {name: one["formed"] / one["structure"] for name, one in of.items() if "formed" in one}
     same = [one["same_picks"] for one in of.values() if "formed" in one]
-    one = made["one_task"]["median"]
     return [
         ("default head, C = 10, 3,000 images, K = 60: mask to order", "≥ 4 ×, < 3 s",
          f"{ratios['default head']:.1f} ×, {default['structure']:.1f} s",
@@ -69,7 +68,6 @@ def of_heads(made: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
         ("100 classes, 3,000 images", "< 60 s, 4 GB",
          f"{hundred['structure']:.0f} s, {hundred['structure_gb']:.1f} GB",
          hundred["structure"] < 60 and hundred["structure_gb"] < 4),
-        ("`score_new`, one task", "< 3 ms", f"{1000 * one:.1f} ms", one < 0.003),
         ("picks, wherever factors are formed, too", "all the same, in order",
          f"{sum(same)} of {len(same)} heads", all(same)),
     ]  # fmt: skip
