@@ -28,8 +28,9 @@ def report(settings: Settings, studio_id: int, path: Path) -> None:
     if facts is None:
         raise NoReport(f"Project {studio_id} is not connected.")
     thumbnails = thumbnails_of(settings, facts.project_id)
-    rows = [each.row for each in facts.pictures if each.row is not None]
-    text = render_report(facts, {row: thumbnails.get(row) for row in rows})
+    rows = {each.row for each in facts.pictures}
+    rows |= {each.row for kind in facts.review for each in kind.pictures}
+    text = render_report(facts, {row: thumbnails.get(row) for row in rows if row is not None})
     try:
         with whole_file(path) as draft:
             draft.write_text(text, encoding="utf-8")

@@ -57,5 +57,8 @@ def _lines(facts: ProjectFacts) -> Iterator[tuple[str, str]]:
             yield "Accuracy", f"{whose}{share} of the unlabelled rest would be right"
         if own.forecast:
             yield "Forecast", f"{whose}{own.forecast['sentence']} Advice: {own.forecast['advice']}."
+    kinds = [f"{count(n)} {kind}" for kind, n in status["review"]["counts"].items() if n]
+    if kinds:
+        yield "To review", ", ".join(kinds)
     yield "Learning", status["learning"]
     yield "As of", moment(time.time())

@@ -33,11 +33,13 @@ class Target:
         classes: The task's classes.
         tied: Annotators disagree with equal votes, so that the latest of them decided.
         unasked: Classes of which nobody was asked: the task may have them or not.
+        disputed: Whoever annotated last said something else: nobody has agreed since.
     """
 
     classes: frozenset[str]
     tied: bool = False
     unasked: frozenset[str] = frozenset()
+    disputed: bool = False
 
 
 def resolve(answers: Sequence[Answer], *, several: bool = False) -> Target | None:
@@ -75,7 +77,8 @@ def _whole(votes: Sequence[Answer]) -> Target:
     most = max(counts.values())
     leaders = {classes for classes, n in counts.items() if n == most}
     latest = [vote for vote in votes if vote.classes in leaders][-1]
-    return Target(latest.classes, tied=len(leaders) > 1)
+    disputed = votes[-1].classes != latest.classes
+    return Target(latest.classes, tied=len(leaders) > 1, disputed=disputed)
 
 
 def _each_class(votes: Sequence[Answer]) -> Target:
@@ -87,7 +90,8 @@ def _each_class(votes: Sequence[Answer]) -> Target:
         if balance > 0 or (balance == 0 and asked[-1]):
             chosen.add(name)
     unasked = frozenset.intersection(*(vote.unasked for vote in votes))
-    return Target(frozenset(chosen), tied, unasked)
+    disputed = votes[-1].classes != chosen - votes[-1].unasked
+    return Target(frozenset(chosen), tied, unasked, disputed)
 
 
 def answer_text(classes: Iterable[str], unasked: Iterable[str] = ()) -> str:

@@ -84,4 +84,5 @@ def resolve_together(
         frozenset().union(*(target.classes for target in found.values())),
         bool(tied),
         left_open.union(*(target.unasked for target in found.values())),
+        any(target.disputed for target in found.values()),
     ), tied

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fishermask_backend.controls.heads import Likelihood
+from fishermask_backend.controls.consensus import classes_of, unasked_of
+from fishermask_backend.controls.heads import Head, Likelihood
 
 Floats = NDArray[np.float64]
 
@@ -23,27 +24,41 @@ BINS = (0.0, 0.5, 0.7, 0.9, 1.0)  # of confidence
 
 
 @dataclass(frozen=True)
-class Audited:
-    """M audit labels, and what is thought of them and of the rest.
+class Judged:
+    """M labels, and what is thought of their images by classifiers trained without them.
 
     Attributes:
         classes: C, as the control calls them.
         likelihood: Of its labels.
         labels: M, the classes that each image is labelled with.
-        probs: (M, C) by classifiers trained without them.
-        rest: (R, C) by the present classifier, of the images that are not labelled.
+        probs: (M, C) by those classifiers.
     """
 
     classes: Sequence[str]
     likelihood: Likelihood
     labels: Sequence[frozenset[str]]
     probs: Floats
-    rest: Floats
 
     @property
     def guesses(self) -> list[frozenset[str]]:
         """What a pre-label would name."""
         return [frozenset(self.classes[c] for c in row) for row in self._chosen(self.probs)]
+
+    def _chosen(self, probs: Floats) -> list[list[int]]:
+        if self.likelihood == "categorical":
+            return [[int(row.argmax())] for row in probs]
+        return [np.flatnonzero(row > 0.5).tolist() for row in probs]
+
+
+@dataclass(frozen=True)
+class Audited(Judged):
+    """M audit labels, and what is thought of them and of the rest.
+
+    Attributes:
+        rest: (R, C) by the present classifier, of the images that are not labelled.
+    """
+
+    rest: Floats
 
     @property
     def right(self) -> Floats:
@@ -57,10 +72,35 @@ class Audited:
             return np.asarray(probs.max(1, initial=0.0), dtype=np.float64)
         return np.asarray(np.maximum(probs, 1 - probs).prod(1), dtype=np.float64)
 
-    def _chosen(self, probs: Floats) -> list[list[int]]:
-        if self.likelihood == "categorical":
-            return [[int(row.argmax())] for row in probs]
-        return [np.flatnonzero(row > 0.5).tolist() for row in probs]
+
+def judged(
+    heads: Sequence[Head], answers: Sequence[str], guessed: Floats
+) -> dict[Head, tuple[list[int], Judged]]:
+    """Return, of each control that has any, the labels that can be held against what was guessed.
+
+    Args:
+        heads: The controls, in the order of the columns.
+        answers: M, as `answer_text` writes them.
+        guessed: (M, ΣC) by `held_out`.
+
+    Returns:
+        Which of the answers they are, and the labels.
+    """
+    found, start = {}, 0
+    for head in heads:
+        columns = slice(start, start + len(head.classes))
+        start += len(head.classes)
+        known = [
+            i
+            for i, answer in enumerate(answers)
+            # Asked about all of its classes, and guessed by a classifier that had learnt something.
+            if not head.own(unasked_of(answer)) and not np.isnan(guessed[i, columns]).any()
+        ]
+        if known:
+            labels = [frozenset(head.own(classes_of(answers[i]))) for i in known]
+            own = Judged(head.classes, head.likelihood, labels, guessed[known][:, columns])
+            found[head] = known, own
+    return found
 
 
 def estimate(audited: Audited) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from fishermask_backend.controls.reading import CONTROL_ITSELF, nothing_chosen
+from fishermask_backend.controls.reading import CONTROL_ITSELF
 from fishermask_backend.store import by_control
 from fishermask_backend.store.schema import Annotation, GroundTruth, Project, Task
+from fishermask_backend.store.to_review import nothing_was_chosen
 
 IMPORTED = {
     "hand": "each counts as one vote, and only stars that people set decide (GROUND_TRUTH=hand)",
@@ -29,13 +30,7 @@ def label_notes(session: Session, project: Project) -> list[str]:
 
 def _empty(session: Session, project: Project) -> list[str]:
     names = [head["control"] for head in project.heads or ()] or [project.control_name]
-    nothing = Annotation.not_learnt == nothing_chosen(names[0])
-    if len(names) > 1:
-        starts = [
-            Annotation.not_learnt.startswith(nothing_chosen(n), autoescape=True) for n in names
-        ]
-        nothing = or_(*starts)
-    count = session.scalar(select(func.count()).where(Annotation.project_id == project.id, nothing))
+    count = session.scalar(select(func.count()).where(nothing_was_chosen(project)))
     if not count:
         return []
     return [

@@ -13,6 +13,7 @@ from fishermask_backend.labeling import LabelSpec
 from fishermask_backend.store.batches import batches
 from fishermask_backend.store.schema import (
     Annotation,
+    Doubt,
     Project,
     Round,
     Score,
@@ -89,11 +90,14 @@ def put_tasks(
 
 
 def _forget_scores(session: Session, project_id: int, ids: Sequence[int]) -> None:
-    """Forget what rounds thought of images that are no longer these tasks'."""
+    """Forget what rounds thought of images that are no longer these tasks', and of their labels."""
     of_project = select(Round.id).where(Round.project_id == project_id)
     for batch in batches(ids):
         session.execute(
             delete(Score).where(Score.round_id.in_(of_project), Score.task_id.in_(batch))
+        )
+        session.execute(
+            delete(Doubt).where(Doubt.project_id == project_id, Doubt.task_id.in_(batch))
         )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from fishermask_backend.store.inserting import insert_missing
 from fishermask_backend.store.schema import (
     Annotation,
+    Doubt,
     Project,
     Queue,
     Round,
@@ -126,6 +127,6 @@ def forget(session: Session, project_id: int) -> None:
     """Delete all that the database knows of a project."""
     rounds = select(Round.id).where(Round.project_id == project_id)
     session.execute(delete(Score).where(Score.round_id.in_(rounds)))
-    for table in (Queue, Round, Annotation, Task, ScoreRequest):
+    for table in (Queue, Round, Annotation, Task, Doubt, ScoreRequest):
         session.execute(delete(table).where(table.project_id == project_id))
     session.execute(delete(Project).where(Project.id == project_id))

@@ -127,6 +127,7 @@ class Task(Base):
     answer: Mapped[str | None] = mapped_column(Text)  # JSON list of classes; null: no label
     tied: Mapped[bool] = mapped_column(default=False)
     tied_in: Mapped[list[str] | None]  # and on which controls, where several are learnt
+    disputed: Mapped[bool] = mapped_column(default=False)  # and nobody has agreed since
     trained: Mapped[str | None] = mapped_column(Text)  # the answer the last round was trained on
     compared: Mapped[bool] = mapped_column(default=False)  # its first answer, as `validation` does
     audit: Mapped[int | None]  # the number of the round that drew it for the queue that brought it
@@ -213,6 +214,27 @@ class Queue(Base):
     created_at: Mapped[float]
     active_at: Mapped[float | None]
     superseded_at: Mapped[float | None]
+
+
+class Doubt(Base):
+    """A label that looks wrong to classifiers trained without it (`learning/doubts.py`).
+
+    It is open while its task's answer is the same and no annotation of the task was saved since; after
+    that its row stays as long as the answer does, and so the label is not listed once more.
+    """
+
+    __tablename__ = "doubts"
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    task_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    control: Mapped[str] = mapped_column(Text, primary_key=True)  # empty where it is alone
+    answer: Mapped[str] = mapped_column(Text)  # the control's own part of the task's
+    saved_at: Mapped[str] = mapped_column(String(40))  # the task's newest annotation when listed
+    round_number: Mapped[int]  # the last round that doubted it
+    place: Mapped[int]  # among the doubts of that round, from 0, the worst first
+    quality: Mapped[float]  # cleanlab's, from 0 (surely wrong) to 1
+    guess: Mapped[list[str]]  # what a pre-label would have named
+    probabilities: Mapped[dict[str, float]]  # of the classes of label and guess
 
 
 class ScoreRequest(Base):

@@ -42,6 +42,7 @@ def settle(
     task.skipped_by = sorted({a.annotator for a in annotations if a.skipped}) or None
     task.answer = None if target is None else answer_text(target.classes, target.unasked)
     task.tied = bool(ties)
+    task.disputed = target is not None and target.disputed
     task.tied_in = ties if ties and len(spec.heads) > 1 else None
 
 

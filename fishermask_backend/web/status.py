@@ -18,6 +18,7 @@ from fishermask_backend.store.schema import Project, Round
 from fishermask_backend.web.agreement import Agreement, agreements, learning, recent, rounded
 from fishermask_backend.web.audit_status import audit_status, round_audit
 from fishermask_backend.web.controls_status import controls_status, round_controls
+from fishermask_backend.web.review_status import review_status
 
 
 def worker_health() -> Health:
@@ -81,6 +82,7 @@ def project_status(studio_id: int) -> dict[str, Any] | None:
             "cut_short_image_tasks": embedding_queue.cut_short(session, project.id),
             "unread_entries": list(odd_entries(project).examples),
             "not_learnt_annotations": _not_learnt(session, project),
+            "review": review_status(session, project),
         }
 
 

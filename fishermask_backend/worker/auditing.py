@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fishermask_backend.controls.consensus import classes_of, unasked_of
 from fishermask_backend.controls.heads import Head
 from fishermask_backend.learning.backbones import Backbone
-from fishermask_backend.learning.estimate import Audited, estimate
+from fishermask_backend.learning.estimate import Audited, estimate, judged
 from fishermask_backend.learning.forecast import Past, Rest, forecast
 from fishermask_backend.learning.held_out import held_out
 from fishermask_backend.learning.inputs import RowStore
@@ -94,23 +93,13 @@ def _by_control(
 ) -> dict[Head, Audited]:
     """Return the audit labels of each control that has any, with what was thought of them."""
     answers = [pooled.tasks[place].trained or "" for place in pooled.audit]
-    found, start = {}, 0
-    for head in heads:
-        columns = slice(start, start + len(head.classes))
-        start += len(head.classes)
-        known = [
-            i
-            for i, answer in enumerate(answers)
-            # Asked about all of its classes, and guessed by a classifier that had learnt something.
-            if not head.own(unasked_of(answer)) and not np.isnan(guessed[i, columns]).any()
-        ]
-        if known:
-            labels = [frozenset(head.own(classes_of(answers[i]))) for i in known]
-            found[head] = Audited(
-                head.classes, head.likelihood, labels, guessed[known][:, columns],
-                pooled.probs[:, columns],
-            )  # fmt: skip
-    return found
+    own = judged(heads, answers, guessed)
+    ends = np.cumsum([len(head.classes) for head in heads]).tolist()
+    return {
+        head: Audited(**vars(own[head][1]), rest=pooled.probs[:, end - len(head.classes) : end])
+        for head, end in zip(heads, ends, strict=True)
+        if head in own
+    }
 
 
 def _with_forecasts(

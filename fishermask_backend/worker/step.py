@@ -23,6 +23,7 @@ from fishermask_backend.studio import StudioProject
 from fishermask_backend.worker import embedding, publishing, served_order
 from fishermask_backend.worker.auditing import audit_round
 from fishermask_backend.worker.connection import keep_connected
+from fishermask_backend.worker.doubting import doubt_round
 from fishermask_backend.worker.housekeeping import keep_cache_limit, remove_leftovers
 from fishermask_backend.worker.moving import AGAIN_SECONDS, Knocks, is_taken_over
 from fishermask_backend.worker.queueing import fill, keep_filled
@@ -190,6 +191,7 @@ def _make_round_if_due(
     fill(work, spec, made)
     with topping_up(work, spec):
         audit_round(work, backbone, inputs, made)
+        doubt_round(work, backbone, inputs, made)
     remove_leftovers(work)
     release_memory()
     return True

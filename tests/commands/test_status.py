@@ -7,6 +7,7 @@ from fishermask_backend.commands import status
 from fishermask_backend.commands.status import status_lines
 from fishermask_backend.store import projects
 from fishermask_backend.web.page.audits import Audit
+from tests.web.test_review_status import to_review
 
 
 def by_name(lines):
@@ -27,6 +28,13 @@ def test_a_dozen_lines_say_how_a_project_does(store, served):
     iso = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d"
     assert re.fullmatch(iso, told["As of"])
     assert re.fullmatch(f"{iso}, no. 1", told["Round begun"])
+
+
+def test_labels_to_review_are_counted(store, served, work):
+    assert "To review" not in by_name([*status_lines(7)])
+    to_review(work, store)
+    told = by_name([*status_lines(7)])["To review"]
+    assert told == "1 looks wrong, 2 tied, 1 annotators disagree, 1 submitted empty"
 
 
 def test_what_is_at_work_and_has_failed_is_told(store, served):

@@ -52,7 +52,7 @@ def test_order_of_annotations_does_not_matter(answers, rng):
 def test_a_person_s_latest_annotation_counts_once():
     mine = [Answer(frozenset("a"), False, str(i), 7) for i in range(5)]
     theirs = [Answer(frozenset("b"), False, f"{i}", i) for i in (1, 2)]
-    assert resolve([*mine, *theirs]) == Target(frozenset("b"))
+    assert resolve([*mine, *theirs]) == Target(frozenset("b"), disputed=True)
     changed = [*mine, Answer(frozenset("b"), False, "9", 7)]
     assert resolve(changed) == Target(frozenset("b"))
     assert resolve([*mine, theirs[0]]).tied
@@ -61,7 +61,30 @@ def test_a_person_s_latest_annotation_counts_once():
 @pytest.mark.parametrize("nobody", [None, 0])
 def test_annotations_of_nobody_known_count_each(nobody):
     votes = [Answer(frozenset(name), False, str(i), nobody) for i, name in enumerate("aab")]
-    assert resolve(votes) == Target(frozenset("a"))
+    assert resolve(votes) == Target(frozenset("a"), disputed=True)
+
+
+def test_a_dispute_lasts_until_somebody_agrees_after_it():
+    def disputed(*votes):
+        answers = [Answer(frozenset(v[0]), False, str(i), v[1]) for i, v in enumerate(votes)]
+        found = {resolve(answers, several=several).disputed for several in (False, True)}
+        assert len(found) == 1
+        return found.pop()
+
+    assert not disputed("a1")
+    assert disputed("a1", "a2", "b3")
+    assert not disputed("a1", "b3", "a2")  # who came last agrees
+    assert not disputed("a1", "a2", "b3", "a1")  # saved again
+    assert not disputed("a1", "a2", "b3", "a3")  # taken back
+    assert disputed("a1", "a2", "b3", "a1", "b3")
+    starred = [Answer(frozenset("a"), True, "1", 1), Answer(frozenset("b"), False, "2", 2)]
+    assert not resolve(starred).disputed
+
+
+def test_what_was_not_asked_is_no_dispute():
+    new = [Answer(frozenset("an"), False, str(i), i) for i in (1, 2)]
+    old = Answer(frozenset("a"), False, "3", 3, frozenset("n"))
+    assert not resolve([*new, old], several=True).disputed
 
 
 def test_an_older_star_of_a_person_decides_over_their_later_annotation():
@@ -82,7 +105,8 @@ def test_an_older_star_of_a_person_decides_over_their_later_annotation():
     ],
 )
 def test_several_choices_are_voted_on_class_by_class(votes, chosen, tied):
-    assert several(*votes) == Target(frozenset(chosen), tied)
+    found = several(*votes)
+    assert (found.classes, found.tied) == (frozenset(chosen), tied)
 
 
 def test_a_class_is_voted_on_by_those_who_were_asked():

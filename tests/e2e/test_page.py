@@ -17,12 +17,12 @@ from fishermask_backend.settings import load_settings
 from tests.e2e.backends import wait_for
 from tests.e2e.browser import browser
 from tests.e2e.machine import Machine
-from tests.e2e.people import Person
+from tests.e2e.people import Person, result
 from tests.e2e.projects import CLASSES, MakeProject, Project
 
 axe = pytest.importorskip("axe_playwright_python.base", reason="needs axe-playwright-python")
 WIDE, PHONE, LARGE = (1280, 900), (360, 740), (3840, 2160)
-FIRST_PICTURE = ".pictures li:first-child"
+FIRST_PICTURE = "#queue .pictures li:first-child"
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_the_page_changes_while_an_annotator_labels(
     # The page has followed by itself: the round, its guesses, pictures of the queue in its order.
     page.wait_for_selector("#rounds tbody tr:nth-child(2)")
     queue = machine.queue(project)
-    shown = page.locator(".pictures li").evaluate_all("all => all.map(each => each.id)")
+    shown = page.locator("#queue .pictures li").evaluate_all("all => all.map(each => each.id)")
     assert shown == [f"task-{i}" for i in queue.task_ids]
     wait_for(lambda: page.evaluate("[...document.images].every(i => i.naturalWidth === 64)"))
     assert " %" in page.locator(FIRST_PICTURE).inner_text()
@@ -162,16 +162,26 @@ def test_the_page_changes_while_an_annotator_labels(
     assert "Of the last 5 labels" in page.locator("#answer").inner_text()
     assert page.locator("#annotators tbody tr").count() == 1
 
+    # What is submitted empty is to be looked at, until something is chosen.
+    assert "No label looks wrong" in page.locator("#review").inner_text()
+    task = owner.open_next(project.id)
+    empty = owner.submit(task)
+    machine.rest()
+    page.wait_for_selector(f"#review li:has-text('task {task['id']}')")
     assert all(fits(page, size) for size in (PHONE, LARGE, WIDE))
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme)
         assert serious(page) == []
-    if os.environ.get("SCREENSHOTS"):  # a longer course
-        for _ in range(4):
-            for _ in range(5):
-                task = owner.open_next(project.id)
-                owner.submit(task, project.truth[task["id"]])
-            machine.rest()
+    owner.change(empty, result=result(project.truth[task["id"]]))
+    machine.rest()
+    page.wait_for_selector("#review li", state="detached")
+    if os.environ.get("SCREENSHOTS"):  # a longer course, with an error
+        for number in range(20):
+            task = owner.open_next(project.id)
+            wrong = "one" if project.truth[task["id"]] == "two" else "two"
+            owner.submit(task, wrong if number == 4 else project.truth[task["id"]])
+            if number % 5 == 4:
+                machine.rest()
     machine.worker.lifeline.beat(0)
     page.reload()
     picture(page, "page", tmp_path)

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("torch", "torchvision", "scipy", "sklearn", "pandas", "cv2", "label_studio_sdk")
+HEAVY = (
+    "torch",
+    "torchvision",
+    "scipy",
+    "sklearn",
+    "pandas",
+    "cleanlab",
+    "cv2",
+    "label_studio_sdk",
+)
 
 
 def run(script, **more):

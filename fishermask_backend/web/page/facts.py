@@ -13,6 +13,7 @@ from fishermask_backend.web.page.curve import curve
 from fishermask_backend.web.page.lights import Light, lights, worker_light
 from fishermask_backend.web.page.people import Annotator, annotators
 from fishermask_backend.web.page.queue import Picture, pictures
+from fishermask_backend.web.page.review import ToReview, to_review
 from fishermask_backend.web.status import project_status, projects_status, worker_health
 
 
@@ -30,6 +31,7 @@ class ProjectFacts:
         classes: The weakest first.
         pairs: Classes that are mixed up most.
         pictures: The queue.
+        review: Labels to review, by kind.
         annotators: The busiest first.
         paused: Whether the order was given back.
     """
@@ -43,6 +45,7 @@ class ProjectFacts:
     classes: list[ClassRow]
     pairs: list[Pair]
     pictures: list[Picture]
+    review: list[ToReview]
     annotators: list[Annotator]
     paused: bool
 
@@ -57,6 +60,7 @@ def project_facts(studio_id: int) -> ProjectFacts | None:
         project = projects.find(session, settings.label_studio_url, studio_id)
         if project is None:
             return None
+        thumbnails = thumbnails_of(settings, project.id)
         return ProjectFacts(
             project_id=project.id,
             studio_url=project.public_url or settings.label_studio_url,
@@ -70,8 +74,9 @@ def project_facts(studio_id: int) -> ProjectFacts | None:
                 session,
                 project,
                 queues.active(session, project.id),
-                thumbnails_of(settings, project.id),
+                thumbnails,
             ),
+            review=to_review(session, project, status["review"], thumbnails),
             annotators=annotators(session, project.id),
             paused=status["order"].startswith("paused"),
         )

@@ -10,8 +10,9 @@ from fishermask_backend.store import open_store, projects, queues, rounds
 from fishermask_backend.store.by_control import learnt
 from fishermask_backend.store.pool import every_task
 from fishermask_backend.store.schema import Round, Score
+from fishermask_backend.web.review_status import reasons
 
-HEADER = ["task_id", "labels", "guess", "probability", "place_in_queue", "image_error"]
+HEADER = ["task_id", "labels", "guess", "probability", "place_in_queue", "image_error", "review"]
 BETWEEN_CLASSES = "|"
 
 
@@ -28,6 +29,7 @@ def task_rows(studio_id: int) -> Iterator[list[Any]] | None:
         serving, queue = rounds.active(session, project.id), queues.active(session, project.id)
         tasks = every_task(session, project.id)
         scores = {s.task_id: s for s in rounds.every_score(session, serving.id)} if serving else {}
+        why = reasons(session, project)
     places = {i: place for place, i in enumerate(queue.task_ids if queue else [], 1)}
     lines: Iterator[list[Any]] = (
         [
@@ -36,6 +38,7 @@ def task_rows(studio_id: int) -> Iterator[list[Any]] | None:
             *_guess(serving, scores.get(task.task_id)),
             places.get(task.task_id, ""),
             task.image_error or "",
+            BETWEEN_CLASSES.join(why.get(task.task_id, ())),
         ]
         for task in tasks
     )

@@ -12,6 +12,7 @@ from fishermask_backend.store import projects
 from fishermask_backend.web.page import rendering
 from fishermask_backend.web.page.facts import project_facts, thumbnails_of
 from fishermask_backend.web.page.rendering import render_report
+from tests.web.test_review_status import to_review
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 
@@ -83,6 +84,17 @@ def test_what_people_wrote_stays_text(report):
     assert len(page.named("script")) == len(rendering.SCRIPTS) + 1  # and the curve
     assert not [1 for _, attributes in page.found for name in attributes if name.startswith("on")]
     assert "&lt;script&gt;alert(1)" in text
+
+
+def test_labels_to_review_are_shown_with_what_is_thought_of_them(report, store, work):
+    assert "No label looks wrong" in report()
+    to_review(work, store)
+    section = report().partition('<section id="review"')[2].partition("</section>")[0]
+    text = " ".join(re.sub(r"<[^>]+>", " ", section).split())
+    assert "task 1 labelled cat 3 % the model says dog 97 %" in text
+    assert "Tied 2 labels" in text
+    assert "task 4 labelled none" in text
+    assert "data:image/jpeg;base64," in section  # of task 2
 
 
 def test_the_curve_s_figures_are_data(report):

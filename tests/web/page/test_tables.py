@@ -9,10 +9,12 @@ from tests.store.stored import change
 def test_every_task_has_its_line(served, work):
     change(work, [4], answer=json.dumps(["cat"]))
     change(work, [3], image_error="It is broken.")
+    change(work, [4], tied=True, disputed=True)
     header, *lines = task_rows(7)
     assert header == HEADER
-    assert [(line[0], line[1], line[4], line[5]) for line in lines] == [
-        (1, "", 2, ""), (2, "", 1, ""), (3, "", "", "It is broken."), (4, "cat", "", ""),
+    assert [(line[0], line[1], *line[4:]) for line in lines] == [
+        (1, "", 2, "", ""), (2, "", 1, "", ""), (3, "", "", "It is broken.", ""),
+        (4, "cat", "", "", "tied"),
     ]  # fmt: skip
     assert lines[2][2] in ("cat", "dog")
     assert lines[2][3] == 0.5
