@@ -12,6 +12,7 @@ from tests.benchmarks.audit.redrawn import (
     NEAR,
     REDRAWN,
     Estimated,
+    Forecasts,
     Oracle,
     audits,
     forecasts,
@@ -107,16 +108,28 @@ def _forecasts(found: Simulated) -> str:
             [
                 name, f"{stop:.0f}" if np.isfinite(stop) else f"after {curve.last - MORE}",
                 f"{1 - early.mean() - late.mean():.0%}", f"{early.mean():.0%}", f"{late.mean():.0%}",
+                *_about(curve, stop, said),
                 _points(said.errors), _spread(said.errors), f"{np.mean(said.inside):.0%}",
             ]
         )  # fmt: skip
     return table(
         [
-            "images", "oracle stops at", "near", "earlier", "later", "bias of the gain", "its error",
-            "95 % intervals that hold it",
+            "images", "oracle stops at", "near", "earlier", "later", "true gains near",
+            "error near", "bias of the gain", "its error", "95 % intervals that hold it",
         ],
         rows,
     )  # fmt: skip
+
+
+def _about(curve: Oracle, stop: float, said: Forecasts) -> tuple[str, str]:
+    """What MORE labels bring at both ends of what is near the oracle's stop, and the error there."""
+    if not np.isfinite(stop):
+        return "–", "–"
+    ends = (1 - NEAR) * stop, (1 + NEAR) * stop
+    pairs = zip(said.labels, said.errors, strict=True)
+    errors = [error for labels, error in pairs if ends[0] <= labels <= ends[1]]
+    gains = " – ".join(f"{100 * curve.gain(end):.1f}" for end in ends)
+    return gains, _spread(errors) if errors else "–"
 
 
 def _points(values: Sequence[float]) -> str:

@@ -112,11 +112,13 @@ class Forecasts:
     """What was forecast in redrawn audits of a set's courses.
 
     Attributes:
-        errors: Of the gains, from the first audit that is large enough on.
+        labels: When, of each from the first audit that is large enough on.
+        errors: Of the gains then.
         inside: Of these, whether the true one is in the interval.
         stops: After how many labels each audit says that little is to be gained; infinite: not at all.
     """
 
+    labels: list[int]
     errors: list[float]
     inside: list[bool]
     stops: list[float]
@@ -124,7 +126,7 @@ class Forecasts:
 
 def forecasts(courses: Sequence[Course], random: np.random.Generator) -> Forecasts:
     """Redraw audits, and forecast after each round."""
-    curve, found = Oracle.of(courses), Forecasts([], [], [])
+    curve, found = Oracle.of(courses), Forecasts([], [], [], [])
     for course in courses:
         for _ in range(REDRAWN):
             drawn = [*audits(course, random)]
@@ -134,6 +136,7 @@ def forecasts(courses: Sequence[Course], random: np.random.Generator) -> Forecas
                     continue
                 said = forecast([each.past for each in drawn[: r + 1]], now.rest)
                 truth, (low, high) = curve.gain(now.past.labels), said["interval"]
+                found.labels.append(now.past.labels)
                 found.errors.append(said["gain"] - truth)
                 found.inside.append(low <= truth <= high)
                 if said["advice"] == "little more to gain":
