@@ -20,6 +20,7 @@ from tests.e2e.browser import browser
 from tests.e2e.machine import Machine
 from tests.e2e.people import Person, result
 from tests.e2e.projects import CLASSES, MakeProject, Project
+from tests.this_machine import ROOT
 
 axe = pytest.importorskip("axe_playwright_python.base", reason="needs axe-playwright-python")
 WIDE, PHONE, LARGE = (1280, 900), (360, 740), (3840, 2160)
@@ -86,7 +87,7 @@ def picture(page: Any, name: str, folder: Path) -> None:
     """Take a picture of a whole page; into the folder SCREENSHOTS if that is set."""
     chosen = os.environ.get("SCREENSHOTS")
     page.wait_for_timeout(500)
-    page.screenshot(path=(Path(chosen) if chosen else folder) / f"{name}.png", full_page=True)
+    page.screenshot(path=(ROOT / chosen if chosen else folder) / f"{name}.png", full_page=True)
 
 
 def label_by_keyboard(page: Any, address: str, name: str) -> None:

@@ -14,8 +14,9 @@ from fishermask_backend.web import review_status as kinds
 TITLES = {
     kinds.LOOKS_WRONG: (
         "Look wrong to the model",
-        "Trained without these labels, it takes them for wrong; the worst first. Whoever saves the "
-        "annotation again, changed or not, takes it from this list.",
+        "Trained without these labels, it takes them for wrong; the worst first. While the model still "
+        "errs often, most of them are right. Whoever saves the annotation again, changed or not, "
+        "takes it from this list.",
     ),
     kinds.TIED: (
         "Tied",
