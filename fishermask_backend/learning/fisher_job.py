@@ -198,7 +198,8 @@ def end_with_worker(folder: Path) -> None:
 
 
 def _tell(path: Path, done: int, of: int) -> None:
-    draft = path.with_suffix(".draft")  # a reader sees all of a count, or the one before
+    # A reader sees all of a count, or the one before; `whole_file` would wait for the disk each time.
+    draft = path.with_suffix(".draft")
     draft.write_text(f"{done} {of}")
     draft.replace(path)
 

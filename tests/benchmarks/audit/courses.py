@@ -138,11 +138,7 @@ def _rounds(
     trained, drawn = None, set[int]()
     for number in range(1, plan.rounds + 1):
         servable = torch.tensor([answer is None for answer in answers])
-        if trained is None:
-            order = first_order(rows, servable, settings)
-        else:
-            order = STRATEGIES[plan.strategy].order(trained, settings, lambda stage: None)
-        ordered = [i for i in order.scores.argsort(stable=True).tolist() if servable[i]]
+        ordered = next_first(plan.strategy, trained, rows, servable, settings)
         share = SHARE if plan.audited else 0.0
         queue, audit = Draw(share, plan.seed, number).mixed(ordered, BATCH)
         drawn.update(audit)
@@ -151,6 +147,21 @@ def _rounds(
         lesson = Lesson(rows, [*answers], torch.tensor([a is None for a in answers]))
         trained = lesson.learn(problem.spec.heads, problem.backbone, settings)
         yield number, lesson, trained, drawn
+
+
+def next_first(
+    strategy: str,
+    trained: Trained | None,
+    rows: torch.Tensor,
+    servable: torch.Tensor,
+    settings: Settings,
+) -> list[int]:
+    """Return the images that may be labelled as a round asks for them, the first one untrained."""
+    if trained is None:
+        order = first_order(rows, servable, settings)
+    else:
+        order = STRATEGIES[strategy].order(trained, settings, lambda stage: None)
+    return [i for i in order.scores.argsort(stable=True).tolist() if servable[i]]
 
 
 def _without_each(

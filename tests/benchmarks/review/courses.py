@@ -10,16 +10,14 @@ from numpy.typing import NDArray
 
 from fishermask_backend.controls.consensus import answer_text
 from fishermask_backend.learning.backbones import Backbone
-from fishermask_backend.learning.cold_start import first_order
 from fishermask_backend.learning.doubts import doubts
 from fishermask_backend.learning.estimate import Judged
 from fishermask_backend.learning.held_out import held_out
 from fishermask_backend.learning.lesson import Lesson
-from fishermask_backend.learning.strategies import STRATEGIES
 from fishermask_backend.settings import Settings
 from fishermask_backend.simulation.course import spec_of
 from fishermask_backend.simulation.split import split
-from tests.benchmarks.audit.courses import WIDTH, rows_of
+from tests.benchmarks.audit.courses import WIDTH, next_first, rows_of
 
 BATCH = 100
 LOOKED_AT = (200, 400)  # labels
@@ -115,11 +113,7 @@ def _course(plan: Plan, folder: Path, backbone: Backbone) -> dict[int, dict[str,
     trained, found = None, {}
     while (labelled := sum(answer is not None for answer in answers)) < max(LOOKED_AT):
         servable = torch.tensor([answer is None for answer in answers])
-        if trained is None:
-            order = first_order(rows, servable, settings)
-        else:
-            order = STRATEGIES[plan.strategy].order(trained, settings, lambda stage: None)
-        ordered = [i for i in order.scores.argsort(stable=True).tolist() if servable[i]]
+        ordered = next_first(plan.strategy, trained, rows, servable, settings)
         for i in ordered[:BATCH]:
             answers[i] = answer_text([str(given[i])])
         labelled += BATCH
