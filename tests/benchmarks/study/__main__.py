@@ -7,6 +7,7 @@ there.
 """
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from fishermask_backend.settings import load_settings
 from fishermask_backend.simulation.simulate import Asked, simulate
 from fishermask_backend.simulation.study import Plan
 from fishermask_backend.simulation.variants import read_variants
+from tests.benchmarks.study import learners
+from tests.benchmarks.study.learners import LEARNERS
+from tests.benchmarks.study.others import read_others
 from tests.benchmarks.study.page import write
 from tests.benchmarks.study.results import folder_of, read
 from tests.this_machine import ROOT
@@ -49,11 +53,13 @@ def main() -> int:
     parser.add_argument("--pool", type=int, default=1500, help="images to label from, at most")
     parser.add_argument("--rounds", type=int, default=10, help="of each course")
     parser.add_argument("--jobs", type=int, default=0, help="courses at a time; one a core")
+    parser.add_argument("--learner", choices=LEARNERS, default=learners.DEFAULT)
     parser.add_argument("--out", type=Path, default=ROOT / "build/study", help="folder of points")
     parser.add_argument("--page-only", action="store_true", help="of the points that are there")
     given = parser.parse_args()
+    os.environ[learners.VARIABLE] = given.learner
     failed = [] if given.page_only else [*_run(given)]
-    write(read(given.out, given.rounds))
+    write(read(given.out, given.rounds), read_others(given.out, given.rounds))
     for sentence in failed:
         print(sentence, file=sys.stderr)
     return 1 if failed else 0
@@ -61,14 +67,16 @@ def main() -> int:
 
 def _run(given: argparse.Namespace) -> Iterator[str]:
     """Make the points; yield what could not be made, as sentences."""
-    variants, settings = read_variants(given.strategies), load_settings()
+    variants = read_variants(given.strategies)
+    settings = load_settings().model_copy(update=dict(LEARNERS[given.learner].settings))
+    out = given.out / given.learner if given.learner != learners.DEFAULT else given.out
     sets = [*(Images(name, name) for name in ALWAYS), *given.sets]
     for seeds in [*(seeds for seeds in EARLY if seeds < given.seeds), given.seeds]:
         for per_round in given.per_round:
             for images in sets:
                 for imbalanced in (False, True):
                     plan = Plan(variants, given.rounds, seeds, per_round, imbalanced)
-                    folder = given.out / folder_of(images.name, imbalanced, per_round)
+                    folder = out / folder_of(images.name, imbalanced, per_round)
                     print(f"{folder.name}, {seeds} seeds", flush=True)
                     asked = Asked(
                         images.data, None, images.level, plan, given.pool, folder, given.jobs
@@ -91,6 +99,9 @@ def _images(text: str) -> Images:
 def _numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
+
+if __name__ == "__mp_main__":  # one of the processes that simulate
+    learners.named().use()
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,6 +6,7 @@ from datetime import date
 
 from fishermask_backend.simulation.statistics import CHANCE, Difference
 from fishermask_backend.simulation.variants import shown
+from tests.benchmarks.study.others import FORMER, Others, above_former, sections
 from tests.benchmarks.study.picture import draw
 from tests.benchmarks.study.results import (
     BASELINE,
@@ -21,33 +22,33 @@ from tests.benchmarks.study.results import (
     strategies,
 )
 from tests.benchmarks.study.targets import targets
+from tests.benchmarks.study.wording import NOTHING, points, range_of, titled
 from tests.tables import table
 from tests.this_machine import ROOT, commit, machine
 
 PAGE, PICTURE = ROOT / "docs/study.md", ROOT / "docs/study.png"
 TEMPLATE = ROOT / "tests/benchmarks/study/template.md"
-NOTHING = "–"
-FORMER = "fishermask:ridge=0.1,target=pool"  # the settings before this study
 
 
-def write(settings: Sequence[Setting]) -> None:
-    """Write page and picture."""
+def write(settings: Sequence[Setting], others: Others) -> None:
+    """Write page and picture, of the default's settings and those of other classifiers."""
     PICTURE.write_bytes(draw(settings))
     text = TEMPLATE.read_text(encoding="utf-8")
-    for name, value in values(settings).items():
+    for name, value in values(settings, others).items():
         text = text.replace(f"{{{{{name}}}}}", value)
     PAGE.write_text(text, encoding="utf-8")
 
 
-def values(settings: Sequence[Setting]) -> dict[str, str]:
+def values(settings: Sequence[Setting], others: Others) -> dict[str, str]:
     """Return what stands in the template's places."""
     names = strategies(settings)
     p = corrected(settings)
     return {
-        "seeds": _range([each.seeds for each in settings]),
+        "seeds": range_of([each.seeds for each in settings]),
         "settings": str(len(settings)),
         "choice": choice(settings, p),
-        "targets": targets(settings),
+        "targets": targets(settings, above_former(settings, others)),
+        "others": sections(others),
         "short": _short(settings, names),
         "made_of": _made_of(settings),
         "comparisons": str(len(p)),
@@ -58,7 +59,7 @@ def values(settings: Sequence[Setting]) -> dict[str, str]:
         "labels": _by_setting(settings, [n for n in names if n != BASELINE], _labels),
         "classes": _by_setting(settings, names, _classes),
         "seconds": _by_setting(settings, names, lambda s, n: f"{_cpu([s], n):.1f}"),
-        "reached": _range([each.labels[-1] for each in settings]),
+        "reached": range_of([each.labels[-1] for each in settings]),
         "rounds": str(len(settings[0].labels)),
         "under": "; ".join(dict.fromkeys(_settings(each) for each in settings)),
         "made": _made(settings),
@@ -70,17 +71,17 @@ def choice(settings: Sequence[Setting], p: dict[tuple[str, str], float]) -> str:
     every = [name for name in strategies(settings) if len(gaps_to(settings, name)) == len(settings)]
     proper, text = shown(every), [_best(settings, every)]
     text.append(
-        f"{proper[OWN]} has {_points(mean(gaps_to(settings, OWN)))} more than {RIVAL} in the mean of "
+        f"{proper[OWN]} has {points(mean(gaps_to(settings, OWN)))} more than {RIVAL} in the mean of "
         "the settings"
     )
     for imbalanced, cut in ((False, "the pool as it is"), (True, "half of its classes rare")):
         some = [each for each in settings if each.imbalanced == imbalanced]
         if some:
-            text[-1] += f", {_points(mean(gaps_to(some, OWN)))} with {cut}"
-    text[-1] += f"; {_points(mean(gaps_to(settings, OWN, BASELINE)))} more than random labels"
+            text[-1] += f", {points(mean(gaps_to(some, OWN)))} with {cut}"
+    text[-1] += f"; {points(mean(gaps_to(settings, OWN, BASELINE)))} more than random labels"
     if FORMER in every:
         former = mean(gaps_to(settings, OWN, FORMER))
-        text[-1] += f"; {_points(former)} more than with its former settings and the same head"
+        text[-1] += f"; {points(former)} more than with its former settings and the same head"
     text[-1] += "."
     sides = {
         side: [s for s in settings if (g := s.gap(OWN)) and clearly(g) == side] for side in (1, -1)
@@ -109,18 +110,13 @@ def _best(settings: Sequence[Setting], every: Sequence[str]) -> str:
     default = {OWN: " (the default)"}
     return (
         f"Of what ran in all settings, **{name}{default.get(best, '')} has the largest area in the "
-        f"mean of them**: {_points((value, error))} to {proper[other]}{default.get(other, '')}, {told}."
+        f"mean of them**: {points((value, error))} to {proper[other]}{default.get(other, '')}, {told}."
     )
 
 
 def key(setting: Setting) -> str:
     """Return what a setting is called among the corrected p."""
     return folder_of(setting.name, setting.imbalanced, setting.per_round)
-
-
-def titled(setting: Setting) -> str:
-    """Return what a setting is called on the page."""
-    return f"{setting.name}{', imb.' if setting.imbalanced else ''}, K = {setting.per_round}"
 
 
 def _short(settings: Sequence[Setting], names: Sequence[str]) -> str:
@@ -172,7 +168,7 @@ def _gap(setting: Setting, name: str, p: dict[tuple[str, str], float]) -> str:
         return NOTHING
     seeds = len(setting.common(name, RIVAL))
     fewer = f" ({seeds})" if seeds != setting.seeds else ""
-    text = _points((gap.mean, gap.error), "")
+    text = points((gap.mean, gap.error), "")
     return f"**{text}**{fewer}" if p[key(setting), name] <= CHANCE else f"{text}{fewer}"
 
 
@@ -234,14 +230,8 @@ def _made(settings: Sequence[Setting]) -> str:
     return f"`{command}`, {date.today()} at {commit()}; {machine()['processor']}"
 
 
-def _points(found: tuple[float, float], unit: str = " points") -> str:
-    value, error = found
-    text = f"{round(100 * value, 1) + 0.0:+.1f}".replace("-", "−")  # no −0.0
-    return f"{text}{unit}" if math.isnan(error) else f"{text} ± {100 * error:.1f}{unit}"
-
-
 def _mean(gaps: Sequence[Difference]) -> str:
-    return _points(mean(gaps), "") if gaps else NOTHING
+    return points(mean(gaps), "") if gaps else NOTHING
 
 
 def _of(some: Sequence[Setting], settings: Sequence[Setting]) -> str:
@@ -249,8 +239,3 @@ def _of(some: Sequence[Setting], settings: Sequence[Setting]) -> str:
         f" ({'; '.join(titled(each) for each in some)})" if 0 < len(some) < len(settings) else ""
     )
     return f"{len(some)} of {len(settings)} settings{names}"
-
-
-def _range(numbers: Sequence[int]) -> str:
-    least, most = min(numbers), max(numbers)
-    return str(least) if least == most else f"{least} to {most}"

@@ -98,19 +98,20 @@ class Setting:
         )
 
 
-def read(out: Path, rounds: int) -> list[Setting]:
-    """Return every setting that has courses of `rounds` rounds by the default and its rival.
+def read(out: Path, rounds: int, of: Sequence[str] = (OWN, RIVAL)) -> list[Setting]:
+    """Return every setting that has courses of `rounds` rounds by some strategies.
 
     Args:
         out: A folder a setting.
         rounds: Shorter courses are left out; of longer ones the first rounds are taken.
+        of: Those without which a setting is left out.
     """
     found = []
     for folder in sorted(out.iterdir()):
         called = re.fullmatch(rf"(.+?)({CUT})?-(\d+)", folder.name)
         if called and (folder / FILE).exists() and (folder / POINTS).exists():
             setting = _setting(folder, called, rounds)
-            if setting.seeds:
+            if setting.common(*of):
                 found.append(setting)
     return sorted(found, key=lambda each: (each.per_round, each.imbalanced, each.name))
 

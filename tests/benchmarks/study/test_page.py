@@ -9,6 +9,7 @@ import pytest
 
 from fishermask_backend.simulation.points import Points
 from tests.benchmarks.study import page
+from tests.benchmarks.study.others import FORMER, above_former, read_others
 from tests.benchmarks.study.results import (
     clearly,
     corrected,
@@ -88,7 +89,11 @@ def test_every_place_of_the_page_is_filled(tmp_path, monkeypatch):
     setting(tmp_path, {name: of[:1] for name, of in CURVES.items()}, True)
     monkeypatch.setattr(page, "PAGE", tmp_path / "study.md")
     monkeypatch.setattr(page, "PICTURE", tmp_path / "study.png")
-    page.write(read(tmp_path, 3))
+    setting(tmp_path / "former", {FORMER: CURVES["random"], "margin": CURVES["margin"]})
+    others = read_others(tmp_path, 3)
+    (gap,) = above_former(read(tmp_path, 3), others)
+    assert gap.mean == pytest.approx((0.2 + 0.5 / 3) / 2)
+    page.write(read(tmp_path, 3), others)
     text = (tmp_path / "study.md").read_text()
     assert "{{" not in text
     assert "nan" not in text

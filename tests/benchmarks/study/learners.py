@@ -1,0 +1,80 @@
+"""What images are picked for: the classifier of live rounds, and others that only studies train.
+
+Courses are simulated in processes of their own. Each of them imports the study's `__main__` anew, which
+trains what the environment names.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from fishermask_backend.learning import backbones, lesson, networks
+from fishermask_backend.learning.backbones import Backbone
+from fishermask_backend.learning.calibration import Calibration
+
+VARIABLE = "STUDIED_LEARNER"
+DEFAULT = "default"
+
+
+def of_their_own(model: nn.Module, *_: object) -> tuple[nn.Module, tuple[Calibration, ...]]:
+    """Return a network as it is, which knows nothing of the unlabelled images."""
+    return model, ()
+
+
+def head_as_it_was() -> None:
+    """Train heads that know their labels alone, with less dropout: those before this study."""
+    backbones.DROPOUT = networks.DROPOUT = 0.2  # type: ignore[attr-defined]
+    lesson.informed = of_their_own  # type: ignore[assignment, attr-defined]
+
+
+def one_layer() -> None:
+    """Train heads without a hidden layer, over all features: wide, so that a mask has to choose."""
+    Backbone._head = lambda backbone, classes: [nn.Linear(backbone.width, classes)]  # type: ignore[method-assign]
+    found = lesson.informed
+    # As far as usual: what would find it out by held-out labels has a hidden layer.
+    lesson.informed = lambda *of, **_: found(*of[:5], (Calibration(),))  # type: ignore[attr-defined]
+
+
+def nothing() -> None:
+    """Leave heads as they are."""
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A classifier.
+
+    Attributes:
+        about: For the page.
+        use: Has it trained from now on, in this process.
+        settings: Of the backend, beside those of live rounds.
+    """
+
+    about: str
+    use: Callable[[], None] = nothing
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def whole(backbone: str) -> dict[str, Any]:
+    """Return settings of a network that is trained whole, from random weights, on small images."""
+    return {
+        "backbone": backbone, "backbone_weights": "none", "train": "all", "image_size": 32
+    }  # fmt: skip
+
+
+LEARNERS = {
+    DEFAULT: Learner("the default head"),
+    "former": Learner("the head before this study, which knows its labels alone", head_as_it_was),
+    "linear": Learner("one layer over all 1,408 features", one_layer),
+    "small_cnn": Learner(
+        "two convolutions, trained whole from scratch", settings=whole("small_cnn")
+    ),
+    "resnet18": Learner("ResNet-18, trained whole from scratch", settings=whole("resnet18")),
+}
+
+
+def named() -> Learner:
+    """Return the learner that the environment names."""
+    return LEARNERS[os.environ.get(VARIABLE, DEFAULT)]

@@ -1,0 +1,82 @@
+"""What the page says of other classifiers than the default: what picks are worth to each of them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fishermask_backend.simulation.statistics import Difference, difference
+from fishermask_backend.simulation.variants import shown
+from tests.benchmarks.study.learners import LEARNERS
+from tests.benchmarks.study.results import (
+    OWN,
+    RIVAL,
+    Setting,
+    folder_of,
+    gaps_to,
+    mean,
+    read,
+    strategies,
+)
+from tests.benchmarks.study.wording import NOTHING, points, range_of, titled
+from tests.tables import table
+
+FORMER = "fishermask:ridge=0.1,target=pool"  # the settings before this study
+
+Others = Mapping[str, Sequence[Setting]]  # by learner
+
+
+def read_others(out: Path, rounds: int) -> Others:
+    """Return the settings of every learner that has points, whatever their strategies.
+
+    Args:
+        out: A folder a learner in it, with a folder a setting.
+        rounds: Of courses; none of fewer is taken.
+    """
+    found = {name: read(out / name, rounds, (RIVAL,)) for name in LEARNERS if (out / name).is_dir()}
+    return {name: settings for name, settings in found.items() if settings}
+
+
+def above_former(settings: Sequence[Setting], others: Others) -> list[Difference]:
+    """Return how much more area the default has than head and settings before this study.
+
+    A difference for each setting in which both ran; seeds have the same cut and first queue.
+    """
+    before = {_key(each): each.courses.get(FORMER, {}) for each in others.get("former", ())}
+    found = []
+    for setting in settings:
+        former, own = before.get(_key(setting), {}), setting.courses.get(OWN, {})
+        if seeds := sorted(former.keys() & own.keys()):
+            pair = Setting(
+                setting.name, setting.imbalanced, setting.per_round, setting.about, setting.sizes,
+                {OWN: own, FORMER: former},
+            )  # fmt: skip
+            found.append(difference(pair.curves(OWN, seeds), pair.curves(FORMER, seeds)))
+    return found
+
+
+def sections(others: Others) -> str:
+    """Return a part of the page for each learner: differences to margin with the same classifier."""
+    return "\n\n".join(_section(name, settings) for name, settings in others.items())
+
+
+def _section(learner: str, settings: Sequence[Setting]) -> str:
+    names = strategies(settings)
+    rows = [
+        ["margin itself, per cent", *(f"{100 * each.area(RIVAL):.1f}" for each in settings), ""]
+    ]
+    for name in names:
+        if name != RIVAL:
+            gaps = [each.gap(name) for each in settings]
+            cells = [NOTHING if gap is None else points((gap.mean, gap.error), "") for gap in gaps]
+            of = gaps_to(settings, name)
+            some = f" (of {len(of)})" if len(of) < len(settings) else ""
+            rows.append([shown([name])[name], *cells, points(mean(of), "") + some])
+    seeds = range_of([len(each.common(RIVAL)) for each in settings])
+    return (
+        f"### {LEARNERS[learner].about[0].upper()}{LEARNERS[learner].about[1:]}\n\n"
+        f"`--learner {learner}`, {seeds} seeds a setting.\n\n"
+        + table(["picks", *map(titled, settings), "mean"], rows)
+    )
+
+
+def _key(setting: Setting) -> str:
+    return folder_of(setting.name, setting.imbalanced, setting.per_round)

@@ -1,0 +1,26 @@
+"""How the study's page writes numbers, settings and points."""
+
+import math
+from collections.abc import Sequence
+
+from tests.benchmarks.study.results import Setting
+
+NOTHING = "–"
+
+
+def titled(setting: Setting) -> str:
+    """Return what a setting is called on the page."""
+    return f"{setting.name}{', imb.' if setting.imbalanced else ''}, K = {setting.per_round}"
+
+
+def points(found: tuple[float, float], unit: str = " points") -> str:
+    """Write a difference of areas and its standard error (NaN: it has none) in hundredths."""
+    value, error = found
+    text = f"{round(100 * value, 1) + 0.0:+.1f}".replace("-", "−")  # no −0.0
+    return f"{text}{unit}" if math.isnan(error) else f"{text} ± {100 * error:.1f}{unit}"
+
+
+def range_of(numbers: Sequence[int]) -> str:
+    """Write the least and the most of some numbers."""
+    least, most = min(numbers), max(numbers)
+    return str(least) if least == most else f"{least} to {most}"
