@@ -7,7 +7,6 @@ there.
 """
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -19,8 +18,7 @@ from fishermask_backend.settings import load_settings
 from fishermask_backend.simulation.simulate import Asked, simulate
 from fishermask_backend.simulation.study import Plan
 from fishermask_backend.simulation.variants import read_variants
-from tests.benchmarks.study import learners
-from tests.benchmarks.study.learners import LEARNERS
+from tests.benchmarks.study.learners import DEFAULT, LEARNERS, Studied
 from tests.benchmarks.study.others import read_others
 from tests.benchmarks.study.page import write
 from tests.benchmarks.study.results import folder_of, read
@@ -53,11 +51,10 @@ def main() -> int:
     parser.add_argument("--pool", type=int, default=1500, help="images to label from, at most")
     parser.add_argument("--rounds", type=int, default=10, help="of each course")
     parser.add_argument("--jobs", type=int, default=0, help="courses at a time; one a core")
-    parser.add_argument("--learner", choices=LEARNERS, default=learners.DEFAULT)
+    parser.add_argument("--learner", choices=LEARNERS, default=DEFAULT)
     parser.add_argument("--out", type=Path, default=ROOT / "build/study", help="folder of points")
     parser.add_argument("--page-only", action="store_true", help="of the points that are there")
     given = parser.parse_args()
-    os.environ[learners.VARIABLE] = given.learner
     failed = [] if given.page_only else [*_run(given)]
     write(read(given.out, given.rounds), read_others(given.out, given.rounds))
     for sentence in failed:
@@ -67,9 +64,12 @@ def main() -> int:
 
 def _run(given: argparse.Namespace) -> Iterator[str]:
     """Make the points; yield what could not be made, as sentences."""
-    variants = read_variants(given.strategies)
+    variants = [
+        Studied(**vars(variant), learner=given.learner)
+        for variant in read_variants(given.strategies)
+    ]
     settings = load_settings().model_copy(update=dict(LEARNERS[given.learner].settings))
-    out = given.out / given.learner if given.learner != learners.DEFAULT else given.out
+    out = given.out / given.learner if given.learner != DEFAULT else given.out
     sets = [*(Images(name, name) for name in ALWAYS), *given.sets]
     for seeds in [*(seeds for seeds in EARLY if seeds < given.seeds), given.seeds]:
         for per_round in given.per_round:
@@ -99,9 +99,6 @@ def _images(text: str) -> Images:
 def _numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
-
-if __name__ == "__mp_main__":  # one of the processes that simulate
-    learners.named().use()
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,10 +1,5 @@
-"""What images are picked for: the classifier of live rounds, and others that only studies train.
+"""What images are picked for: the classifier of live rounds, and others that only studies train."""
 
-Courses are simulated in processes of their own. Each of them imports the study's `__main__` anew, which
-trains what the environment names.
-"""
-
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,8 +9,10 @@ from torch import nn
 from fishermask_backend.learning import backbones, lesson, networks
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.calibration import Calibration
+from fishermask_backend.learning.informed import informed
+from fishermask_backend.settings import Settings
+from fishermask_backend.simulation.variants import Variant
 
-VARIABLE = "STUDIED_LEARNER"
 DEFAULT = "default"
 
 
@@ -33,9 +30,8 @@ def head_as_it_was() -> None:
 def one_layer() -> None:
     """Train heads without a hidden layer, over all features: wide, so that a mask has to choose."""
     Backbone._head = lambda backbone, classes: [nn.Linear(backbone.width, classes)]  # type: ignore[method-assign]
-    found = lesson.informed
     # As far as usual: what would find it out by held-out labels has a hidden layer.
-    lesson.informed = lambda *of, **_: found(*of[:5], (Calibration(),))  # type: ignore[attr-defined]
+    lesson.informed = lambda *of, **_: informed(*of[:5], (Calibration(),))  # type: ignore[attr-defined]
 
 
 def nothing() -> None:
@@ -75,6 +71,17 @@ LEARNERS = {
 }
 
 
-def named() -> Learner:
-    """Return the learner that the environment names."""
-    return LEARNERS[os.environ.get(VARIABLE, DEFAULT)]
+@dataclass(frozen=True)
+class Studied(Variant):
+    """A strategy that picks for a learner.
+
+    Attributes:
+        learner: Of LEARNERS.
+    """
+
+    learner: str
+
+    def settings(self, settings: Settings) -> Settings:
+        """Return the settings under which it chooses, once its learner is in use in this process."""
+        LEARNERS[self.learner].use()
+        return super().settings(settings)

@@ -10,8 +10,8 @@ from tests.benchmarks.study.results import (
     OWN,
     RIVAL,
     Setting,
-    folder_of,
     gaps_to,
+    key_of,
     mean,
     read,
     strategies,
@@ -40,10 +40,10 @@ def above_former(settings: Sequence[Setting], others: Others) -> list[Difference
 
     A difference for each setting in which both ran; seeds have the same cut and first queue.
     """
-    before = {_key(each): each.courses.get(FORMER, {}) for each in others.get("former", ())}
+    before = {key_of(each): each.courses.get(FORMER, {}) for each in others.get("former", ())}
     found = []
     for setting in settings:
-        former, own = before.get(_key(setting), {}), setting.courses.get(OWN, {})
+        former, own = before.get(key_of(setting), {}), setting.courses.get(OWN, {})
         if seeds := sorted(former.keys() & own.keys()):
             pair = Setting(
                 setting.name, setting.imbalanced, setting.per_round, setting.about, setting.sizes,
@@ -76,7 +76,3 @@ def _section(learner: str, settings: Sequence[Setting]) -> str:
         f"`--learner {learner}`, {seeds} seeds a setting.\n\n"
         + table(["picks", *map(titled, settings), "mean"], rows)
     )
-
-
-def _key(setting: Setting) -> str:
-    return folder_of(setting.name, setting.imbalanced, setting.per_round)

@@ -6,23 +6,23 @@ from datetime import date
 
 from fishermask_backend.simulation.statistics import CHANCE, Difference
 from fishermask_backend.simulation.variants import shown
-from tests.benchmarks.study.others import FORMER, Others, above_former, sections
+from tests.benchmarks.study.others import Others, above_former, sections
 from tests.benchmarks.study.picture import draw
 from tests.benchmarks.study.results import (
     BASELINE,
-    OWN,
     RIVAL,
     Setting,
     clearly,
     corrected,
-    folder_of,
     gaps_to,
+    key_of,
     mean,
     share_of_labels,
     strategies,
 )
 from tests.benchmarks.study.targets import targets
-from tests.benchmarks.study.wording import NOTHING, points, range_of, titled
+from tests.benchmarks.study.verdict import choice
+from tests.benchmarks.study.wording import NOTHING, points, range_of, some_of, titled
 from tests.tables import table
 from tests.this_machine import ROOT, commit, machine
 
@@ -66,66 +66,13 @@ def values(settings: Sequence[Setting], others: Others) -> dict[str, str]:
     }
 
 
-def choice(settings: Sequence[Setting], p: dict[tuple[str, str], float]) -> str:
-    """Say what to choose, by how much, and where it is won and lost."""
-    every = [name for name in strategies(settings) if len(gaps_to(settings, name)) == len(settings)]
-    proper, text = shown(every), [_best(settings, every)]
-    text.append(
-        f"{proper[OWN]} has {points(mean(gaps_to(settings, OWN)))} more than {RIVAL} in the mean of "
-        "the settings"
-    )
-    for imbalanced, cut in ((False, "the pool as it is"), (True, "half of its classes rare")):
-        some = [each for each in settings if each.imbalanced == imbalanced]
-        if some:
-            text[-1] += f", {points(mean(gaps_to(some, OWN)))} with {cut}"
-    text[-1] += f"; {points(mean(gaps_to(settings, OWN, BASELINE)))} more than random labels"
-    if FORMER in every:
-        former = mean(gaps_to(settings, OWN, FORMER))
-        text[-1] += f"; {points(former)} more than with its former settings and the same head"
-    text[-1] += "."
-    sides = {
-        side: [s for s in settings if (g := s.gap(OWN)) and clearly(g) == side] for side in (1, -1)
-    }
-    beyond = [s for s in settings if p[key(s), OWN] <= CHANCE]
-    text.append(
-        f"By more than a standard error it is ahead of {RIVAL} in {_of(sides[1], settings)}, behind "
-        f"in {_of(sides[-1], settings)}; beyond chance, after Holm's correction for all comparisons "
-        f"here, in {_of(beyond, settings)}."
-    )
-    return " ".join(text)
-
-
-def _best(settings: Sequence[Setting], every: Sequence[str]) -> str:
-    """Name the strategy of the largest area, and its lead: over the default, or the default's."""
-    proper, (best, second) = shown(every), every[:2]
-    other = second if best == OWN else OWN
-    value, error = mean(gaps_to(settings, best, other))
-    if math.isnan(error):
-        told = "which one seed does not tell from chance"
-    elif value > error:
-        told = "more than a standard error"
-    else:
-        told = "no more than a standard error: these seeds do not decide between the two"
-    name = proper[best][0].upper() + proper[best][1:]
-    default = {OWN: " (the default)"}
-    return (
-        f"Of what ran in all settings, **{name}{default.get(best, '')} has the largest area in the "
-        f"mean of them**: {points((value, error))} to {proper[other]}{default.get(other, '')}, {told}."
-    )
-
-
-def key(setting: Setting) -> str:
-    """Return what a setting is called among the corrected p."""
-    return folder_of(setting.name, setting.imbalanced, setting.per_round)
-
-
 def _short(settings: Sequence[Setting], names: Sequence[str]) -> str:
     cuts = [[each for each in settings if each.imbalanced == cut] for cut in (False, True)]
     rows = []
     for name in names:
         gaps = gaps_to(settings, name)
         sides = [clearly(gap) for gap in gaps]
-        missing = f" (of {len(gaps)} settings)" if len(gaps) < len(settings) else ""
+        missing = some_of(gaps, settings)
         cells = [_mean(gaps_to(some, name)) for some in [*cuts, settings]]
         cells.append(f"{sides.count(1)} : {sides.count(-1)}")
         if name == RIVAL:
@@ -169,7 +116,7 @@ def _gap(setting: Setting, name: str, p: dict[tuple[str, str], float]) -> str:
     seeds = len(setting.common(name, RIVAL))
     fewer = f" ({seeds})" if seeds != setting.seeds else ""
     text = points((gap.mean, gap.error), "")
-    return f"**{text}**{fewer}" if p[key(setting), name] <= CHANCE else f"{text}{fewer}"
+    return f"**{text}**{fewer}" if p[key_of(setting), name] <= CHANCE else f"{text}{fewer}"
 
 
 def _labels(setting: Setting, name: str) -> str:
@@ -232,10 +179,3 @@ def _made(settings: Sequence[Setting]) -> str:
 
 def _mean(gaps: Sequence[Difference]) -> str:
     return points(mean(gaps), "") if gaps else NOTHING
-
-
-def _of(some: Sequence[Setting], settings: Sequence[Setting]) -> str:
-    names = (
-        f" ({'; '.join(titled(each) for each in some)})" if 0 < len(some) < len(settings) else ""
-    )
-    return f"{len(some)} of {len(settings)} settings{names}"

@@ -98,6 +98,11 @@ class Setting:
         )
 
 
+def key_of(setting: Setting) -> str:
+    """Return what a setting is called by its name, cut and K."""
+    return folder_of(setting.name, setting.imbalanced, setting.per_round)
+
+
 def read(out: Path, rounds: int, of: Sequence[str] = (OWN, RIVAL)) -> list[Setting]:
     """Return every setting that has courses of `rounds` rounds by some strategies.
 

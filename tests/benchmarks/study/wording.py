@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from fishermask_backend.simulation.statistics import Difference
 from tests.benchmarks.study.results import Setting
 
 NOTHING = "–"
@@ -24,3 +25,8 @@ def range_of(numbers: Sequence[int]) -> str:
     """Write the least and the most of some numbers."""
     least, most = min(numbers), max(numbers)
     return str(least) if least == most else f"{least} to {most}"
+
+
+def some_of(gaps: Sequence[Difference], settings: Sequence[Setting]) -> str:
+    """Say of how many settings something is, where not of all."""
+    return f" (of {len(gaps)} settings)" if len(gaps) < len(settings) else ""

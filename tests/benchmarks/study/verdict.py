@@ -1,0 +1,87 @@
+"""What the study's page says at its top: what to choose, by how much, and where it is won and lost."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from fishermask_backend.simulation.statistics import CHANCE
+from fishermask_backend.simulation.variants import shown
+from tests.benchmarks.study.others import FORMER
+from tests.benchmarks.study.results import (
+    BASELINE,
+    OWN,
+    RIVAL,
+    Setting,
+    clearly,
+    gaps_to,
+    key_of,
+    mean,
+    strategies,
+)
+from tests.benchmarks.study.wording import points, some_of, titled
+
+
+def choice(settings: Sequence[Setting], p: dict[tuple[str, str], float]) -> str:
+    """Say what to choose, by how much, and where it is won and lost."""
+    every = [name for name in strategies(settings) if len(gaps_to(settings, name)) == len(settings)]
+    proper, text = shown(every), [_best(settings, every)]
+    text.append(
+        f"{proper[OWN]} has {points(mean(gaps_to(settings, OWN)))} more than {RIVAL} in the mean of "
+        "the settings"
+    )
+    for imbalanced, cut in ((False, "the pool as it is"), (True, "half of its classes rare")):
+        some = [each for each in settings if each.imbalanced == imbalanced]
+        if some:
+            text[-1] += f", {points(mean(gaps_to(some, OWN)))} with {cut}"
+    text[-1] += f"; {points(mean(gaps_to(settings, OWN, BASELINE)))} more than random labels"
+    if FORMER in every:
+        former = mean(gaps_to(settings, OWN, FORMER))
+        text[-1] += f"; {points(former)} more than with its former settings and the same head"
+    text[-1] += "."
+    sides = {
+        side: [s for s in settings if (g := s.gap(OWN)) and clearly(g) == side] for side in (1, -1)
+    }
+    beyond = [s for s in settings if p[key_of(s), OWN] <= CHANCE]
+    text.append(
+        f"By more than a standard error it is ahead of {RIVAL} in {_of(sides[1], settings)}, behind "
+        f"in {_of(sides[-1], settings)}; beyond chance, after Holm's correction for all comparisons "
+        f"here, in {_of(beyond, settings)}."
+    )
+    return " ".join([*text, *_worth_of_the_mask(settings)])
+
+
+def _worth_of_the_mask(settings: Sequence[Setting]) -> Iterator[str]:
+    """Yield what the mask brings: over the last layer alone, and over a random mask of its size."""
+    compared = {"bait": "the last layer alone", "random-mask": "as many entries drawn by chance"}
+    told = [
+        f"{points(mean(gaps))} to {about}{some_of(gaps, settings)}"
+        for name, about in compared.items()
+        if (gaps := gaps_to(settings, OWN, name))
+    ]
+    if told:
+        yield f"**What its mask is worth**: {'; '.join(told)}."
+
+
+def _best(settings: Sequence[Setting], every: Sequence[str]) -> str:
+    """Name the strategy of the largest area, and its lead: over the default, or the default's."""
+    proper, (best, second) = shown(every), every[:2]
+    other = second if best == OWN else OWN
+    value, error = mean(gaps_to(settings, best, other))
+    if math.isnan(error):
+        told = "which one seed does not tell from chance"
+    elif value > error:
+        told = "more than a standard error"
+    else:
+        told = "no more than a standard error: these seeds do not decide between the two"
+    name = proper[best][0].upper() + proper[best][1:]
+    default = {OWN: " (the default)"}
+    return (
+        f"Of what ran in all settings, **{name}{default.get(best, '')} has the largest area in the "
+        f"mean of them**: {points((value, error))} to {proper[other]}{default.get(other, '')}, {told}."
+    )
+
+
+def _of(some: Sequence[Setting], settings: Sequence[Setting]) -> str:
+    names = (
+        f" ({'; '.join(titled(each) for each in some)})" if 0 < len(some) < len(settings) else ""
+    )
+    return f"{len(some)} of {len(settings)} settings{names}"
