@@ -1,21 +1,26 @@
 """Other classifiers are trained where courses are simulated, in processes that begin afresh."""
 
-import multiprocessing
+import pickle
+import subprocess
+import sys
 
+import pytest
+
+from tests.benchmarks.study.learners import Studied
+from tests.this_machine import ROOT
+
+PROCESS = """
+import pickle, sys
 from fishermask_backend.learning import lesson
 from fishermask_backend.settings import Settings
-from tests.benchmarks.study.learners import Studied
+pickle.load(sys.stdin.buffer).settings(Settings(_env_file=None))
+print(lesson.informed.__name__)
+"""
 
 
-def taught(variant: Studied) -> str:
-    """Which way of learning a process has, once it knows for what its strategy picks."""
-    variant.settings(Settings(_env_file=None))
-    return lesson.informed.__name__
-
-
-def test_a_process_of_its_own_trains_what_its_strategy_picks_for():
-    with multiprocessing.get_context("spawn").Pool(1) as processes:
-        now = processes.apply(taught, (Studied("margin", "margin", {}, "default"),))
-        before = processes.apply(taught, (Studied("margin", "margin", {}, "former"),))
-    assert (now, before) == ("informed", "of_their_own")
-    assert lesson.informed.__name__ == "informed"  # this one is as it was
+@pytest.mark.parametrize(("learner", "way"), [("default", "informed"), ("former", "of_their_own")])
+def test_a_process_of_its_own_trains_what_its_strategy_picks_for(learner, way):
+    strategy = pickle.dumps(Studied("margin", "margin", {}, learner))
+    command = [sys.executable, "-c", PROCESS]
+    done = subprocess.run(command, input=strategy, capture_output=True, cwd=ROOT, timeout=60)
+    assert done.stdout.decode().split() == [way], done.stderr.decode()
