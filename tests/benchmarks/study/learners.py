@@ -14,6 +14,7 @@ from fishermask_backend.settings import Settings
 from fishermask_backend.simulation.variants import Variant
 
 DEFAULT = "default"
+FORMER = "fishermask:ridge=0.1,target=pool"  # the settings before this study
 
 
 def of_their_own(model: nn.Module, *_: object) -> tuple[nn.Module, tuple[Calibration, ...]]:
@@ -40,34 +41,44 @@ def nothing() -> None:
 
 @dataclass(frozen=True)
 class Learner:
-    """A classifier.
+    """A classifier, and what is compared with it.
 
     Attributes:
         about: For the page.
+        strategies: As of `fishermask simulate`.
         use: Has it trained from now on, in this process.
         settings: Of the backend, beside those of live rounds.
+        pool: Images to label from, at most; None: as many as are asked for.
     """
 
     about: str
+    strategies: str
     use: Callable[[], None] = nothing
     settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-def whole(backbone: str) -> dict[str, Any]:
-    """Return settings of a network that is trained whole, from random weights, on small images."""
-    return {
-        "backbone": backbone, "backbone_weights": "none", "train": "all", "image_size": 32
-    }  # fmt: skip
+    pool: int | None = None
 
 
 LEARNERS = {
-    DEFAULT: Learner("the default head"),
-    "former": Learner("the head before this study, which knows its labels alone", head_as_it_was),
-    "linear": Learner("one layer over all 1,408 features", one_layer),
-    "small_cnn": Learner(
-        "two convolutions, trained whole from scratch", settings=whole("small_cnn")
+    DEFAULT: Learner(
+        "the default head",
+        f"fishermask,margin,random,badge,bait,random-mask,fishermask:target=pool,{FORMER}",
     ),
-    "resnet18": Learner("ResNet-18, trained whole from scratch", settings=whole("resnet18")),
+    "former": Learner(
+        "the head before this study, which knows its labels alone",
+        f"{FORMER},margin,random",
+        head_as_it_was,
+    ),
+    "linear": Learner(
+        "one layer over all 1,408 features",
+        "fishermask:max_dim=1500,fishermask:max_dim=500,random-mask:max_dim=500,margin,random",
+        one_layer,
+    ),
+    "small_cnn": Learner(
+        "two convolutions and a hidden layer, trained whole from scratch",
+        "fishermask,random-mask,bait,margin,random",
+        settings={"backbone": "small_cnn", "image_size": 32},
+        pool=800,
+    ),
 }
 
 

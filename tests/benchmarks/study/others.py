@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fishermask_backend.simulation.statistics import Difference, difference
 from fishermask_backend.simulation.variants import shown
-from tests.benchmarks.study.learners import LEARNERS
+from tests.benchmarks.study.learners import FORMER, LEARNERS
 from tests.benchmarks.study.results import (
     OWN,
     RIVAL,
@@ -18,8 +18,6 @@ from tests.benchmarks.study.results import (
 )
 from tests.benchmarks.study.wording import NOTHING, points, range_of, titled
 from tests.tables import table
-
-FORMER = "fishermask:ridge=0.1,target=pool"  # the settings before this study
 
 Others = Mapping[str, Sequence[Setting]]  # by learner
 
@@ -73,6 +71,6 @@ def _section(learner: str, settings: Sequence[Setting]) -> str:
     seeds = range_of([len(each.common(RIVAL)) for each in settings])
     return (
         f"### {LEARNERS[learner].about[0].upper()}{LEARNERS[learner].about[1:]}\n\n"
-        f"`--learner {learner}`, {seeds} seeds a setting.\n\n"
+        f"`--learners {learner}`, {seeds} seeds a setting.\n\n"
         + table(["picks", *map(titled, settings), "mean"], rows)
     )

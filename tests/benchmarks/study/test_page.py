@@ -9,7 +9,8 @@ import pytest
 
 from fishermask_backend.simulation.points import Points
 from tests.benchmarks.study import page
-from tests.benchmarks.study.others import FORMER, above_former, read_others
+from tests.benchmarks.study.learners import FORMER
+from tests.benchmarks.study.others import above_former, read_others
 from tests.benchmarks.study.results import (
     clearly,
     corrected,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from fishermask_backend.simulation.statistics import CHANCE
 from fishermask_backend.simulation.variants import shown
-from tests.benchmarks.study.others import FORMER
+from tests.benchmarks.study.learners import FORMER
 from tests.benchmarks.study.results import (
     BASELINE,
     OWN,
