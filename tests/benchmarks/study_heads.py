@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from fishermask_backend.controls.consensus import answer_text
-from fishermask_backend.learning import backbones, lesson, networks
+from fishermask_backend.learning import lesson, networks
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.classifier import probabilities
 from fishermask_backend.learning.lesson import Lesson
@@ -26,18 +26,12 @@ from fishermask_backend.simulation.data import from_path
 from fishermask_backend.simulation.embedding import embed
 from fishermask_backend.simulation.sets import SETS, from_set
 from fishermask_backend.simulation.split import draw, split
+from tests.benchmarks.study.learners import BEFORE, learn
 from tests.benchmarks.study_data import CPU
 
 LABELS = (20, 60, 120, 260)
 BINS = 15
 DEFAULT = networks.DROPOUT, lesson.informed
-BEFORE = 0.2, lambda model, *_: (model, ())
-
-
-def use(dropout: float, informed: object) -> None:
-    """Let heads be trained in one of the ways."""
-    backbones.DROPOUT = networks.DROPOUT = dropout
-    lesson.informed = informed  # type: ignore[assignment]
 
 
 def set_of(text: str, pool: int) -> tuple[str, Tensor, np.ndarray, Backbone]:
@@ -90,7 +84,7 @@ def study(text: str, seeds: int, pool: int) -> None:
                 given = Lesson(rows[cut.pool], answers, torch.arange(len(truth)) >= count)
                 got = []
                 for way in (BEFORE, DEFAULT):
-                    use(*way)
+                    learn(*way)
                     learnt = given.learn(spec.heads, backbone, load_settings())
                     held_out = probabilities(learnt.model, rows[cut.test], "categorical")
                     got += [

@@ -22,10 +22,13 @@ def of_their_own(model: nn.Module, *_: object) -> tuple[nn.Module, tuple[Calibra
     return model, ()
 
 
-def head_as_it_was() -> None:
-    """Train heads that know their labels alone, with less dropout: those before this study."""
-    backbones.DROPOUT = networks.DROPOUT = 0.2  # type: ignore[attr-defined]
-    lesson.informed = of_their_own  # type: ignore[assignment, attr-defined]
+def learn(dropout: float, informed: Callable[..., Any]) -> None:
+    """Train heads with some dropout, and let them know of the unlabelled images by `informed`."""
+    backbones.DROPOUT = networks.DROPOUT = dropout  # type: ignore[attr-defined]
+    lesson.informed = informed  # type: ignore[attr-defined]
+
+
+BEFORE = 0.2, of_their_own  # heads before this study, which know their labels alone
 
 
 def one_layer() -> None:
@@ -66,7 +69,7 @@ LEARNERS = {
     "former": Learner(
         "the head before this study, which knows its labels alone",
         f"{FORMER},margin,random",
-        head_as_it_was,
+        lambda: learn(*BEFORE),
     ),
     "linear": Learner(
         "one layer over all 1,408 features",

@@ -1,9 +1,10 @@
 """What the page says of other classifiers than the default: what picks are worth to each of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from fishermask_backend.simulation.statistics import Difference, difference
+from fishermask_backend.simulation.statistics import Difference
 from fishermask_backend.simulation.variants import shown
 from tests.benchmarks.study.learners import FORMER, LEARNERS
 from tests.benchmarks.study.results import (
@@ -16,7 +17,7 @@ from tests.benchmarks.study.results import (
     read,
     strategies,
 )
-from tests.benchmarks.study.wording import NOTHING, points, range_of, titled
+from tests.benchmarks.study.wording import NOTHING, points, range_of, some_of, titled
 from tests.tables import table
 
 Others = Mapping[str, Sequence[Setting]]  # by learner
@@ -42,12 +43,9 @@ def above_former(settings: Sequence[Setting], others: Others) -> list[Difference
     found = []
     for setting in settings:
         former, own = before.get(key_of(setting), {}), setting.courses.get(OWN, {})
-        if seeds := sorted(former.keys() & own.keys()):
-            pair = Setting(
-                setting.name, setting.imbalanced, setting.per_round, setting.about, setting.sizes,
-                {OWN: own, FORMER: former},
-            )  # fmt: skip
-            found.append(difference(pair.curves(OWN, seeds), pair.curves(FORMER, seeds)))
+        gap = replace(setting, courses={OWN: own, FORMER: former}).gap(OWN, FORMER)
+        if gap is not None:
+            found.append(gap)
     return found
 
 
@@ -66,11 +64,11 @@ def _section(learner: str, settings: Sequence[Setting]) -> str:
             gaps = [each.gap(name) for each in settings]
             cells = [NOTHING if gap is None else points((gap.mean, gap.error), "") for gap in gaps]
             of = gaps_to(settings, name)
-            some = f" (of {len(of)})" if len(of) < len(settings) else ""
-            rows.append([shown([name])[name], *cells, points(mean(of), "") + some])
+            rows.append([shown([name])[name], *cells, points(mean(of), "") + some_of(of, settings)])
     seeds = range_of([len(each.common(RIVAL)) for each in settings])
+    pools = range_of([each.sizes[0] for each in settings])
     return (
         f"### {LEARNERS[learner].about[0].upper()}{LEARNERS[learner].about[1:]}\n\n"
-        f"`--learners {learner}`, {seeds} seeds a setting.\n\n"
+        f"`--learners {learner}`, {seeds} seeds a setting, {pools} images in the pool.\n\n"
         + table(["picks", *map(titled, settings), "mean"], rows)
     )

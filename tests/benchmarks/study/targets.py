@@ -14,7 +14,7 @@ from tests.benchmarks.study.results import (
     mean,
     share_of_labels,
 )
-from tests.benchmarks.study.wording import points
+from tests.benchmarks.study.wording import points, some_of
 from tests.tables import table
 
 AHEAD = 0.01  # of area, over margin
@@ -47,12 +47,11 @@ def targets(settings: Sequence[Setting], former: Sequence[Difference]) -> str:
     ]
     if former:
         found = mean(former)
-        of = f" (of {len(former)} settings)" if len(former) < len(settings) else ""
         rows.insert(
             1,
             [
                 f"at least {100 * AFRESH:.0f} points above head and settings before this study, mean",
-                points(found, "") + of,
+                points(found, "") + some_of(former, settings),
                 _kept(found[0] >= AFRESH),
             ],
         )
