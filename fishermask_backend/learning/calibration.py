@@ -10,7 +10,10 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
 from torch import Tensor
 
 from fishermask_backend.learning.objectives import Objective
@@ -19,7 +22,8 @@ USUAL_SCALE = 0.6
 USUAL_STRENGTH = 1.5
 SCALE_HELD = 2.0  # as many labels' worth of log-likelihood, for each (log a − log usual)²
 STRENGTH_HELD = 5.0  # for each (r − usual)²
-STEPS = 60
+SCALES = math.log(0.01), math.log(100)  # between which a's logarithm is looked for
+STRENGTHS = 0.0, 20.0  # and r
 
 
 class Calibration(NamedTuple):
@@ -56,27 +60,26 @@ def calibration(
         held = SCALE_HELD * (x[0] - usual) ** 2 + STRENGTH_HELD * (x[1] - USUAL_STRENGTH) ** 2
         return alike(served, targets) + held / count
 
-    strength = max(0.0, float(_lowest(both, [usual, USUAL_STRENGTH])[1]))
+    strength = float(_lowest(both, [usual, USUAL_STRENGTH])[1])
     moved = logits + strength * evidence
 
     def one(x: Tensor) -> Tensor:
         held = SCALE_HELD * (x[0] - usual) ** 2
         return plain(x[0].exp() * moved, targets) + held / count
 
-    return Calibration(float(_lowest(one, [usual])[0].exp()), strength)
+    return Calibration(math.exp(_lowest(one, [usual])[0]), strength)
 
 
-def _lowest(function: Callable[[Tensor], Tensor], start: list[float]) -> Tensor:
-    """Return where a smooth function of a few numbers is lowest."""
-    with torch.enable_grad():
-        x = torch.tensor(start, dtype=torch.float64, requires_grad=True)
-        optimizer = torch.optim.LBFGS([x], max_iter=STEPS, line_search_fn="strong_wolfe")
+def _lowest(function: Callable[[Tensor], Tensor], start: list[float]) -> NDArray[np.float64]:
+    """Return where a smooth function of a scale's logarithm, and of a strength, is lowest."""
 
-        def value() -> Tensor:
-            optimizer.zero_grad()
+    def both(at: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        with torch.enable_grad():
+            x = torch.tensor(at, dtype=torch.float64, requires_grad=True)
             found = function(x)
-            found.backward()  # type: ignore[no-untyped-call]
-            return found
+            (slope,) = torch.autograd.grad(found, x)
+        return float(found.detach()), slope.numpy()
 
-        optimizer.step(value)  # type: ignore[no-untyped-call]
-    return x.detach()
+    bounds = [SCALES, STRENGTHS][: len(start)]
+    found: NDArray[np.float64] = minimize(both, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return found

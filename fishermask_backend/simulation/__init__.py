@@ -14,7 +14,7 @@ class SimulationImpossible(FisherMaskError):
 
 def check_installed() -> None:
     """Raise SimulationImpossible where the packages of the report are not installed."""
-    missing = [name for name in ("matplotlib", "scipy", "jinja2") if find_spec(name) is None]
+    missing = [name for name in ("matplotlib", "jinja2") if find_spec(name) is None]
     if missing:
         raise SimulationImpossible(
             f"The report needs {' and '.join(missing)}: pip install 'fishermask-backend[simulate]'."

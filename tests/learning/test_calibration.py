@@ -53,3 +53,16 @@ def test_nobody_asked_counts_nothing():
     unasked[::2] = torch.nan
     found = calibration(logits, evidence, unasked, OBJECTIVES["bernoulli"])
     assert found.scale == pytest.approx(0.5, rel=0.15)
+
+
+@pytest.mark.parametrize("evidence", [1.0, -1.0])
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+def test_what_is_found_can_be_used_however_sure_the_logits_are(size, evidence):
+    """Held-out logits may be right all along, or wrong, and the evidence too."""
+    for right in (1.0, -1.0):
+        sure = size * (torch.eye(4) - 0.5).repeat(20, 1)
+        found = calibration(
+            right * sure, evidence * sure, torch.arange(80) % 4, OBJECTIVES["categorical"]
+        )
+        assert 0.01 <= found.scale <= 100
+        assert 0 <= found.strength <= 20

@@ -41,6 +41,8 @@ def test_each_head_learns_as_if_it_were_alone(features: Backbone) -> None:
     assert isinstance(models[0], Heads)
     heads = [weights(model.heads[0]) for model in models]
     assert all(torch.equal(heads[0], other) for other in heads[1:])
+    only = fit(features, rows[first.known], first.targets, num_classes=4, pool_rows=rows)
+    assert torch.equal(weights(only), weights(models[0].alone[0]))
     others = [weights(model.heads[1]) for model in models]
     assert not torch.equal(others[0], others[1])
     found = joint_probabilities(models[0], rows, [("categorical", 4), ("categorical", 2)])

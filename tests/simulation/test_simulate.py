@@ -218,8 +218,12 @@ def test_two_into_one_folder_are_told(mine, tmp_path):
 
 
 def test_without_the_extra_it_says_what_to_install(mine, monkeypatch):
-    monkeypatch.setattr(simulation, "find_spec", lambda name: None if name == "scipy" else name)
+    monkeypatch.setattr(
+        simulation, "find_spec", lambda name: None if name == "matplotlib" else name
+    )
     ended = fishermask("simulate", "--data", mine)
     assert ended.exit_code == 2
-    assert "The report needs scipy: pip install 'fishermask-backend[simulate]'." in ended.stderr
+    assert (
+        "The report needs matplotlib: pip install 'fishermask-backend[simulate]'." in ended.stderr
+    )
     assert load_settings().image_size == 32

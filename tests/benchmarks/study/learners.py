@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from fishermask_backend.learning import backbones, lesson, networks
+from fishermask_backend.learning import backbones, lesson, mixing, networks
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.calibration import Calibration
 from fishermask_backend.learning.informed import informed
@@ -22,13 +22,19 @@ def of_their_own(model: nn.Module, *_: object) -> tuple[nn.Module, tuple[Calibra
     return model, ()
 
 
-def learn(dropout: float, informed: Callable[..., Any]) -> None:
-    """Train heads with some dropout, and let them know of the unlabelled images by `informed`."""
+def unmixed() -> float:
+    """Return the share of an image that is mixed with nothing."""
+    return 1.0
+
+
+def learn(dropout: float, informed: Callable[..., Any], share: Callable[[], float]) -> None:
+    """Train heads with some dropout, from mixtures, and let them know of the unlabelled images."""
     backbones.DROPOUT = networks.DROPOUT = dropout  # type: ignore[attr-defined]
     lesson.informed = informed  # type: ignore[attr-defined]
+    mixing.drawn_share = share
 
 
-BEFORE = 0.2, of_their_own  # heads before this study, which know their labels alone
+BEFORE = 0.2, of_their_own, unmixed  # heads before this study, which know their labels alone
 
 
 def one_layer() -> None:
