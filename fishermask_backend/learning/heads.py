@@ -41,9 +41,8 @@ def beside(networks: Sequence[nn.Module]) -> nn.Module:
     if len(networks) == 1:
         return networks[0]
     scale, _ = parts_of(networks[0])
-    return Heads(
-        nn.Sequential(scale), [head for network in networks for head in parts_of(network)[1]]
-    ).eval()
+    heads = [head for network in networks for head in parts_of(network)[1]]
+    return Heads(nn.Sequential(scale), heads).eval()
 
 
 def each_head(model: nn.Module) -> list[nn.Module]:

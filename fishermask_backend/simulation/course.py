@@ -1,7 +1,7 @@
 """One course of labelling: live rounds, where the annotator knows every answer."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.classifier import probabilities
 from fishermask_backend.learning.cold_start import first_order
 from fishermask_backend.learning.lesson import Lesson
-from fishermask_backend.learning.ordering import Order
+from fishermask_backend.learning.ordering import Order, evenly_spaced
 from fishermask_backend.learning.strategies.strategy import Strategy
 from fishermask_backend.learning.trained import Trained
 from fishermask_backend.settings import Settings
@@ -51,19 +51,36 @@ def spec_of(count: int) -> LabelSpec:
     )
 
 
+def drawn_order(rows: Tensor, servable: Tensor, settings: Settings) -> Order:
+    """Order a pool of which nothing is learnt yet as nobody would have: at random."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    places = servable.nonzero().flatten()
+    ranking = places[torch.randperm(len(places), generator=generator)]
+    scores = evenly_spaced(ranking, len(rows), settings.queue_size)
+    return Order(scores, torch.zeros_like(scores))
+
+
 class Course:
-    """A course by one strategy, from its cold start on.
+    """A course by one strategy, from its first label on.
 
     Args:
         problem: The images, and their cut.
         name: What its points are called.
         strategy: Chooses, once two classes are labelled.
         settings: Of its rounds; the seed among them.
+        first: Orders the pool before that.
     """
 
-    def __init__(self, problem: Problem, name: str, strategy: Strategy, settings: Settings) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        name: str,
+        strategy: Strategy,
+        settings: Settings,
+        first: Callable[[Tensor, Tensor, Settings], Order] = first_order,
+    ) -> None:
         self._problem, self._name = problem, name
-        self._strategy, self._settings = strategy, settings
+        self._strategy, self._settings, self._first = strategy, settings, first
         pool = problem.split.pool
         self._rows = problem.rows[pool]
         self._truth = [answer_text([str(label)]) for label in problem.labels[pool]]
@@ -117,7 +134,7 @@ class Course:
 
     def _order(self, trained: Trained | None) -> Order:
         if trained is None:
-            return first_order(self._rows, self._lesson.servable, self._settings)
+            return self._first(self._rows, self._lesson.servable, self._settings)
         return self._strategy.order(trained, self._settings, lambda stage: None)
 
     def _learn(self) -> Trained | None:

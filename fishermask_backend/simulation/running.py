@@ -16,9 +16,10 @@ import torch
 
 from fishermask_backend.errors import FisherMaskError
 from fishermask_backend.learning.backbones import Backbone
+from fishermask_backend.learning.cold_start import first_order
 from fishermask_backend.machine.device import choose_device
 from fishermask_backend.simulation import SimulationImpossible
-from fishermask_backend.simulation.course import Course, Problem, spec_of
+from fishermask_backend.simulation.course import Course, Problem, drawn_order, spec_of
 from fishermask_backend.simulation.points import Point, Points
 from fishermask_backend.simulation.split import split
 from fishermask_backend.simulation.study import Study
@@ -172,7 +173,8 @@ class Courses:
         spec = spec_of(len(study.classes))
         problem = Problem(self._rows, self._labels, cut, spec, self._backbone)
         settings = study.settings_of(variant, seed, self._jobs)
-        return Course(problem, variant.name, SIMULATED[variant.strategy], settings)
+        first = drawn_order if variant.starts_at_random else first_order
+        return Course(problem, variant.name, SIMULATED[variant.strategy], settings, first)
 
 
 def _end_with(parent: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -44,19 +44,21 @@ OF_THE_FISHER_MATRIX = (
     "top_classes",
     "pool_limit",
 )
-HEEDED = {  # the settings that a strategy heeds
-    "fishermask": OF_A_MASK + OF_THE_FISHER_MATRIX,
-    "random-mask": OF_A_MASK + OF_THE_FISHER_MATRIX,
-    "bait": OF_THE_FISHER_MATRIX,
-    **dict.fromkeys(PACKAGED, ("pool_limit",)),
-}
 CHANGEABLE = OF_A_MASK + OF_THE_FISHER_MATRIX
+START = "start"  # of the course, no setting: what its first queue is
+HEEDED = {  # what can be said of a strategy
+    **dict.fromkeys(SIMULATED, (START,)),
+    **dict.fromkeys(("fishermask", "random-mask"), (*CHANGEABLE, START)),
+    "bait": (*OF_THE_FISHER_MATRIX, START),
+    **dict.fromkeys(PACKAGED, ("pool_limit", START)),
+}
 
 _Changes: type[BaseModel] = create_model(
     "_Changes",
     __config__=ConfigDict(extra="forbid"),
     **{name: (Settings.model_fields[name].annotation, Settings.model_fields[name])
        for name in CHANGEABLE},
+    **{START: (Literal["cold", "random"], "cold")},
 )  # type: ignore[call-overload]  # fmt: skip
 
 
@@ -67,7 +69,7 @@ class Variant:
     Attributes:
         name: As the user writes it.
         strategy: Of SIMULATED.
-        changes: Settings by name.
+        changes: Settings by name; and `start`, where the first queue is not the cold start's.
     """
 
     name: str
@@ -76,7 +78,13 @@ class Variant:
 
     def settings(self, settings: Settings) -> Settings:
         """Return the settings under which it chooses."""
-        return settings.model_copy(update=dict(self.changes))
+        own = {name: value for name, value in self.changes.items() if name != START}
+        return settings.model_copy(update=own)
+
+    @property
+    def starts_at_random(self) -> bool:
+        """Whether the first queue is drawn, as where nobody chose what to label first."""
+        return self.changes.get(START) == "random"
 
 
 def read_variants(text: str) -> list[Variant]:
@@ -105,13 +113,14 @@ def _read(text: str) -> Variant:
         )
     if strategy in STRATEGIES:
         _check_installed(strategy)
-    heeded = HEEDED.get(strategy, ())
+    heeded = HEEDED[strategy]
     given: dict[str, str] = {}
     for change in filter(None, changes.split(",")):
         name, equals, value = (part.strip() for part in change.partition("="))
         if name not in heeded:
-            told = f"heeds {', '.join(heeded)}" if heeded else "heeds no settings"
-            raise SimulationImpossible(f"--strategies {text}: {name!r}: {strategy} {told}.")
+            raise SimulationImpossible(
+                f"--strategies {text}: {name!r}: {strategy} heeds {', '.join(heeded)}."
+            )
         if not equals or name in given:
             raise SimulationImpossible(f"--strategies {text}: write {name}=<value>, once.")
         given[name] = value

@@ -3,9 +3,10 @@
     python -m tests.benchmarks.study_heads digits fashion-mnist cifar10=FOLDER grocery=FOLDER:2
 
 Sets are those of `fishermask simulate --data`; `:2` is its `--level`. A head as it was (dropout 0.2,
-no mixtures, nothing of the pool) against the default, trained on the same random labels: accuracy on held-out
-images, every class counted the same; and how far the confidence of pre-labels is off on the rest of the
-pool (expected calibration error, 15 bins). Both cuts of each set; rows are kept in MODEL_DIR.
+no mixtures, nothing of the pool) against the default, trained on the same random labels: accuracy on
+held-out images, every class counted the same; and how far the confidence of pre-labels is off on the
+rest of the pool (expected calibration error, 15 bins). Both cuts of each set; rows are kept in
+MODEL_DIR.
 """
 
 import argparse

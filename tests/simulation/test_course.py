@@ -10,7 +10,7 @@ from fishermask_backend.learning.cold_start import first_order
 from fishermask_backend.learning.lesson import Lesson
 from fishermask_backend.learning.strategies import STRATEGIES
 from fishermask_backend.settings import Settings
-from fishermask_backend.simulation.course import Course, Problem, spec_of
+from fishermask_backend.simulation.course import Course, Problem, drawn_order, spec_of
 from fishermask_backend.simulation.split import Split
 from tests.round_problem import lite0
 
@@ -87,6 +87,19 @@ def test_all_strategies_begin_alike_and_seeds_differ(problem):
     other = SETTINGS.model_copy(update={"seed": 3})
     points = [list(course(problem, "random", each).points(2, [])) for each in (SETTINGS, other)]
     assert points[0][1].picked != points[1][1].picked
+
+
+def test_a_course_may_begin_at_random_and_strategies_alike_then_too(problem):
+    def first(name, settings=SETTINGS, **begins):
+        drawn = Course(problem, name, STRATEGIES[name], settings, **begins)
+        return next(drawn.points(1, [])).picked
+
+    found = first("margin", first=drawn_order)
+    assert found == first("random", first=drawn_order)
+    assert len({*found}) == K
+    assert {*found} <= {*problem.split.pool}
+    assert {*found} != {*first("margin")}
+    assert found != first("margin", SETTINGS.model_copy(update={"seed": 3}), first=drawn_order)
 
 
 def test_until_two_classes_are_labelled_it_goes_on_with_the_cold_start(backbone):

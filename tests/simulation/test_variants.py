@@ -49,12 +49,17 @@ def test_every_strategy_and_setting_can_be_asked_for():
     values = {
         "mask_inner": "5", "mask_rule": "per_layer", "weighting": "uniform", "pick_weight": "batch",
         "ridge": "1", "target": "pool", "max_dim": "9", "max_dim_rule": "sketch", "top_classes": "2",
-        "pool_limit": "3",
+        "pool_limit": "3", "start": "random",
     }  # fmt: skip
     for strategy in SIMULATED:
-        changes = ",".join(f"{name}={values[name]}" for name in HEEDED.get(strategy, ()))
-        text = f"{strategy}:{changes}" if changes else strategy
-        assert read_variants(text)[0].changes.keys() == set(HEEDED.get(strategy, ()))
+        changes = ",".join(f"{name}={values[name]}" for name in HEEDED[strategy])
+        assert read_variants(f"{strategy}:{changes}")[0].changes.keys() == set(HEEDED[strategy])
+
+
+def test_a_start_is_of_the_course_and_no_setting():
+    drawn, other, plain = read_variants("margin:start=random,margin:start=cold,random")
+    assert [each.starts_at_random for each in (drawn, other, plain)] == [True, False, False]
+    assert drawn.settings(Settings()) == Settings()
 
 
 @pytest.mark.parametrize(
@@ -66,13 +71,14 @@ def test_every_strategy_and_setting_can_be_asked_for():
             "'margins' is unknown: use fishermask, bait, .* falcun or random-mask, or one with",
         ),
         ("ridge=1", "'ridge=1' is unknown"),
-        ("margin:ridge=1", "margin:ridge=1: 'ridge': margin heeds no settings"),
+        ("margin:ridge=1", "margin:ridge=1: 'ridge': margin heeds start"),
         ("bait:mask_inner=3", "'mask_inner': bait heeds weighting, pick_weight, ridge"),
         ("badge:ridge=1", "'ridge': badge heeds pool_limit"),
         ("fishermask:lambda=1", "'lambda': fishermask heeds mask_inner"),
         ("fishermask:ridge=-1", "ridge=-1: Input should be greater than 0"),
         ("fishermask:ridge=much", "ridge=much: Input should be a valid number"),
         ("fishermask:mask_rule=best", "mask_rule=best: Input should be 'global' or 'per_layer'"),
+        ("random:start=warm", "start=warm: Input should be 'cold' or 'random'"),
         ("fishermask:ridge", "write ridge=<value>, once"),
         ("fishermask:ridge=1,ridge=2", "write ridge=<value>, once"),
     ],

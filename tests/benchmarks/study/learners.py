@@ -40,7 +40,8 @@ BEFORE = 0.2, of_their_own, unmixed  # heads before this study, which know their
 def one_layer() -> None:
     """Train heads without a hidden layer, over all features: wide, so that a mask has to choose."""
     Backbone._head = lambda backbone, classes: [nn.Linear(backbone.width, classes)]  # type: ignore[method-assign]
-    # As far as usual: what would find it out by held-out labels has a hidden layer.
+    # Unmixed, and trusted as usual: what would find that out by held-out labels has a hidden layer.
+    mixing.drawn_share = unmixed
     lesson.informed = lambda *of, **_: informed(*of[:5], (Calibration(),))  # type: ignore[attr-defined]
 
 
