@@ -1,4 +1,4 @@
-"""What images are picked for: the classifier of live rounds, and others that only studies train."""
+"""What images are picked for: the classifier of live rounds, and what only studies train or begin with."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from fishermask_backend.learning.informed import informed
 from fishermask_backend.settings import Settings
 from fishermask_backend.simulation.variants import Variant
 
-DEFAULT = "default"
+DEFAULT, DRAWN = "default", "drawn"
 FORMER = "fishermask:ridge=0.1,target=pool"  # the settings before this study
 
 
@@ -59,6 +59,7 @@ class Learner:
         use: Has it trained from now on, in this process.
         settings: Of the backend, beside those of live rounds.
         pool: Images to label from, at most; None: as many as are asked for.
+        drawn: The first queue is drawn at random, not the cold start's.
     """
 
     about: str
@@ -66,12 +67,18 @@ class Learner:
     use: Callable[[], None] = nothing
     settings: Mapping[str, Any] = field(default_factory=dict)
     pool: int | None = None
+    drawn: bool = False
 
 
 LEARNERS = {
     DEFAULT: Learner(
         "the default head",
         f"fishermask,margin,random,badge,bait,random-mask,fishermask:target=pool,{FORMER}",
+    ),
+    DRAWN: Learner(
+        "the default head, from a first queue drawn at random",
+        "fishermask,margin,random",
+        drawn=True,
     ),
     "former": Learner(
         "the head before this study, which knows its labels alone",
@@ -106,3 +113,8 @@ class Studied(Variant):
         """Return the settings under which it chooses, once its learner is in use in this process."""
         LEARNERS[self.learner].use()
         return super().settings(settings)
+
+    @property
+    def starts_at_random(self) -> bool:
+        """Whether the first queue is drawn."""
+        return LEARNERS[self.learner].drawn or super().starts_at_random

@@ -1,4 +1,4 @@
-"""What the page says of other classifiers than the default: what picks are worth to each of them."""
+"""What the page says of other classifiers and starts: what picks are worth to each of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -6,8 +6,9 @@ from pathlib import Path
 
 from fishermask_backend.simulation.statistics import Difference
 from fishermask_backend.simulation.variants import shown
-from tests.benchmarks.study.learners import FORMER, LEARNERS
+from tests.benchmarks.study.learners import DRAWN, FORMER, LEARNERS
 from tests.benchmarks.study.results import (
+    BASELINE,
     OWN,
     RIVAL,
     Setting,
@@ -15,6 +16,7 @@ from tests.benchmarks.study.results import (
     key_of,
     mean,
     read,
+    share_of_labels,
     strategies,
 )
 from tests.benchmarks.study.wording import NOTHING, points, range_of, some_of, titled
@@ -47,6 +49,17 @@ def above_former(settings: Sequence[Setting], others: Others) -> list[Difference
         if gap is not None:
             found.append(gap)
     return found
+
+
+def share_without_cold_start(settings: Sequence[Setting], others: Others) -> float | None:
+    """Return the median part of random's labels, drawn from the first on, that the default needs."""
+    drawn = {key_of(each): each.courses.get(BASELINE, {}) for each in others.get(DRAWN, ())}
+    found = [
+        replace(each, courses={**each.courses, BASELINE: drawn[key_of(each)]})
+        for each in settings
+        if key_of(each) in drawn
+    ]
+    return share_of_labels(found, OWN)
 
 
 def sections(others: Others) -> str:

@@ -6,7 +6,7 @@ from datetime import date
 
 from fishermask_backend.simulation.statistics import CHANCE, Difference
 from fishermask_backend.simulation.variants import shown
-from tests.benchmarks.study.others import Others, above_former, sections
+from tests.benchmarks.study.others import Others, sections
 from tests.benchmarks.study.picture import draw
 from tests.benchmarks.study.results import (
     BASELINE,
@@ -22,7 +22,7 @@ from tests.benchmarks.study.results import (
 )
 from tests.benchmarks.study.targets import targets
 from tests.benchmarks.study.verdict import choice
-from tests.benchmarks.study.wording import NOTHING, points, range_of, some_of, titled
+from tests.benchmarks.study.wording import NOTHING, percent, points, range_of, some_of, titled
 from tests.tables import table
 from tests.this_machine import ROOT, commit, machine
 
@@ -47,7 +47,7 @@ def values(settings: Sequence[Setting], others: Others) -> dict[str, str]:
         "seeds": range_of([each.seeds for each in settings]),
         "settings": str(len(settings)),
         "choice": choice(settings, p),
-        "targets": targets(settings, above_former(settings, others)),
+        "targets": targets(settings, others),
         "others": sections(others),
         "short": _short(settings, names),
         "made_of": _made_of(settings),
@@ -77,16 +77,10 @@ def _short(settings: Sequence[Setting], names: Sequence[str]) -> str:
         cells.append(f"{sides.count(1)} : {sides.count(-1)}")
         if name == RIVAL:
             cells = ["0", "0", "0", NOTHING]
-        share = NOTHING if name == BASELINE else _share(share_of_labels(cuts[1], name))
+        share = NOTHING if name == BASELINE else percent(share_of_labels(cuts[1], name))
         rows.append([shown([name])[name] + missing, *cells, share, f"{_cpu(settings, name):.1f}"])
     heads = ["picks", "as it is", "half rare", "all settings", "ahead : behind", "labels", "CPU s"]
     return table(heads, rows)
-
-
-def _share(share: float | None) -> str:
-    if share is None:
-        return NOTHING
-    return f"{share:.0%}" if math.isfinite(share) else "not reached"
 
 
 def _by_setting(

@@ -26,3 +26,10 @@ def test_a_process_of_its_own_trains_what_its_strategy_picks_for(learner, way):
     command = [sys.executable, "-c", PROCESS]
     done = subprocess.run(command, input=strategy, capture_output=True, cwd=ROOT, timeout=60)
     assert done.stdout.decode().split() == way, done.stderr.decode()
+
+
+def test_a_learner_may_draw_its_first_queue():
+    starts = [
+        Studied("margin", "margin", {}, each).starts_at_random for each in ("default", "drawn")
+    ]
+    assert starts == [False, True]

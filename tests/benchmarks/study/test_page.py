@@ -10,7 +10,7 @@ import pytest
 from fishermask_backend.simulation.points import Points
 from tests.benchmarks.study import page
 from tests.benchmarks.study.learners import FORMER
-from tests.benchmarks.study.others import above_former, read_others
+from tests.benchmarks.study.others import above_former, read_others, share_without_cold_start
 from tests.benchmarks.study.results import (
     clearly,
     corrected,
@@ -91,7 +91,11 @@ def test_every_place_of_the_page_is_filled(tmp_path, monkeypatch):
     monkeypatch.setattr(page, "PAGE", tmp_path / "study.md")
     monkeypatch.setattr(page, "PICTURE", tmp_path / "study.png")
     setting(tmp_path / "former", {FORMER: CURVES["random"], "margin": CURVES["margin"]})
+    slow = [[0.2, 0.3, 0.6], [0.2, 0.3, 0.6]]
+    setting(tmp_path / "drawn", CURVES | {"random": slow})
     others = read_others(tmp_path, 3)
+    # 0.5 after 10 labels, 0.75 after 20: 0.6 after 14 of 30
+    assert share_without_cold_start(read(tmp_path, 3), others) == pytest.approx(14 / 30)
     (gap,) = above_former(read(tmp_path, 3), others)
     assert gap.mean == pytest.approx((0.2 + 0.5 / 3) / 2)
     page.write(read(tmp_path, 3), others)
@@ -101,4 +105,5 @@ def test_every_place_of_the_page_is_filled(tmp_path, monkeypatch):
     assert "of one seed it can't be told" in text
     assert "above head and settings before this study, mean | +18.3" in text
     assert "### The head before this study" in text
+    assert "### The default head, from a first queue drawn at random" in text
     assert (tmp_path / "study.png").read_bytes().startswith(b"\x89PNG")

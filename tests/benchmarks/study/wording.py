@@ -21,6 +21,13 @@ def points(found: tuple[float, float], unit: str = " points") -> str:
     return f"{text}{unit}" if math.isnan(error) else f"{text} ± {100 * error:.1f}{unit}"
 
 
+def percent(share: float | None) -> str:
+    """Write a part of random's labels; infinity: none of them was enough."""
+    if share is None:
+        return NOTHING
+    return f"{share:.0%}" if math.isfinite(share) else "not reached"
+
+
 def range_of(numbers: Sequence[int]) -> str:
     """Write the least and the most of some numbers."""
     least, most = min(numbers), max(numbers)
