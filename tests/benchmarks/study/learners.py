@@ -1,4 +1,4 @@
-"""What images are picked for: the classifier of live rounds, and what only studies train or begin with."""
+"""What images are picked for: the classifier of live rounds, others that studies train, and starts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
