@@ -49,7 +49,7 @@ def fit_heads(
                     likelihood=own.likelihood,
                     pool_rows=pool_rows,
                     seed=seed,
-                    on_progress=part_of(on_progress, number, len(taught)),
+                    on_progress=_part_of(on_progress, number, len(taught)),
                 )
                 for number, own in enumerate(taught)
             ]
@@ -61,7 +61,7 @@ def fit_heads(
     )
 
 
-def part_of(on_progress: Progress | None, number: int, count: int) -> Progress | None:
+def _part_of(on_progress: Progress | None, number: int, count: int) -> Progress | None:
     """Return what is called for the steps of one of `count` trainings, each as long as the others."""
     if on_progress is None:
         return None

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from fishermask_backend.learning.backbones import Backbone
-from fishermask_backend.learning.classifier import load_classifier, save_classifier
+from fishermask_backend.learning.classifier import HEAD, load_classifier, save_classifier
 from fishermask_backend.learning.heads import Heads
 from fishermask_backend.learning.joint_classifier import fit_heads, joint_probabilities
 from fishermask_backend.learning.objectives import Taught
@@ -49,6 +49,14 @@ def test_each_head_learns_as_if_it_were_alone(features: Backbone) -> None:
     assert torch.allclose(found[:, :4].sum(1), torch.ones(60))
     assert torch.allclose(found[:, 4:].sum(1), torch.ones(60))
     assert (found[:, :4].argmax(1) == labels)[first.known].float().mean() > 0.9
+
+
+def test_progress_counts_the_steps_of_all_heads(features: Backbone) -> None:
+    rows, labels = groups(40, 2)
+    own = [taught(torch.arange(40) % 2 == half, labels // 2, 1) for half in (0, 1)]
+    told: list[tuple[int, int]] = []
+    fit_heads(features, rows, own, pool_rows=rows, seed=0, on_progress=lambda *at: told.append(at))
+    assert told == [(done, 2 * HEAD.steps) for done in range(1, 2 * HEAD.steps + 1)]
 
 
 def test_of_several_heads_a_single_one_is_the_classifier_of_its_images(features: Backbone) -> None:
