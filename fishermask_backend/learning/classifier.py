@@ -13,7 +13,6 @@ from fishermask_backend.controls.heads import Likelihood
 from fishermask_backend.fisher.likelihood import LIKELIHOODS
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.heads import with_offsets
-from fishermask_backend.learning.mixing import mixed_loss
 from fishermask_backend.learning.neighbours import stored_offsets
 from fishermask_backend.learning.objectives import OBJECTIVES, Loss
 from fishermask_backend.learning.tensors import TensorsUnusable, load_tensors, save_tensors
@@ -64,7 +63,7 @@ def fit_classifier(
         num_classes: C.
         likelihood: «categorical»: one class an image (softmax); «bernoulli»: independent sigmoids.
         pool_rows: Rows of the whole pool (N, *row_shape), which set the network's standardisation.
-        seed: Of initial weights, batches, mixtures and dropout.
+        seed: Of initial weights, batches and dropout.
         on_progress: Called with steps done and steps in all.
 
     Returns:
@@ -97,7 +96,7 @@ def train(
         build: Makes the network.
         rows: (L, *row_shape).
         loss: From logits (n, C) of a batch, and which of the rows it is (n,), to what is to fall.
-        seed: Of initial weights, batches, mixtures and dropout.
+        seed: Of initial weights, batches and dropout.
         on_progress: Called with steps done and steps in all.
 
     Returns:
@@ -107,31 +106,17 @@ def train(
     rows = rows.to(backbone.device)
     small = backbone.frozen and len(rows) <= FEW_ROWS
     with seeded(seed, backbone.device), one_thread(small):
-        model = build().to(backbone.device)
-
-        def falls(batch: Tensor) -> Tensor:
-            if backbone.frozen:
-                return mixed_loss(model, rows, loss, batch)
-            return loss(model(rows[batch]), batch)
-
-        return descend(model, falls, len(rows), schedule, on_progress)
+        return descend(build().to(backbone.device), rows, loss, schedule, on_progress)
 
 
 def descend(
     model: nn.Module,
-    falls: Callable[[Tensor], Tensor],
-    count: int,
+    rows: Tensor,
+    loss: Loss,
     schedule: Schedule,
     on_progress: Progress | None = None,
 ) -> nn.Module:
-    """Lower a loss by AdamW, dropout alone switched on.
-
-    Args:
-        model: The network.
-        falls: From the places of a step's rows (n,) to what is to fall.
-        count: L, of rows there are.
-        schedule: How long, and how fast.
-        on_progress: Called with steps done and steps in all.
+    """Lower a loss by AdamW, dropout alone switched on; see `train`.
 
     Returns:
         The network, in eval mode.
@@ -141,9 +126,9 @@ def descend(
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
     )
-    for step, batch in enumerate(_batches(count, schedule), start=1):
+    for step, batch in enumerate(_batches(len(rows), schedule), start=1):
         optimizer.zero_grad()
-        falls(batch).backward()  # type: ignore[no-untyped-call]
+        loss(model(rows[batch]), batch).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if on_progress:
             on_progress(step, schedule.steps)

@@ -36,15 +36,6 @@ class Heads(nn.Module):
         return [nn.Sequential(self.body, head).eval() for head in self.heads]
 
 
-def beside(networks: Sequence[nn.Module]) -> nn.Module:
-    """Return the network that these, over the same rows of a frozen backbone, make together."""
-    if len(networks) == 1:
-        return networks[0]
-    scale, _ = parts_of(networks[0])
-    heads = [head for network in networks for head in parts_of(network)[1]]
-    return Heads(nn.Sequential(scale), heads).eval()
-
-
 def each_head(model: nn.Module) -> list[nn.Module]:
     """Return the networks, of one head each, that a network of any number of heads is made of."""
     return model.alone if isinstance(model, Heads) else [model]

@@ -9,7 +9,6 @@ from fishermask_backend.controls.heads import Likelihood
 from fishermask_backend.fisher.likelihood import LIKELIHOODS
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.classifier import Progress, fit_classifier, logits, train
-from fishermask_backend.learning.heads import beside
 from fishermask_backend.learning.objectives import Taught, joint_loss
 
 
@@ -22,50 +21,39 @@ def fit_heads(
     seed: int,
     on_progress: Progress | None = None,
 ) -> nn.Module:
-    """Train a network with a head for each control.
+    """Train a network with a head for each control; of a single one it is `fit_classifier`'s.
 
-    With a frozen backbone no weight is of two heads: each is `fit_classifier`'s of the images that
-    answer it. Else what is to fall is the sum of the heads' own losses, each over those images.
+    What is to fall is the sum of the heads' own losses, each over the images that answer it. With a
+    frozen backbone no weight is of two heads, so that each is learnt as if it were alone.
 
     Args:
         backbone: Whose rows these are.
         rows: (L, *row_shape), each labelled for some head.
         taught: What each head is taught of them.
         pool_rows: See `fit_classifier`, as all that follow.
-        seed: Of initial weights, batches, mixtures and dropout.
+        seed: Of initial weights, batches and dropout.
         on_progress: Called with steps done and steps in all.
 
     Returns:
         The network, in eval mode.
     """
-    if backbone.frozen or len(taught) == 1:
-        return beside(
-            [
-                fit_classifier(
-                    backbone,
-                    rows[own.known],
-                    own.targets,
-                    num_classes=own.num_classes,
-                    likelihood=own.likelihood,
-                    pool_rows=pool_rows,
-                    seed=seed,
-                    on_progress=_part_of(on_progress, number, len(taught)),
-                )
-                for number, own in enumerate(taught)
-            ]
+    if len(taught) == 1:
+        (only,) = taught
+        return fit_classifier(
+            backbone,
+            rows[only.known],
+            only.targets,
+            num_classes=only.num_classes,
+            likelihood=only.likelihood,
+            pool_rows=pool_rows,
+            seed=seed,
+            on_progress=on_progress,
         )
     sizes = [head.num_classes for head in taught]
     loss = joint_loss([head.to(backbone.device) for head in taught])
     return train(
         backbone, lambda: backbone.network(sizes, pool_rows), rows, loss, seed, on_progress
     )
-
-
-def _part_of(on_progress: Progress | None, number: int, count: int) -> Progress | None:
-    """Return what is called for the steps of one of `count` trainings, each as long as the others."""
-    if on_progress is None:
-        return None
-    return lambda done, steps: on_progress(number * steps + done, count * steps)
 
 
 def joint_probabilities(

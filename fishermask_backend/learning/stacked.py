@@ -4,7 +4,6 @@ import torch
 from torch import Tensor, nn
 
 from fishermask_backend.learning.classifier import FEW_ROWS, HEAD, descend, seeded
-from fishermask_backend.learning.mixing import drawn_share, shuffled
 from fishermask_backend.learning.networks import DROPOUT, HIDDEN
 from fishermask_backend.learning.objectives import Objective
 from fishermask_backend.machine.threads import one_thread
@@ -40,27 +39,9 @@ class Stack(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits (K, n, C) of features (n, F)."""
-        return self._ends(self._begins(features))
-
-    def of_mixtures(self, features: Tensor, orders: Tensor, share: float) -> Tensor:
-        """Return logits (K, n, C) of mixtures of features, other ones for each head.
-
-        Args:
-            features: (n, F).
-            orders: (K, n) int64, what each is mixed with.
-            share: λ, of the image itself.
-        """
-        # The first layer is linear: mixing what it gives, of 64 numbers each, is mixing features.
-        begun = self._begins(features)
-        others = begun.gather(1, orders[..., None].expand_as(begun))
-        return self._ends(torch.lerp(others, begun, share))
-
-    def _begins(self, features: Tensor) -> Tensor:
         every = features.expand(len(self.hidden), *features.shape)
-        return torch.baddbmm(self.hidden_bias, every, self.hidden)
-
-    def _ends(self, begun: Tensor) -> Tensor:
-        return torch.baddbmm(self.last_bias, self.dropout(begun.relu()), self.last)
+        active = torch.baddbmm(self.hidden_bias, every, self.hidden).relu()
+        return torch.baddbmm(self.last_bias, self.dropout(active), self.last)
 
 
 def fit_stack(
@@ -72,7 +53,7 @@ def fit_stack(
     classes: int,
     seed: int,
 ) -> nn.Module:
-    """Train heads as `fit_classifier` trains one, each on some of the labels, and mixtures of them.
+    """Train heads as `fit_classifier` trains one, each on some of the labels.
 
     Args:
         features: (L, F), standardised.
@@ -80,7 +61,7 @@ def fit_stack(
         objective: How that is learnt.
         labels: (K, L) bool, which of them each head is trained on; one at least.
         classes: C.
-        seed: Of initial weights, batches, mixtures and dropout.
+        seed: Of initial weights, batches and dropout.
 
     Returns:
         The heads (`Stack`), in eval mode.
@@ -88,22 +69,13 @@ def fit_stack(
     device = features.device
     losses = [objective.loss(targets[own], classes) for own in labels]
 
-    def summed(every: Tensor, rows: Tensor, batch: Tensor) -> Tensor:
-        total = every.new_zeros(())
-        for logits, named, own, loss in zip(every, rows, labels[:, batch], losses, strict=True):
+    def summed(every: Tensor, batch: Tensor) -> Tensor:
+        named, total = targets[batch], every.new_zeros(())
+        for logits, own, loss in zip(every, labels[:, batch], losses, strict=True):
             if own.any():
-                total = total + loss(logits[own], targets[named[own]])
+                total = total + loss(logits[own], named[own])
         return total
 
     with seeded(seed, device), one_thread(len(features) <= FEW_ROWS):
         stack = Stack(len(labels), features.shape[1], classes).to(device)
-
-        def falls(batch: Tensor) -> Tensor:
-            batch = batch.to(device)
-            orders = torch.stack([shuffled(own) for own in labels[:, batch]]).to(device)
-            share = drawn_share()
-            every = stack.of_mixtures(features[batch], orders, share)
-            own, others = batch.expand_as(orders), batch[orders]
-            return share * summed(every, own, batch) + (1 - share) * summed(every, others, batch)
-
-        return descend(stack, falls, len(features), HEAD)
+        return descend(stack, features, summed, HEAD)

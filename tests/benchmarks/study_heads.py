@@ -3,10 +3,9 @@
     python -m tests.benchmarks.study_heads digits fashion-mnist cifar10=FOLDER grocery=FOLDER:2
 
 Sets are those of `fishermask simulate --data`; `:2` is its `--level`. A head as it was (dropout 0.2,
-no mixtures, nothing of the pool) against the default, trained on the same random labels: accuracy on
-held-out images, every class counted the same; and how far the confidence of pre-labels is off on the
-rest of the pool (expected calibration error, 15 bins). Both cuts of each set; rows are kept in
-MODEL_DIR.
+nothing of the pool) against the default, trained on the same random labels: accuracy on held-out
+images, every class counted the same; and how far the confidence of pre-labels is off on the rest of the
+pool (expected calibration error, 15 bins). Both cuts of each set; rows are kept in MODEL_DIR.
 """
 
 import argparse
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor
 
 from fishermask_backend.controls.consensus import answer_text
-from fishermask_backend.learning import lesson, mixing, networks
+from fishermask_backend.learning import lesson, networks
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.classifier import probabilities
 from fishermask_backend.learning.lesson import Lesson
@@ -32,7 +31,7 @@ from tests.benchmarks.study_data import CPU
 
 LABELS = (20, 60, 120, 260)
 BINS = 15
-DEFAULT = networks.DROPOUT, lesson.informed, mixing.drawn_share
+DEFAULT = networks.DROPOUT, lesson.informed
 
 
 def set_of(text: str, pool: int) -> tuple[str, Tensor, np.ndarray, Backbone]:

@@ -113,7 +113,7 @@ def test_several_labels_an_image_are_learnt_independently(features: Backbone) ->
     )
     found = probabilities(model, rows[60:], "bernoulli")
     assert ((found[:, :2] > 0.5) == targets[60:, :2].bool()).float().mean() > 0.9
-    assert (found[:, 2] < 0.5).float().mean() > 0.99  # none of the images has this label
+    assert found[:, 2].max() < 0.5  # none of the images has this label
 
 
 def test_a_class_added_later_is_learnt_from_labels_that_were_asked(features: Backbone) -> None:

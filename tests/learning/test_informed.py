@@ -68,7 +68,7 @@ def test_where_near_images_tell_nothing_it_costs_nothing():
     clouds = 3 * torch.randn(30, WIDTH, generator=generator)
     near = torch.randint(0, 30, (300,), generator=generator)  # in a cloud, which knows no classes
     rows = clouds[near] + 3 * torch.randn(300, WIDTH, generator=generator)
-    rows[:, :60] += 12 * functional.one_hot(CLASSES).repeat(1, 12)
+    rows[:, :100] += 12 * functional.one_hot(CLASSES).repeat(1, 20)
     known = labelled(100)
     plain, found = both(rows, known, taught(CLASSES[known]))
     assert right(found, rows, known) > right(plain, rows, known) - 0.01

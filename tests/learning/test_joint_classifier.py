@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from fishermask_backend.learning.backbones import Backbone
-from fishermask_backend.learning.classifier import HEAD, load_classifier, save_classifier
+from fishermask_backend.learning.classifier import load_classifier, save_classifier
 from fishermask_backend.learning.heads import Heads
 from fishermask_backend.learning.joint_classifier import fit_heads, joint_probabilities
 from fishermask_backend.learning.objectives import Taught
@@ -41,22 +41,12 @@ def test_each_head_learns_as_if_it_were_alone(features: Backbone) -> None:
     assert isinstance(models[0], Heads)
     heads = [weights(model.heads[0]) for model in models]
     assert all(torch.equal(heads[0], other) for other in heads[1:])
-    only = fit(features, rows[first.known], first.targets, num_classes=4, pool_rows=rows)
-    assert torch.equal(weights(only), weights(models[0].alone[0]))
     others = [weights(model.heads[1]) for model in models]
     assert not torch.equal(others[0], others[1])
     found = joint_probabilities(models[0], rows, [("categorical", 4), ("categorical", 2)])
     assert torch.allclose(found[:, :4].sum(1), torch.ones(60))
     assert torch.allclose(found[:, 4:].sum(1), torch.ones(60))
     assert (found[:, :4].argmax(1) == labels)[first.known].float().mean() > 0.9
-
-
-def test_progress_counts_the_steps_of_all_heads(features: Backbone) -> None:
-    rows, labels = groups(40, 2)
-    own = [taught(torch.arange(40) % 2 == half, labels // 2, 1) for half in (0, 1)]
-    told: list[tuple[int, int]] = []
-    fit_heads(features, rows, own, pool_rows=rows, seed=0, on_progress=lambda *at: told.append(at))
-    assert told == [(done, 2 * HEAD.steps) for done in range(1, 2 * HEAD.steps + 1)]
 
 
 def test_of_several_heads_a_single_one_is_the_classifier_of_its_images(features: Backbone) -> None:

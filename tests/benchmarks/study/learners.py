@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from fishermask_backend.learning import backbones, lesson, mixing, networks
+from fishermask_backend.learning import backbones, lesson, networks
 from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.calibration import Calibration
 from fishermask_backend.learning.informed import informed
@@ -22,26 +22,19 @@ def of_their_own(model: nn.Module, *_: object) -> tuple[nn.Module, tuple[Calibra
     return model, ()
 
 
-def unmixed() -> float:
-    """Return the share of an image that is mixed with nothing."""
-    return 1.0
-
-
-def learn(dropout: float, informed: Callable[..., Any], share: Callable[[], float]) -> None:
-    """Train heads with some dropout, from mixtures, and let them know of the unlabelled images."""
+def learn(dropout: float, informed: Callable[..., Any]) -> None:
+    """Train heads with some dropout, and let them know of the unlabelled images by `informed`."""
     backbones.DROPOUT = networks.DROPOUT = dropout  # type: ignore[attr-defined]
     lesson.informed = informed  # type: ignore[attr-defined]
-    mixing.drawn_share = share
 
 
-BEFORE = 0.2, of_their_own, unmixed  # heads before this study, which know their labels alone
+BEFORE = 0.2, of_their_own  # heads before this study, which know their labels alone
 
 
 def one_layer() -> None:
     """Train heads without a hidden layer, over all features: wide, so that a mask has to choose."""
     Backbone._head = lambda backbone, classes: [nn.Linear(backbone.width, classes)]  # type: ignore[method-assign]
-    # Unmixed, and trusted as usual: what would find that out by held-out labels has a hidden layer.
-    mixing.drawn_share = unmixed
+    # As far as usual: what would find it out by held-out labels has a hidden layer.
     lesson.informed = lambda *of, **_: informed(*of[:5], (Calibration(),))  # type: ignore[attr-defined]
 
 
