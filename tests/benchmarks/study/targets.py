@@ -37,7 +37,7 @@ def targets(settings: Sequence[Setting], others: Others) -> str:
     rows = [
         [
             f"at least {100 * AHEAD:.0f} point above {RIVAL}, mean of all settings",
-            points(ahead, ""),
+            _exactly(ahead),
             _kept(ahead[0] >= AHEAD),
         ],
         [
@@ -52,7 +52,7 @@ def targets(settings: Sequence[Setting], others: Others) -> str:
             1,
             [
                 f"at least {100 * AFRESH:.0f} points above head and settings before this study, mean",
-                points(found, "") + some_of(former, settings),
+                _exactly(found) + some_of(former, settings),
                 _kept(found[0] >= AFRESH),
             ],
         )
@@ -85,6 +85,11 @@ def better(settings: Sequence[Setting]) -> list[str]:
                     f"{100 * gap.mean:.1f} ± {100 * gap.error:.1f}"
                 )
     return found
+
+
+def _exactly(found: tuple[float, float]) -> str:
+    """Write a difference so that it is seen on which side of a target it is."""
+    return points(found, "", digits=2)
 
 
 def _kept(kept: bool) -> str:

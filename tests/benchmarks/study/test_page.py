@@ -103,7 +103,7 @@ def test_every_place_of_the_page_is_filled(tmp_path, monkeypatch):
     assert "{{" not in text
     assert "nan" not in text
     assert "of one seed it can't be told" in text
-    assert "above head and settings before this study, mean | +18.3" in text
+    assert "above head and settings before this study, mean | +18.33" in text
     assert "### The head before this study" in text
     assert "### The default head, from a first queue drawn at random" in text
     assert (tmp_path / "study.png").read_bytes().startswith(b"\x89PNG")

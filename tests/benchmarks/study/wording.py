@@ -14,11 +14,11 @@ def titled(setting: Setting) -> str:
     return f"{setting.name}{', imb.' if setting.imbalanced else ''}, K = {setting.per_round}"
 
 
-def points(found: tuple[float, float], unit: str = " points") -> str:
+def points(found: tuple[float, float], unit: str = " points", digits: int = 1) -> str:
     """Write a difference of areas and its standard error (NaN: it has none) in hundredths."""
     value, error = found
-    text = f"{round(100 * value, 1) + 0.0:+.1f}".replace("-", "−")  # no −0.0
-    return f"{text}{unit}" if math.isnan(error) else f"{text} ± {100 * error:.1f}{unit}"
+    text = f"{round(100 * value, digits) + 0.0:+.{digits}f}".replace("-", "−")  # no −0.0
+    return f"{text}{unit}" if math.isnan(error) else f"{text} ± {100 * error:.{digits}f}{unit}"
 
 
 def percent(share: float | None) -> str:
