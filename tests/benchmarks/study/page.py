@@ -6,7 +6,7 @@ from datetime import date
 
 from fishermask_backend.simulation.statistics import CHANCE, Difference
 from fishermask_backend.simulation.variants import shown
-from tests.benchmarks.study.others import Others, sections
+from tests.benchmarks.study.others import Others, cold_start, sections
 from tests.benchmarks.study.picture import draw
 from tests.benchmarks.study.results import (
     BASELINE,
@@ -48,6 +48,7 @@ def values(settings: Sequence[Setting], others: Others) -> dict[str, str]:
         "settings": str(len(settings)),
         "choice": choice(settings, p),
         "targets": targets(settings, others),
+        "cold": cold_start(settings, others),
         "others": sections(others),
         "short": _short(settings, names),
         "made_of": _made_of(settings),

@@ -10,7 +10,12 @@ import pytest
 from fishermask_backend.simulation.points import Points
 from tests.benchmarks.study import page
 from tests.benchmarks.study.learners import FORMER
-from tests.benchmarks.study.others import above_former, read_others, share_without_cold_start
+from tests.benchmarks.study.others import (
+    above_former,
+    cold_start,
+    read_others,
+    share_without_cold_start,
+)
 from tests.benchmarks.study.results import (
     clearly,
     corrected,
@@ -96,6 +101,9 @@ def test_every_place_of_the_page_is_filled(tmp_path, monkeypatch):
     others = read_others(tmp_path, 3)
     # 0.5 after 10 labels, 0.75 after 20: 0.6 after 14 of 30
     assert share_without_cold_start(read(tmp_path, 3), others) == pytest.approx(14 / 30)
+    told = cold_start(read(tmp_path, 3), others)
+    assert "worth +16.7 ± 0.0 points of area" in told  # 0.4, 0.5, 0.7 over 0.2, 0.3, 0.6
+    assert "+35.0 ± 1.7 points over labels drawn from the first on (of 1 settings)" in told
     (gap,) = above_former(read(tmp_path, 3), others)
     assert gap.mean == pytest.approx((0.2 + 0.5 / 3) / 2)
     page.write(read(tmp_path, 3), others)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-from fishermask_backend.simulation.statistics import Difference
 from tests.benchmarks.study.results import Setting
 
 NOTHING = "–"
@@ -34,6 +33,6 @@ def range_of(numbers: Sequence[int]) -> str:
     return str(least) if least == most else f"{least} to {most}"
 
 
-def some_of(gaps: Sequence[Difference], settings: Sequence[Setting]) -> str:
+def some_of(gaps: Sequence[object], settings: Sequence[Setting]) -> str:
     """Say of how many settings something is, where not of all."""
     return f" (of {len(gaps)} settings)" if len(gaps) < len(settings) else ""
