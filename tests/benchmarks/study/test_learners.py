@@ -22,7 +22,7 @@ print(lesson.informed.__name__)
 def test_a_process_of_its_own_trains_what_its_strategy_picks_for(learner, way):
     strategy = pickle.dumps(Studied("margin", "margin", {}, learner))
     command = [sys.executable, "-c", PROCESS]
-    done = subprocess.run(command, input=strategy, capture_output=True, cwd=ROOT, timeout=60)
+    done = subprocess.run(command, input=strategy, capture_output=True, cwd=ROOT, timeout=240)
     assert done.stdout.decode().split() == [way], done.stderr.decode()
 
 
