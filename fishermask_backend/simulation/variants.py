@@ -46,12 +46,13 @@ OF_THE_FISHER_MATRIX = (
 )
 CHANGEABLE = OF_A_MASK + OF_THE_FISHER_MATRIX
 START = "start"  # of the course, no setting: what its first queue is
-HEEDED = {  # what can be said of a strategy
-    **dict.fromkeys(SIMULATED, (START,)),
-    **dict.fromkeys(("fishermask", "random-mask"), (*CHANGEABLE, START)),
-    "bait": (*OF_THE_FISHER_MATRIX, START),
-    **dict.fromkeys(PACKAGED, ("pool_limit", START)),
+_SETTINGS = {  # those that a strategy heeds
+    "fishermask": CHANGEABLE,
+    "random-mask": CHANGEABLE,
+    "bait": OF_THE_FISHER_MATRIX,
+    **dict.fromkeys(PACKAGED, ("pool_limit",)),
 }
+HEEDED = {name: (*_SETTINGS.get(name, ()), START) for name in SIMULATED}
 
 _Changes: type[BaseModel] = create_model(
     "_Changes",

@@ -77,7 +77,7 @@ def test_where_near_images_tell_nothing_it_costs_nothing():
 
 
 def test_it_is_as_sure_as_it_is_right():
-    rows, known = clusters(4.0), labelled(20)
+    rows, known = clusters(3.0), labelled(150)
     plain, found = both(rows, known, taught(CLASSES[known]))
     sure, too_sure = (
         float(probabilities(model, rows, "categorical")[~known].amax(1).mean())

@@ -41,24 +41,17 @@ def above_former(settings: Sequence[Setting], others: Others) -> list[Difference
 
     A difference for each setting in which both ran; seeds have the same cut and first queue.
     """
-    before = {key_of(each): each.courses.get(FORMER, {}) for each in others.get("former", ())}
-    found = []
-    for setting in settings:
-        former, own = before.get(key_of(setting), {}), setting.courses.get(OWN, {})
-        gap = replace(setting, courses={OWN: own, FORMER: former}).gap(OWN, FORMER)
-        if gap is not None:
-            found.append(gap)
-    return found
+    return gaps_to(_beside(settings, others, "former", FORMER, FORMER), OWN, FORMER)
 
 
 def share_without_cold_start(settings: Sequence[Setting], others: Others) -> float | None:
     """Return the median part of random's labels, drawn from the first on, that the default needs."""
-    return share_of_labels(_beside_drawn(settings, others, BASELINE), OWN)
+    return share_of_labels(_beside(settings, others, DRAWN, BASELINE, BASELINE), OWN)
 
 
 def cold_start(settings: Sequence[Setting], others: Others) -> str:
     """Say what the first queue is worth, and all together over labels drawn from the first on."""
-    some = _beside_drawn(settings, others, DRAWN)
+    some = _beside(settings, others, DRAWN, BASELINE, DRAWN)
     if not some:
         return ""
     alone, together = (mean(gaps_to(some, name, DRAWN)) for name in (BASELINE, OWN))
@@ -69,13 +62,15 @@ def cold_start(settings: Sequence[Setting], others: Others) -> str:
     )
 
 
-def _beside_drawn(settings: Sequence[Setting], others: Others, called: str) -> list[Setting]:
-    """Return settings that ran from a drawn queue, too, with its random courses under a name."""
-    drawn = {key_of(each): each.courses.get(BASELINE, {}) for each in others.get(DRAWN, ())}
+def _beside(
+    settings: Sequence[Setting], others: Others, learner: str, name: str, called: str
+) -> list[Setting]:
+    """Return settings that another learner ran in, too, with courses of its under a name beside."""
+    ran = {key_of(each): each.courses.get(name, {}) for each in others.get(learner, ())}
     return [
-        replace(each, courses={**each.courses, called: drawn[key_of(each)]})
+        replace(each, courses={**each.courses, called: ran[key_of(each)]})
         for each in settings
-        if key_of(each) in drawn
+        if key_of(each) in ran
     ]
 
 
