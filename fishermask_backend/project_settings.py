@@ -18,7 +18,7 @@ NAMES = (
     "control_name", "taxonomy_level", "ground_truth",
     "batch_size", "train_every", "queue_margin", "audit_share", "quiet_seconds", "reconcile_minutes",
     "seed", "backbone", "train", "image_size",
-    "strategy", "mask_inner", "mask_rule", "weighting", "pick_weight", "ridge", "target",
+    "strategy", "fisher_over", "mask_inner", "mask_rule", "weighting", "pick_weight", "ridge", "target",
     "max_dim", "max_dim_rule", "top_classes", "pool_limit",
 )  # fmt: skip
 """What is left out concerns all projects: addresses, keys, files, and the machine."""

@@ -222,8 +222,14 @@ class Settings(BaseSettings):
         "`margin` or `entropy`, the least certain; `random`; of scikit-activeml `badge`, `coreset`, "
         "`typiclust`, `probcover`, `dropquery`, `falcun`.",
     )
+    fisher_over: Literal["features", "head"] = Field(
+        "features",
+        description="Whose parameters FisherMask looks at: `features`: those of a layer over how alike "
+        "images are in the backbone's features; `head`: those of the trained head, or network (the "
+        "paper), as always with TRAIN=all or a backbone trained whole.",
+    )
     mask_inner: Annotated[int, Field(ge=0)] = Field(
-        1000, description="Mask entries beside the last layer, by Fisher value."
+        1000, description="Mask entries of a head beside its last layer, by Fisher value."
     )
     mask_rule: Literal["global", "per_layer"] = Field(
         "global",

@@ -42,6 +42,7 @@ def before(settings, monkeypatch):
     chosen = {
         "BACKBONE": "efficientnet_lite0",
         "IMAGE_SIZE": "32",
+        "FISHER_OVER": "head",
         "MASK_INNER": "20",
         "BATCH_SIZE": "4",
         "QUEUE_MARGIN": "2",

@@ -10,7 +10,10 @@ from fishermask_backend.learning.trained import Trained
 from fishermask_backend.settings import Settings
 
 POOL, QUEUE = 40, 6
-ENVIRONMENT = {"BATCH_SIZE": "4", "QUEUE_MARGIN": "2", "MASK_INNER": "10"}  # queues of six
+# Queues of six, by the head's parameters.
+ENVIRONMENT = {
+    "BATCH_SIZE": "4", "QUEUE_MARGIN": "2", "FISHER_OVER": "head", "MASK_INNER": "10",
+}  # fmt: skip
 
 
 def marks(*indices: int) -> Tensor:

@@ -11,6 +11,8 @@ and the traces of P and Q summed over the heads (those of the joint network, `jo
     rare      = tr Q / Σ_h tr Q_h/r_h   how much more it is asked for because its classes are rare
     once      = tr[Q (I + P)⁻¹] / tr Q  the part of that which one label brings, at most 1
 
+Where factors do not tell how open a label is (`Known.apart`), u·tr P stands for tr P: unlike = tr P,
+and many is what the pool asks for there, over what is known there and what is open of the image itself.
 All of it is read off P and Q, which the selection has.
 """
 
@@ -34,10 +36,12 @@ class Known(NamedTuple):
     Attributes:
         uncertain: The trace of the Fisher matrix of each image's logits (N,), above 0.
         rare: What each image's classes count in the target (N,), above 0, 1 in the mean.
+        apart: Factors are made without it: an image informs alike, however open its label is.
     """
 
     uncertain: Tensor
     rare: Tensor
+    apart: bool = False
 
     @classmethod
     def alike(cls, size: int) -> "Known":
@@ -78,12 +82,22 @@ def gain_parts(known: Sequence[Known], heads: Sequence[Information]) -> Tensor:
         heads: Their information, as it is now.
     """
     uncertain = torch.stack([own.uncertain for own in known]).sum(0)
-    P = torch.stack([traces(head.P) for head in heads]).sum(0).clamp_min(0)
+    P = torch.stack([_trace(*each) for each in zip(known, heads, strict=True)]).sum(0)
     of_heads = [traces(head.Q).clamp_min(0) for head in heads]
     Q = torch.stack(of_heads).sum(0)
     pairs = zip(of_heads, known, strict=True)
     alike = torch.stack([trace / own.rare for trace, own in pairs]).sum(0)
     return torch.stack([uncertain, _over(P, uncertain), _over(alike, P), _over(Q, alike), Q], dim=1)
+
+
+def _trace(known: Known, head: Information) -> Tensor:
+    """Return tr P of every candidate (M,); of factors without it, times how open the label is."""
+    P = traces(head.P).clamp_min(0)
+    return P * known.uncertain if known.apart else P
+
+
+def _at(numbers: Tensor, some: Tensor, like: Tensor) -> Tensor:
+    return numbers[some.to(numbers.device)].to(like)
 
 
 class Explained:
@@ -102,7 +116,8 @@ class Explained:
         self._heads, self._shards = heads, shards
         some, like = heads[0].candidates, heads[0].pool_fisher
         self._known = [
-            Known(*(each[some.to(each.device)].to(like) for each in own)) for own in known
+            Known(_at(own.uncertain, some, like), _at(own.rare, some, like), own.apart)
+            for own in known
         ]
         self._picked: dict[int, tuple[Tensor, Tensor]] = {}
 

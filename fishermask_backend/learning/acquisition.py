@@ -14,7 +14,6 @@ from fishermask_backend.fisher import (
     Parts,
     Shards,
     enough_classes,
-    fisher_diagonal,
     fisher_mask,
     largest_entries,
     openness,
@@ -81,7 +80,7 @@ def acquire(
         about_masks += notes
     lap("mask")
     made = [
-        (mask, head.recipe.head(head.model, head.rows, mask))
+        (mask, head.recipe.head(head.measured, head.rows, mask))
         for head, mask in zip(heads, masks, strict=True)
     ]
     chosen, about_memory = within_memory(trained, made, settings, shards)
@@ -129,7 +128,8 @@ def _known(heads: Sequence[Trained], own: Tensor, settings: Settings) -> list[Kn
     for head in heads:
         probs = head.probs.double()
         rare = torch.ones(len(probs)) if target is None else target.rarity(probs)
-        found.append(Known(openness(probs)[own], rare[own]))
+        apart = head.likeness is not None
+        found.append(Known(openness(probs)[own], rare[own], apart))
     return found
 
 
@@ -157,12 +157,9 @@ def pool_diagonal(trained: Trained, shards: Shards) -> Tensor:
     """Return the mean over all processes' images of the Fisher diagonal (P,)."""
     own = trained.rows[shards.part(len(trained.rows))]
     if not len(own):
-        size = sum(p.numel() for p in trained.model.parameters() if p.requires_grad)
+        size = sum(p.numel() for p in trained.measured.parameters() if p.requires_grad)
         return shards.sum(torch.zeros(size, device=trained.device)) / len(trained.rows)
-    recipe = trained.recipe
-    diagonal = fisher_diagonal(
-        trained.model, own, likelihood=recipe.likelihood, top_classes=recipe.top_classes
-    )
+    diagonal = trained.recipe.diagonal(trained.measured, own)
     if shards.size == 1:
         return diagonal
     return shards.sum(diagonal * len(own)) / len(trained.rows)
@@ -177,7 +174,9 @@ def choose_mask(trained: Trained, diagonal: Tensor, settings: Settings) -> tuple
         settings: The mask's size and rule.
     """
     recipe, notes = trained.recipe, _about_classes(trained, settings)
-    mask = fisher_mask(diagonal, trained.model, inner=settings.mask_inner, rule=settings.mask_rule)
+    mask = fisher_mask(
+        diagonal, trained.measured, inner=settings.mask_inner, rule=settings.mask_rule
+    )
     size = len(mask)
     if not settings.max_dim or size <= settings.max_dim:
         return mask, notes
@@ -207,12 +206,12 @@ def pool_factors(
         return head(trained.rows[own])
     shape = (len(own), *trained.recipe.shape(trained.num_classes, len(mask)))
     out = STORAGES[settings.factors].empty(shape, device=trained.device, folder=settings.model_dir)
-    return trained.recipe.factors(trained.model, trained.rows[own], mask, out)
+    return trained.recipe.factors(trained.measured, trained.rows[own], mask, out)
 
 
 def _about_classes(trained: Trained, settings: Settings) -> list[str]:
     top, classes = trained.recipe.top_classes, trained.num_classes
-    if not top:
+    if not top or trained.likeness is not None:
         return []
     rest = rest_weight(trained.probs, top, trained.recipe.likelihood)
     weigh = (

@@ -59,7 +59,7 @@ def _with_classes(trained: Trained, top: int) -> Trained:
 def _fits(trained: Trained, settings: Settings, images: int) -> bool:
     masks = [_stand_in(head, settings) for head in trained.heads]
     made = [
-        (mask, head.recipe.head(head.model, head.rows[:1], mask))
+        (mask, head.recipe.head(head.measured, head.rows[:1], mask))
         for head, mask in zip(trained.heads, masks, strict=True)
     ]
     return all(
@@ -70,11 +70,11 @@ def _fits(trained: Trained, settings: Settings, images: int) -> bool:
 
 def _stand_in(head: Trained, settings: Settings) -> torch.Tensor:
     """Return a mask of the size that a head's will have, before anything is computed."""
-    parameters = [p for p in head.model.parameters() if p.requires_grad]
+    parameters = [p for p in head.measured.parameters() if p.requires_grad]
     alike = torch.ones(sum(p.numel() for p in parameters))
     most = settings.max_dim if settings.max_dim_rule == "value" else 0
     inner, rule = settings.mask_inner, settings.mask_rule
-    return fisher_mask(alike, head.model, inner=inner, rule=rule, max_dim=most or None)
+    return fisher_mask(alike, head.measured, inner=inner, rule=rule, max_dim=most or None)
 
 
 def _largest(trained: Trained, settings: Settings) -> tuple[int, int]:

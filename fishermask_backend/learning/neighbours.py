@@ -73,7 +73,7 @@ class Graph:
             features: (M, F), standardised.
             seed: Of the search for the principal directions.
         """
-        self.directions = _principal(features, seed)
+        self.directions = principal(features, seed)
         self.units = functional.normalize(features @ self.directions)
         M = len(features)
         near, weights = [], []
@@ -158,7 +158,7 @@ def _of(part: Tensor, whole: Tensor, otherwise: float) -> Tensor:
     return torch.where(whole > 0, part / whole.clamp_min(1e-30), otherwise)
 
 
-def _principal(features: Tensor, seed: int) -> Tensor:
+def principal(features: Tensor, seed: int) -> Tensor:
     """Return the directions (F, D) along which the features differ most."""
     count = min(DIRECTIONS, *features.shape)
     with torch.random.fork_rng([]):

@@ -8,7 +8,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from fishermask_backend.controls.heads import Likelihood
-from fishermask_backend.fisher import HeadMaker, head_maker, masked_factors
+from fishermask_backend.fisher import HeadMaker, fisher_diagonal, head_maker, masked_factors
 from fishermask_backend.fisher.likelihood import Weighting
 from fishermask_backend.learning.tensors import TensorsUnusable
 from fishermask_backend.settings import Settings
@@ -36,6 +36,8 @@ class FactorRecipe:
         top_classes: Classes of each image that count; None: all.
         sketch_dim: Columns a larger mask is sketched down to; None: none is.
         seed: Of the sketch.
+        scalar: They are made of a network with one output, whose gradient alone is the factor, instead
+            of one with an output for each class (`likeness.py`).
     """
 
     likelihood: Likelihood
@@ -43,6 +45,7 @@ class FactorRecipe:
     top_classes: int | None = None
     sketch_dim: int | None = None
     seed: int = 0
+    scalar: bool = False
 
     @classmethod
     def of(cls, settings: Settings, asked: "Asked") -> "FactorRecipe":
@@ -76,7 +79,12 @@ class FactorRecipe:
 
     def shape(self, classes: int, mask_size: int) -> tuple[int, int]:
         """Return (C, d) of one image's factor."""
-        return self.top_classes or classes, min(mask_size, self.sketch_dim or mask_size)
+        rows = 1 if self.scalar else self.top_classes or classes
+        return rows, min(mask_size, self.sketch_dim or mask_size)
+
+    def diagonal(self, model: nn.Module, rows: Tensor) -> Tensor:
+        """Return the Fisher diagonal (P,) of a network over rows."""
+        return fisher_diagonal(model, rows, likelihood=self._label_model, top_classes=self._classes)
 
     def factors(
         self, model: nn.Module, rows: Tensor, mask: Tensor, out: Tensor | None = None
@@ -87,9 +95,9 @@ class FactorRecipe:
             model,
             rows if out is not None else rows.to(device),
             mask.to(device),
-            weighting=self.weighting,
-            likelihood=self.likelihood,
-            top_classes=self.top_classes,
+            weighting=self._weighting,
+            likelihood=self._label_model,
+            top_classes=self._classes,
             max_dim=self.sketch_dim,
             seed=self.seed,
             out=out,
@@ -112,7 +120,19 @@ class FactorRecipe:
             model,
             rows,
             mask,
-            weighting=self.weighting,
-            likelihood=self.likelihood,
-            top_classes=self.top_classes,
+            weighting=self._weighting,
+            likelihood=self._label_model,
+            top_classes=self._classes,
         )
+
+    @property
+    def _label_model(self) -> Likelihood:
+        return "bernoulli" if self.scalar else self.likelihood
+
+    @property
+    def _weighting(self) -> Weighting:
+        return "uniform" if self.scalar else self.weighting
+
+    @property
+    def _classes(self) -> int | None:
+        return None if self.scalar else self.top_classes

@@ -13,8 +13,11 @@ from fishermask_backend.learning.backbones import Backbone
 from fishermask_backend.learning.calibration import Calibration
 from fishermask_backend.learning.classifier import load_classifier, save_classifier
 from fishermask_backend.learning.heads import each_head
+from fishermask_backend.learning.likeness import likeness_network, stored_likeness
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.tensors import load_tensors, save_tensors
+
+LIKENESS = "likeness.safetensors"
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Trained:
         recipe: How factors are made of the network; of several heads, of the first.
         parts: Of several heads, each as a network of its own over the same pool.
         trust: What each head's logits and the pool's evidence count, where that was found out.
+        likeness: What factors are made of instead of the network (`likeness.py`); None: of the network.
         on_pick: Called with the images picked so far, and of how many, while a queue is picked.
     """
 
@@ -47,6 +51,7 @@ class Trained:
     recipe: FactorRecipe
     parts: tuple["Trained", ...] = ()
     trust: tuple[Calibration, ...] = ()
+    likeness: nn.Module | None = None
     on_pick: Callable[[int, int], None] = field(default=lambda _done, _of: None, repr=False)
 
     @property
@@ -63,6 +68,22 @@ class Trained:
     def num_classes(self) -> int:
         """C."""
         return self.probs.shape[1]
+
+    @property
+    def measured(self) -> nn.Module:
+        """What factors are made of."""
+        return self.model if self.likeness is None else self.likeness
+
+    def by_likeness(self, seed: int) -> "Trained":
+        """Return the same with factors of how alike images are; the rows are a frozen backbone's.
+
+        Args:
+            seed: Of the draw of images to compare with.
+        """
+        likeness = likeness_network(self.rows, self.device, seed)
+        parts = tuple(replace(part, likeness=likeness) for part in self.parts)
+        found = replace(self, likeness=likeness, parts=parts)
+        return found.with_recipes([replace(head.recipe, scalar=True) for head in found.heads])
 
     def of_heads(self, recipes: Sequence[FactorRecipe], labelled: Sequence[Tensor]) -> "Trained":
         """Return the same of a network with several heads.
@@ -101,6 +122,8 @@ class Trained:
         save_classifier(folder / "classifier.safetensors", self.model, about)
         pool = {"probs": self.probs, "labelled": self.labelled, "servable": self.servable}
         own = {f"labelled.{n}": head.labelled for n, head in enumerate(self.parts)}
+        if self.likeness is not None:
+            save_tensors(folder / LIKENESS, self.likeness.state_dict())
         recipes = json.dumps([head.recipe.to_metadata() for head in self.heads])
         save_tensors(folder / "pool.safetensors", {**pool, **own}, {"recipes": recipes})
 
@@ -117,5 +140,8 @@ class Trained:
         labelled = [pool.pop(f"labelled.{n}") for n in range(len(pool) - 3)]
         recipes = [FactorRecipe.from_metadata(about) for about in json.loads(metadata["recipes"])]
         own = pool["probs"], pool["labelled"], pool["servable"]
-        trained = cls(model, backbone.key, rows, *own, recipes[0])
+        likeness = None
+        if (folder / LIKENESS).exists():
+            likeness = stored_likeness(load_tensors(folder / LIKENESS)[0]).to(backbone.device)
+        trained = cls(model, backbone.key, rows, *own, recipes[0], likeness=likeness)
         return trained.of_heads(recipes, labelled) if labelled else trained

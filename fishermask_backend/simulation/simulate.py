@@ -212,7 +212,8 @@ def _facts(study: Study) -> dict[str, str]:
         "course": f"{plan.rounds} rounds of {plan.labels_per_round} labels, {plan.seeds} seeds",
         "classifier": f"BACKBONE={settings.backbone}, TRAIN={settings.train}, "
         f"IMAGE_SIZE={settings.image_size}",
-        "FisherMask": f"MASK_INNER={settings.mask_inner}, MASK_RULE={settings.mask_rule}, "
+        "FisherMask": f"FISHER_OVER={settings.fisher_over}, MASK_INNER={settings.mask_inner}, "
+        f"MASK_RULE={settings.mask_rule}, "
         f"WEIGHTING={settings.weighting}, PICK_WEIGHT={settings.pick_weight}, RIDGE={settings.ridge}, "
         f"TARGET={settings.target}",
         "made by": f"FisherMask Backend {__version__}, torch {torch.__version__}, "

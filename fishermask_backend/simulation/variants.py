@@ -30,7 +30,7 @@ def at_random(trained: Trained, _: Shards) -> Tensor:
 # What STRATEGY may be, and a control of FisherMask that nobody would work with.
 SIMULATED: dict[str, Strategy] = {
     **STRATEGIES,
-    "random-mask": FisherMask("random-mask", ranking=at_random),
+    "random-mask": FisherMask("random-mask", ranking=at_random, of_head=True),
 }
 
 OF_A_MASK = ("mask_inner", "mask_rule")
@@ -44,11 +44,11 @@ OF_THE_FISHER_MATRIX = (
     "top_classes",
     "pool_limit",
 )
-CHANGEABLE = OF_A_MASK + OF_THE_FISHER_MATRIX
+CHANGEABLE = ("fisher_over", *OF_A_MASK, *OF_THE_FISHER_MATRIX)
 START = "start"  # of the course, no setting: what its first queue is
 _SETTINGS = {  # those that a strategy heeds
     "fishermask": CHANGEABLE,
-    "random-mask": CHANGEABLE,
+    "random-mask": OF_A_MASK + OF_THE_FISHER_MATRIX,
     "bait": OF_THE_FISHER_MATRIX,
     **dict.fromkeys(PACKAGED, ("pool_limit",)),
 }

@@ -52,7 +52,7 @@ def joint_pool() -> tuple[list[HeadFactors | Tensor], list[Tensor]]:
 def known_of_joint() -> list[Known]:
     """What is known of each image for these two heads, beside its factors."""
     numbers = torch.linspace(0.1, 2, POOL)
-    return [Known(numbers, numbers.flip(0)), Known(numbers.square(), torch.ones(POOL))]
+    return [Known(numbers, numbers.flip(0)), Known(numbers.square(), torch.ones(POOL), apart=True)]
 
 
 def cut(rank: int, processes: int) -> slice:
@@ -80,7 +80,7 @@ def main(folder: Path) -> None:
     heads, known = joint_pool()
     heads = [each[torch.arange(POOL)[own]] for each in heads]
     for options in JOINT_OPTIONS:
-        about = [Known(*(each[own] for each in of_head)) for of_head in known_of_joint()]
+        about = [Known(u[own], r[own], apart) for u, r, apart in known_of_joint()]
         both = select_jointly(
             heads, [each[own] for each in known], 6, shards=shards, known=about, **options
         )

@@ -36,13 +36,17 @@ class Explained:
         X, inverse = slow.X[n], torch.linalg.inv(slow.A)
         P = X @ inverse @ X.T
         Q = (X @ inverse @ slow.pool_fisher @ inverse @ X.T).diagonal()
+        pairs = zip(
+            P.diagonal().split([V.shape[1] for V in self.pool.heads]), self.known, strict=True
+        )
+        trace = sum(float(own.sum() * (k.uncertain[n] if k.apart else 1)) for own, k in pairs)
         u = sum(float(own.uncertain[n]) for own in self.known)
         rows = [V.shape[1] for V in self.pool.heads]
         of_heads = [float(part.sum()) for part in Q.split(rows)]
         alike = sum(q / float(own.rare[n]) for q, own in zip(of_heads, self.known, strict=True))
-        pairs = [(u, 1.0), (float(P.trace()), u), (alike, float(P.trace()))]
-        pairs += [(sum(of_heads), alike), (slow.gain(n), sum(of_heads))]
-        return [part / whole if whole > 0 else 0.0 for part, whole in pairs]
+        parts = [(u, 1.0), (trace, u), (alike, trace)]
+        parts += [(sum(of_heads), alike), (slow.gain(n), sum(of_heads))]
+        return [part / whole if whole > 0 else 0.0 for part, whole in parts]
 
 
 @st.composite
@@ -54,7 +58,8 @@ def explained(draw: st.DrawFn) -> Explained:
     def numbers() -> Tensor:
         return 0.05 + torch.rand(len(pool.heads[0]), generator=generator, dtype=torch.float64)
 
-    return Explained(pool, [Known(numbers(), numbers()) for _ in pool.heads])
+    apart = st.booleans()
+    return Explained(pool, [Known(numbers(), numbers(), draw(apart)) for _ in pool.heads])
 
 
 @QUICK

@@ -59,6 +59,7 @@ def problem(settings, monkeypatch):
         (3, {"TOP_CLASSES": "1", "POOL_LIMIT": "20"}),
         (2, HEAD),
         (3, {**HEAD, "POOL_LIMIT": "20", "FACTORS": "bfloat16"}),
+        (2, {**HEAD, "FISHER_OVER": "features"}),
     ],
 )
 def test_processes_find_what_one_finds(problem, monkeypatch, processes, options):
@@ -68,6 +69,8 @@ def test_processes_find_what_one_finds(problem, monkeypatch, processes, options)
     # As a strategy, a project and little memory may ask for.
     asked = {"mask_inner": 700, "batch_size": 5, "queue_margin": 4}
     settings = settings.model_copy(update=asked | ({"max_dim": 60} if processes == 3 else {}))
+    if "FISHER_OVER" in options:
+        trained = trained.by_likeness(0)
     alone = acquire(trained, settings)
     watched = replace(trained, on_pick=lambda *counts: told.append(counts))
     shared = acquire_in_processes(watched, settings)

@@ -47,8 +47,9 @@ def test_random_is_always_there_and_once():
 def test_every_strategy_and_setting_can_be_asked_for():
     assert {*STRATEGIES} < {*SIMULATED}
     values = {
-        "mask_inner": "5", "mask_rule": "per_layer", "weighting": "uniform", "pick_weight": "batch",
-        "ridge": "1", "target": "pool", "max_dim": "9", "max_dim_rule": "sketch", "top_classes": "2",
+        "fisher_over": "head", "mask_inner": "5", "mask_rule": "per_layer", "weighting": "uniform",
+        "pick_weight": "batch", "ridge": "1", "target": "pool", "max_dim": "9",
+        "max_dim_rule": "sketch", "top_classes": "2",
         "pool_limit": "3", "start": "random",
     }  # fmt: skip
     for strategy in SIMULATED:
@@ -74,7 +75,7 @@ def test_a_start_is_of_the_course_and_no_setting():
         ("margin:ridge=1", "margin:ridge=1: 'ridge': margin heeds start"),
         ("bait:mask_inner=3", "'mask_inner': bait heeds weighting, pick_weight, ridge"),
         ("badge:ridge=1", "'ridge': badge heeds pool_limit"),
-        ("fishermask:lambda=1", "'lambda': fishermask heeds mask_inner"),
+        ("fishermask:lambda=1", "'lambda': fishermask heeds fisher_over"),
         ("fishermask:ridge=-1", "ridge=-1: Input should be greater than 0"),
         ("fishermask:ridge=much", "ridge=much: Input should be a valid number"),
         ("fishermask:mask_rule=best", "mask_rule=best: Input should be 'global' or 'per_layer'"),

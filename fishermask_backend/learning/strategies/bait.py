@@ -2,4 +2,4 @@
 
 from fishermask_backend.learning.strategies.fishermask import FisherMask
 
-BAIT = FisherMask("bait", mask_inner=0)
+BAIT = FisherMask("bait", mask_inner=0, of_head=True)

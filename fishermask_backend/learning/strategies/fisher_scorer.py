@@ -1,5 +1,6 @@
 """What places later images by their marginal gain after a FisherMask round's picks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from fishermask_backend.fisher import HeadMaker, PoolScorer, score_new
+from fishermask_backend.learning.likeness import stored_likeness
 from fishermask_backend.learning.recipe import FactorRecipe
 from fishermask_backend.learning.tensors import save_tensors
 
+LIKENESS = "likeness."
 Stored = tuple[dict[str, Tensor], dict[str, str]]
 
 
@@ -22,17 +25,21 @@ class FisherScorer:
         state: After the last pick.
         mask: (d,) the parameters that factors are over.
         recipe: How factors are made.
+        likeness: What they are made of instead of the round's classifier; None: of that.
     """
 
     strategy: str
     state: PoolScorer
     mask: Tensor
     recipe: FactorRecipe
+    likeness: nn.Module | None = None
 
     _seen: "_Seen" = field(default_factory=lambda: _Seen(), init=False, repr=False, compare=False)
 
     def gains(self, model: nn.Module, rows: Tensor) -> Tensor:
         """Return how much each image (M,) would lower the objective, were it picked next."""
+        if self.likeness is not None:
+            model = self.likeness.to(next(model.parameters()).device)
         head = self._head(model, rows) if len(rows) else None
         factors = head(rows) if head else self.recipe.factors(model, rows, self.mask)
         return score_new(self.state, factors).cpu()
@@ -46,6 +53,11 @@ class FisherScorer:
     def stored(self) -> Stored:
         """Return the tensors and texts that it is rebuilt from."""
         tensors = {**self.state.to_tensors(), "mask": self.mask}
+        if self.likeness is not None:
+            state = (
+                self.likeness.state_dict()
+            )  # several heads have the same, and a file no tensor twice
+            tensors |= {LIKENESS + name: tensor.clone() for name, tensor in state.items()}
         return tensors, {"strategy": self.strategy, **self.recipe.to_metadata()}
 
     def save(self, path: Path) -> None:
@@ -59,3 +71,13 @@ class _Seen:
 
     at: tuple[nn.Module, torch.device] | None = None
     head: HeadMaker | None = None
+
+
+def likeness_of(stored: Mapping[str, Tensor]) -> nn.Module | None:
+    """Return the network of a stored scorer's own; None where it has none."""
+    state = {
+        name.removeprefix(LIKENESS): tensor
+        for name, tensor in stored.items()
+        if name.startswith(LIKENESS)
+    }
+    return stored_likeness(state) if state else None

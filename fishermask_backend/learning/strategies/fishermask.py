@@ -24,7 +24,7 @@ from fishermask_backend.learning.reasons import (
     shares_below,
 )
 from fishermask_backend.learning.recipe import FactorRecipe
-from fishermask_backend.learning.strategies.fisher_scorer import FisherScorer
+from fishermask_backend.learning.strategies.fisher_scorer import FisherScorer, likeness_of
 from fishermask_backend.learning.strategies.joint_scorer import parts_of, together
 from fishermask_backend.learning.strategies.strategy import Strategy
 from fishermask_backend.learning.trained import Trained
@@ -41,11 +41,13 @@ class FisherMask(Strategy):
         name: The strategy's.
         mask_inner: Mask entries beside the last layer; None: MASK_INNER of them.
         ranking: What they are chosen by, in one process; None: the Fisher diagonal.
+        of_head: The parameters are the head's, whatever FISHER_OVER says.
     """
 
     name: str
     mask_inner: int | None = None
     ranking: Ranking | None = None
+    of_head: bool = False
 
     @property
     def stage(self) -> str:
@@ -56,6 +58,8 @@ class FisherMask(Strategy):
         """Order a pool: the queue as it is picked, then the rest by marginal gain."""
         if self.mask_inner is not None:
             settings = settings.model_copy(update={"mask_inner": self.mask_inner})
+        if settings.fisher_over == "features" and not self.of_head and trained.rows.ndim == 2:
+            trained = trained.by_likeness(settings.seed)
         trained, settings, given_up = fitted(with_enough_classes(trained, settings), settings)
         if settings.fisher_processes > 1:
             found = acquire_in_processes(trained, settings)
@@ -64,7 +68,10 @@ class FisherMask(Strategy):
             found = acquire(trained, settings, lap=lap, ranking=self.ranking)
         parts = zip(found.selection.scorers, found.masks, trained.heads, strict=True)
         scorer = together(
-            [FisherScorer(self.name, state, mask, head.recipe) for state, mask, head in parts]
+            [
+                FisherScorer(self.name, state, mask, head.recipe, head.likeness)
+                for state, mask, head in parts
+            ]
         )
         order = _order(trained, found, scorer, settings.queue_size)
         lap("order")
@@ -78,6 +85,7 @@ class FisherMask(Strategy):
                 PoolScorer.from_tensors(own),
                 own["mask"],
                 FactorRecipe.from_metadata(about),
+                likeness_of(own),
             )
             for own, about in parts_of(tensors, metadata)
         ]

@@ -14,7 +14,8 @@ from fishermask_backend.settings import Settings
 from fishermask_backend.simulation.variants import Variant
 
 DEFAULT, DRAWN = "default", "drawn"
-FORMER = "fishermask:ridge=0.1,target=pool"  # the settings before this study
+OF_HEAD = "fishermask:fisher_over=head"
+FORMER = f"{OF_HEAD},ridge=0.1,target=pool"  # the settings before this study
 
 
 def of_their_own(model: nn.Module, *_: object) -> tuple[nn.Module, tuple[Calibration, ...]]:
@@ -66,11 +67,11 @@ class Learner:
 LEARNERS = {
     DEFAULT: Learner(
         "the default head",
-        f"fishermask,margin,random,badge,bait,random-mask,fishermask:target=pool,{FORMER}",
+        f"fishermask,margin,random,badge,bait,{OF_HEAD},random-mask,fishermask:target=pool,{FORMER}",
     ),
     DRAWN: Learner(
         "the default head, from a first queue drawn at random",
-        "fishermask,margin,random",
+        f"fishermask,margin,random,{OF_HEAD}",
         drawn=True,
     ),
     "former": Learner(
@@ -80,7 +81,7 @@ LEARNERS = {
     ),
     "linear": Learner(
         "one layer over all 1,408 features",
-        "fishermask:max_dim=1500,fishermask:max_dim=500,random-mask:max_dim=500,margin,random",
+        f"{OF_HEAD},max_dim=1500,{OF_HEAD},max_dim=500,random-mask:max_dim=500,margin,random",
         one_layer,
     ),
     "small_cnn": Learner(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from fishermask_backend.simulation.statistics import CHANCE
 from fishermask_backend.simulation.variants import shown
-from tests.benchmarks.study.learners import FORMER
+from tests.benchmarks.study.learners import FORMER, OF_HEAD
 from tests.benchmarks.study.results import (
     BASELINE,
     OWN,
@@ -46,19 +46,24 @@ def choice(settings: Sequence[Setting], p: dict[tuple[str, str], float]) -> str:
         f"in {_of(sides[-1], settings)}; beyond chance, after Holm's correction for all comparisons "
         f"here, in {_of(beyond, settings)}."
     )
-    return " ".join([*text, *_worth_of_the_mask(settings)])
+    return " ".join([*text, *_worth_of_parameters(settings)])
 
 
-def _worth_of_the_mask(settings: Sequence[Setting]) -> Iterator[str]:
-    """Yield what the mask brings: over the last layer alone, and over a random mask of its size."""
+def _worth_of_parameters(settings: Sequence[Setting]) -> Iterator[str]:
+    """Yield what the parameters bring: over others, and a head's mask over its last layer or chance."""
+    if gaps := gaps_to(settings, OWN, OF_HEAD):
+        yield (
+            f"**Over features instead of the trained head's parameters** it has {points(mean(gaps))}"
+            f"{some_of(gaps, settings)}."
+        )
     compared = {"bait": "the last layer alone", "random-mask": "as many entries drawn by chance"}
     told = [
         f"{points(mean(gaps))} to {about}{some_of(gaps, settings)}"
         for name, about in compared.items()
-        if (gaps := gaps_to(settings, OWN, name))
+        if (gaps := gaps_to(settings, OF_HEAD, name))
     ]
     if told:
-        yield f"**What its mask is worth**: {'; '.join(told)}."
+        yield f"**What a mask of the head is worth**: {'; '.join(told)}."
 
 
 def _best(settings: Sequence[Setting], every: Sequence[str]) -> str:
