@@ -22,7 +22,7 @@ MEANINGS = {
     WORDS[
         "unlike"
     ]: "little is known yet of what its guess rests on: no label is of an image like it",
-    WORDS["many"]: "many images that are still undecided depend on the same",
+    WORDS["many"]: "many images that are still undecided are like it",
     WORDS["rare"]: "it may be of a class that few images seem to have",
     AUDIT: "a part of each queue is drawn at random, so that its labels tell how right the classifier "
     "is; annotators are not told which",
