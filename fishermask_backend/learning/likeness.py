@@ -26,6 +26,7 @@ LANDMARKS = 1024  # of them, with which images are compared
 FEATURES = 512  # parameters of the layer
 POWER = 3  # of the cosine: near images count, and only they
 LEAST = 1e-6  # of the largest eigenvalue, below which there is nothing but rounding
+NOTHING = 1e-12
 
 
 class Likeness(nn.Module):
@@ -74,8 +75,9 @@ def likeness_network(rows: Tensor, device: torch.device, seed: int) -> nn.Module
         landmarks = functional.normalize(features[:LANDMARKS] @ directions)
         alike = (landmarks.double() @ landmarks.double().T) ** POWER
         values, vectors = torch.linalg.eigh(alike)
-        some = (values > LEAST * values[-1]).nonzero().flatten()[-FEATURES:]
-        whitening = (vectors[:, some] * values[some].rsqrt()).to(landmarks)
+        # Of images that are all the same, nothing is left: their features are 0.
+        some = (values >= LEAST * values[-1]).nonzero().flatten()[-FEATURES:]
+        whitening = (vectors[:, some] * values[some].clamp_min(NOTHING).rsqrt()).to(landmarks)
     return _network(scale, Likeness(directions, landmarks, whitening))
 
 

@@ -63,6 +63,13 @@ def test_an_image_that_says_nothing_is_like_none():
     assert torch.isfinite(features_of(network, rows)).all()
 
 
+def test_images_that_are_all_the_same_are_like_none():
+    rows = torch.ones(12, 30)
+    found = features_of(likeness_network(rows, CPU, 0), rows)
+    assert found.shape[1] > 0
+    assert not found.any()
+
+
 def test_factors_are_the_features():
     rows = pool()
     network = likeness_network(rows, CPU, 0)

@@ -54,9 +54,8 @@ class FisherScorer:
         """Return the tensors and texts that it is rebuilt from."""
         tensors = {**self.state.to_tensors(), "mask": self.mask}
         if self.likeness is not None:
-            state = (
-                self.likeness.state_dict()
-            )  # several heads have the same, and a file no tensor twice
+            # Several heads have the same one, and a file has no tensor twice.
+            state = self.likeness.state_dict()
             tensors |= {LIKENESS + name: tensor.clone() for name, tensor in state.items()}
         return tensors, {"strategy": self.strategy, **self.recipe.to_metadata()}
 

@@ -1,5 +1,7 @@
 """FisherMask over how alike images are: the queue that explains most of what is open."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional
@@ -14,7 +16,7 @@ from fishermask_backend.learning.target import undecided
 from tests.conftest import CONFIG
 from tests.fisher_problem import ENVIRONMENT as WHOLE_NETWORK
 from tests.fisher_problem import small_problem
-from tests.trained_head import CLOSED, ENVIRONMENT, LABELLED, QUEUE, head, trained
+from tests.trained_head import CLOSED, ENVIRONMENT, LABELLED, POOL, QUEUE, head, trained
 
 SPEC = parse_label_config(CONFIG)
 
@@ -96,6 +98,17 @@ def test_later_images_are_placed_by_the_stored_scorer(small, tmp_path):
     # Another classifier's place is the same: it was not asked.
     other = scorer.gains(head(len(SPEC.classes)), given.rows[rest])
     assert torch.equal(other, gains)
+
+
+def test_of_images_that_are_all_the_same_the_first_are_served(small):
+    settings = small()
+    given = replace(trained(settings, SPEC), rows=torch.ones(POOL, 8))
+    order = FISHERMASK.order(given, settings, lambda stage: None)
+    assert (
+        order.scores.argsort(stable=True)[:QUEUE].tolist()
+        == (~CLOSED).nonzero()[:QUEUE, 0].tolist()
+    )
+    assert torch.isfinite(order.gains).all()
 
 
 def test_reasons_are_of_what_counts(small):
