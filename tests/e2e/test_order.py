@@ -158,7 +158,12 @@ def test_approximations_are_told_and_place_later_tasks(
     start_backend: Callable[..., Backend], project: Project, owner: Person
 ):
     backend = start_backend(
-        TOP_CLASSES="2", MAX_DIM="60", MAX_DIM_RULE="sketch", POOL_LIMIT="20", FACTORS="disk"
+        FISHER_OVER="head",
+        TOP_CLASSES="2",
+        MAX_DIM="60",
+        MAX_DIM_RULE="sketch",
+        POOL_LIMIT="20",
+        FACTORS="disk",
     )
     project.connect(backend.url)
     backend.queue(project)
