@@ -211,7 +211,7 @@ def pool_factors(
 
 def _about_classes(trained: Trained, settings: Settings) -> list[str]:
     top, classes = trained.recipe.top_classes, trained.num_classes
-    if not top or trained.likeness is not None:
+    if not top:
         return []
     rest = rest_weight(trained.probs, top, trained.recipe.likelihood)
     weigh = (

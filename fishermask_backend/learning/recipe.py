@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -59,6 +59,10 @@ class FactorRecipe:
             seed=settings.seed,
         )
 
+    def by_likeness(self) -> "FactorRecipe":
+        """Return how factors are made of one output's gradient, whatever the classes are."""
+        return replace(self, weighting="uniform", top_classes=None, scalar=True)
+
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> "FactorRecipe":
         """Read what `to_metadata` wrote.
@@ -84,7 +88,9 @@ class FactorRecipe:
 
     def diagonal(self, model: nn.Module, rows: Tensor) -> Tensor:
         """Return the Fisher diagonal (P,) of a network over rows."""
-        return fisher_diagonal(model, rows, likelihood=self._label_model, top_classes=self._classes)
+        return fisher_diagonal(
+            model, rows, likelihood=self._label_model, top_classes=self.top_classes
+        )
 
     def factors(
         self, model: nn.Module, rows: Tensor, mask: Tensor, out: Tensor | None = None
@@ -95,9 +101,9 @@ class FactorRecipe:
             model,
             rows if out is not None else rows.to(device),
             mask.to(device),
-            weighting=self._weighting,
+            weighting=self.weighting,
             likelihood=self._label_model,
-            top_classes=self._classes,
+            top_classes=self.top_classes,
             max_dim=self.sketch_dim,
             seed=self.seed,
             out=out,
@@ -120,19 +126,11 @@ class FactorRecipe:
             model,
             rows,
             mask,
-            weighting=self._weighting,
+            weighting=self.weighting,
             likelihood=self._label_model,
-            top_classes=self._classes,
+            top_classes=self.top_classes,
         )
 
     @property
     def _label_model(self) -> Likelihood:
         return "bernoulli" if self.scalar else self.likelihood
-
-    @property
-    def _weighting(self) -> Weighting:
-        return "uniform" if self.scalar else self.weighting
-
-    @property
-    def _classes(self) -> int | None:
-        return None if self.scalar else self.top_classes

@@ -92,5 +92,10 @@ def numbered(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
 def of_number(tensors: Mapping[str, Tensor], number: int) -> dict[str, Tensor]:
     """Return the tensors of one part of what `numbered` returned."""
-    start = f"{number}."
+    return under(tensors, str(number))
+
+
+def under(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    """Return the tensors of a part, `mask` for one that is called `<part>.mask`."""
+    start = f"{part}."
     return {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}

@@ -83,7 +83,7 @@ class Trained:
         likeness = likeness_network(self.rows, self.device, seed)
         parts = tuple(replace(part, likeness=likeness) for part in self.parts)
         found = replace(self, likeness=likeness, parts=parts)
-        return found.with_recipes([replace(head.recipe, scalar=True) for head in found.heads])
+        return found.with_recipes([head.recipe.by_likeness() for head in found.heads])
 
     def of_heads(self, recipes: Sequence[FactorRecipe], labelled: Sequence[Tensor]) -> "Trained":
         """Return the same of a network with several heads.

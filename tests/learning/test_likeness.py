@@ -9,7 +9,7 @@ from fishermask_backend.learning.likeness import FEATURES, likeness_network, sto
 from fishermask_backend.learning.recipe import FactorRecipe
 
 CPU = torch.device("cpu")
-SCALAR = FactorRecipe("categorical", "expected", scalar=True)
+SCALAR = FactorRecipe("categorical", "expected", top_classes=2).by_likeness()
 
 
 def pool(count=90, width=30):

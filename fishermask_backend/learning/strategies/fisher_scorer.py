@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from fishermask_backend.fisher import HeadMaker, PoolScorer, score_new
 from fishermask_backend.learning.likeness import stored_likeness
 from fishermask_backend.learning.recipe import FactorRecipe
-from fishermask_backend.learning.tensors import save_tensors
+from fishermask_backend.learning.tensors import save_tensors, under
 
-LIKENESS = "likeness."
+LIKENESS = "likeness"
 Stored = tuple[dict[str, Tensor], dict[str, str]]
 
 
@@ -56,7 +56,7 @@ class FisherScorer:
         if self.likeness is not None:
             # Several heads have the same one, and a file has no tensor twice.
             state = self.likeness.state_dict()
-            tensors |= {LIKENESS + name: tensor.clone() for name, tensor in state.items()}
+            tensors |= {f"{LIKENESS}.{name}": tensor.clone() for name, tensor in state.items()}
         return tensors, {"strategy": self.strategy, **self.recipe.to_metadata()}
 
     def save(self, path: Path) -> None:
@@ -74,9 +74,5 @@ class _Seen:
 
 def likeness_of(stored: Mapping[str, Tensor]) -> nn.Module | None:
     """Return the network of a stored scorer's own; None where it has none."""
-    state = {
-        name.removeprefix(LIKENESS): tensor
-        for name, tensor in stored.items()
-        if name.startswith(LIKENESS)
-    }
+    state = under(stored, LIKENESS)
     return stored_likeness(state) if state else None

@@ -60,7 +60,9 @@ class FisherMask(Strategy):
             settings = settings.model_copy(update={"mask_inner": self.mask_inner})
         if settings.fisher_over == "features" and not self.of_head and trained.rows.ndim == 2:
             trained = trained.by_likeness(settings.seed)
-        trained, settings, given_up = fitted(with_enough_classes(trained, settings), settings)
+        else:
+            trained = with_enough_classes(trained, settings)
+        trained, settings, given_up = fitted(trained, settings)
         if settings.fisher_processes > 1:
             found = acquire_in_processes(trained, settings)
             lap("select")

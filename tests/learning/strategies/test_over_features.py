@@ -123,10 +123,9 @@ def test_bait_is_of_the_head(small):
     assert torch.equal(over_features.scores, over_head.scores)
 
 
-def test_networks_trained_whole_are_looked_at_themselves(configured, monkeypatch):
+def test_networks_trained_whole_are_looked_at_themselves(configured):
     settings = configured(**WHOLE_NETWORK, MASK_INNER="20")
     assert settings.fisher_over == "features"
-    monkeypatch.setattr(likeness, "likeness_network", None)
     given, _ = small_problem(settings, 41)
     order = FISHERMASK.order(given, settings, lambda stage: None)
     assert order.scorer.likeness is None
