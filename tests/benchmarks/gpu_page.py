@@ -131,7 +131,7 @@ def rounds(rows: list[dict[str, Any]]) -> str:
     notes = [f"- {row['N']:,}: {note}" for row in rows for note in row["notes"]]
     heads = ["tasks", *stages, "round", "predicted", "GPU memory", "memory"]
     return (
-        "The backend's own functions and default settings (C = 10, "
+        "The backend's own functions, `FISHER_OVER=head` and default settings else (C = 10, "
         f"d = {rows[0]['d']:,}, a queue of {rows[0]['queue']}) on synthetic features. «predicted» is "
         "what [scaling.md](scaling.md) says of «select», in which the factors are made too. A stage's "
         "work on the GPU that is not waited for counts in the next.\n\n"

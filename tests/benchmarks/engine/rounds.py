@@ -26,9 +26,11 @@ def run(*, quick: bool) -> dict[str, Any]:
     return {"rows": [in_process("rounds", n, 1 if quick or n > 10_000 else 3) for n in sizes]}
 
 
-def child(N: int, repeats: int, device: str = "cpu") -> dict[str, Any]:
+def child(N: int, repeats: int, device: str = "cpu", over: str = "features") -> dict[str, Any]:
     """Seconds of each stage (the last of several rounds: the first one warms up)."""
-    settings = Settings(label_studio_url="http://127.0.0.1:8080")
+    settings = Settings.model_validate(
+        {"label_studio_url": "http://127.0.0.1:8080", "fisher_over": over}
+    )
     backbone = load_backbone(
         settings.backbone, train="head", image_size=settings.image_size, weights=None,
         device=torch.device(device),

@@ -1,9 +1,10 @@
 """All sets × both cuts × K × strategies, by `fishermask simulate`'s own code; writes docs/study.md.
 
 `python -m tests.benchmarks.study cifar10=FOLDER grocery=FOLDER:2` takes folders beside the sets that
-are always there (`:2`: the second level of folders is the class). Points are kept in `build/study`, a
-folder a setting: a run that was cut off goes on, more may be asked for, and the page is of all that is
-there.
+are always there (`:2`: the second level of folders is the class). Points are kept in `docs/study`, a
+folder a setting, in the repository: a run that was cut off goes on, on any machine, more may be asked
+for, and the page is of all that is there. Whoever changes what decides a course (the head, a
+strategy) removes its points first.
 """
 
 import argparse
@@ -21,9 +22,8 @@ from fishermask_backend.simulation.study import Plan
 from fishermask_backend.simulation.variants import read_variants
 from tests.benchmarks.study.learners import DEFAULT, LEARNERS, Studied
 from tests.benchmarks.study.others import read_others
-from tests.benchmarks.study.page import write
+from tests.benchmarks.study.page import POINTS, write
 from tests.benchmarks.study.results import folder_of, read
-from tests.this_machine import ROOT
 
 ALWAYS = ("digits", "fashion-mnist")
 EARLY = (1, 3)  # seeds after which every setting has had its turn: a page can be had early
@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=6, help="of each course")
     parser.add_argument("--jobs", type=int, default=0, help="courses at a time; one a core")
     parser.add_argument("--learners", nargs="+", choices=LEARNERS, default=[*LEARNERS])
-    parser.add_argument("--out", type=Path, default=ROOT / "build/study", help="folder of points")
+    parser.add_argument("--out", type=Path, default=POINTS, help="folder of points")
     parser.add_argument("--page-only", action="store_true", help="of the points that are there")
     given = parser.parse_args()
     failed = []

@@ -22,11 +22,12 @@ from tests.benchmarks.study.results import (
 )
 from tests.benchmarks.study.targets import targets
 from tests.benchmarks.study.verdict import choice
-from tests.benchmarks.study.wording import NOTHING, percent, points, range_of, some_of, titled
+from tests.benchmarks.study.wording import NOTHING, percent, points, range_of, some_of
 from tests.tables import table
 from tests.this_machine import ROOT, commit, machine
 
-PAGE, PICTURE = ROOT / "docs/study.md", ROOT / "docs/study.png"
+PAGE, PICTURE, POINTS = ROOT / "docs/study.md", ROOT / "docs/study.png", ROOT / "docs/study"
+CUTS = {False: "as it is", True: "half rare"}
 TEMPLATE = ROOT / "tests/benchmarks/study/template.md"
 
 
@@ -80,18 +81,18 @@ def _short(settings: Sequence[Setting], names: Sequence[str]) -> str:
             cells = ["0", "0", "0", NOTHING]
         share = NOTHING if name == BASELINE else percent(share_of_labels(cuts[1], name))
         rows.append([shown([name])[name] + missing, *cells, share, f"{_cpu(settings, name):.1f}"])
-    heads = ["picks", "as it is", "half rare", "all settings", "ahead : behind", "labels", "CPU s"]
+    heads = ["picks", *CUTS.values(), "all settings", "ahead : behind", "labels", "CPU s"]
     return table(heads, rows)
 
 
 def _by_setting(
     settings: Sequence[Setting], names: Sequence[str], cell: Callable[[Setting, str], str]
 ) -> str:
-    """Return a table for each K: a row a strategy, a column a set and cut."""
+    """Return a table for each K and cut: a row a strategy, a column a set."""
     parts = []
-    for per_round in dict.fromkeys(each.per_round for each in settings):
-        some = [each for each in settings if each.per_round == per_round]
-        heads = [f"picks, K = {per_round}", *(titled(each).rpartition(",")[0] for each in some)]
+    for per_round, cut in dict.fromkeys((each.per_round, each.imbalanced) for each in settings):
+        some = [each for each in settings if (each.per_round, each.imbalanced) == (per_round, cut)]
+        heads = [f"K = {per_round}, {CUTS[cut]}", *(each.name for each in some)]
         rows = [
             [
                 shown([name])[name],
@@ -147,7 +148,7 @@ def _cpu(settings: Sequence[Setting], name: str) -> float:
 def _made_of(settings: Sequence[Setting]) -> str:
     rows = [
         [
-            each.name, "half rare" if each.imbalanced else "as it is", each.per_round, *each.sizes,
+            each.name, CUTS[each.imbalanced], each.per_round, *each.sizes,
             each.labels[-1], each.seeds,
         ]
         for each in settings
