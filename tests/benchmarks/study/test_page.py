@@ -31,7 +31,6 @@ from tests.benchmarks.study.targets import better
 from tests.benchmarks.study.verdict import choice
 from tests.simulation.made_points import courses
 
-ROUNDS = 6  # of the committed courses
 CURVES = {  # two seeds each, 10 labels a round
     "fishermask": [[0.5, 0.8, 0.9], [0.5, 0.7, 0.9]],
     "margin": [[0.5, 0.6, 0.8], [0.5, 0.6, 0.9]],
@@ -127,10 +126,3 @@ def test_every_place_of_the_page_is_filled(tmp_path, monkeypatch):
     assert "### The head before this study" in text
     assert "### The default head, from a first queue drawn at random" in text
     assert (tmp_path / "study.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_committed_page_is_of_the_committed_points():
-    settings, others = read(page.POINTS, ROUNDS), read_others(page.POINTS, ROUNDS)
-    text = page.PAGE.read_text(encoding="utf-8")
-    for name, value in page.values(settings, others).items():
-        assert name == "made" or value in text, name
