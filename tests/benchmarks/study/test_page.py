@@ -126,3 +126,11 @@ def test_every_place_of_the_page_is_filled(tmp_path, monkeypatch):
     assert "### The head before this study" in text
     assert "### The default head, from a first queue drawn at random" in text
     assert (tmp_path / "study.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_committed_page_is_of_the_committed_points():
+    settings = read(page.POINTS, 6)
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert choice(settings, corrected(settings)) in text
+    for each in settings:
+        assert f"{100 * each.area('fishermask'):.1f}" in text

@@ -97,7 +97,8 @@ def _best(settings: Sequence[Setting], every: Sequence[str]) -> str:
 
 
 def _of(some: Sequence[Setting], settings: Sequence[Setting]) -> str:
-    names = (
-        f" ({'; '.join(titled(each) for each in some)})" if 0 < len(some) < len(settings) else ""
-    )
+    """Say in how many settings something is so, naming these or the others, whichever are fewer."""
+    left = [each for each in settings if each not in some]
+    few, but = (some, "") if len(some) <= len(left) else (left, "all but ")
+    names = f" ({but}{'; '.join(map(titled, few))})" if few and left else ""
     return f"{len(some)} of {len(settings)} settings{names}"
