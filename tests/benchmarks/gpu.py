@@ -182,11 +182,11 @@ def published(V: Tensor, known: Tensor) -> tuple[float, list[int]]:
 
 
 def whole_rounds(largest: int) -> Iterator[dict[str, Any]]:
-    """The backend's own functions, over the trained head: the larger of its Fisher matrices."""
+    """The backend's own functions, over the trained head: its Fisher matrix is larger."""
     for N in (size for size in ROUNDS if size <= largest):
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-        found = rounds.child(N, 2, "cuda", "head")
+        found = rounds.child(N, 2, "cuda", over="head")
         yield found | {"gpu_gb": torch.cuda.max_memory_allocated() / 1e9}
 
 

@@ -22,7 +22,7 @@ from fishermask_backend.simulation.study import Plan
 from fishermask_backend.simulation.variants import read_variants
 from tests.benchmarks.study.learners import DEFAULT, LEARNERS, Studied
 from tests.benchmarks.study.others import read_others
-from tests.benchmarks.study.page import POINTS, write
+from tests.benchmarks.study.page import COURSES, write
 from tests.benchmarks.study.results import folder_of, read
 
 ALWAYS = ("digits", "fashion-mnist")
@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=6, help="of each course")
     parser.add_argument("--jobs", type=int, default=0, help="courses at a time; one a core")
     parser.add_argument("--learners", nargs="+", choices=LEARNERS, default=[*LEARNERS])
-    parser.add_argument("--out", type=Path, default=POINTS, help="folder of points")
+    parser.add_argument("--out", type=Path, default=COURSES, help="folder of points")
     parser.add_argument("--page-only", action="store_true", help="of the points that are there")
     given = parser.parse_args()
     failed = []

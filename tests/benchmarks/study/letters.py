@@ -4,7 +4,9 @@
     python -m tests.benchmarks.study.letters letters-over --over PHOTOS
 
 What tells the classes is a shape; what fills the image is a colour, or a photograph, which a backbone
-knows far better. Fonts differ from machine to machine: Debian's packages `fonts-*` have hundreds.
+knows far better. Fonts differ from machine to machine (Debian's packages `fonts-*` have hundreds),
+and other fonts make other images by the same names: the points in `docs/study` are of 41 families.
+Whoever draws the letters anew removes their points first.
 """
 
 import argparse
@@ -31,11 +33,7 @@ def main() -> None:
     parser.add_argument("--fonts", type=Path, default=Path(FONTS), help=f"default: {FONTS}")
     given = parser.parse_args()
     families = families_of(given.fonts)
-    photos = (
-        sorted(p for p in given.over.rglob("*") if p.suffix in (".jpg", ".png"))
-        if given.over
-        else []
-    )
+    photos = photos_in(given.over) if given.over else []
     chance = random.Random(0)
     for letter in LETTERS:
         folder = given.out / letter
@@ -44,6 +42,14 @@ def main() -> None:
             picture = drawn(letter, families, background(photos, chance), chance)
             picture.save(folder / f"{number:03d}.png")
     print(f"{len(LETTERS) * EACH} letters in {len(families)} families of fonts: {given.out}")
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """Return the photographs of a folder, however deep."""
+    found = sorted(path for path in folder.rglob("*") if path.suffix in (".jpg", ".png"))
+    if not found:
+        raise SystemExit(f"--over {folder}: no .jpg or .png photograph is there.")
+    return found
 
 
 def families_of(folder: Path) -> list[list[Path]]:

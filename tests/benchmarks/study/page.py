@@ -26,7 +26,7 @@ from tests.benchmarks.study.wording import NOTHING, percent, points, range_of, s
 from tests.tables import table
 from tests.this_machine import ROOT, commit, machine
 
-PAGE, PICTURE, POINTS = ROOT / "docs/study.md", ROOT / "docs/study.png", ROOT / "docs/study"
+PAGE, PICTURE, COURSES = ROOT / "docs/study.md", ROOT / "docs/study.png", ROOT / "docs/study"
 CUTS = {False: "as it is", True: "half rare"}
 TEMPLATE = ROOT / "tests/benchmarks/study/template.md"
 

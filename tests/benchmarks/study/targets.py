@@ -14,7 +14,7 @@ from tests.benchmarks.study.results import (
     mean,
     share_of_labels,
 )
-from tests.benchmarks.study.wording import percent, points, some_of
+from tests.benchmarks.study.wording import percent, points, some_of, titled
 from tests.tables import table
 
 AHEAD = 0.01  # of area, over margin
@@ -79,9 +79,8 @@ def better(settings: Sequence[Setting]) -> list[str]:
         for name in setting.courses:
             gap = setting.gap(name, OWN)
             if name.partition(":")[0] != OWN and gap is not None and clearly(gap) > 0:
-                imbalanced = ", imb." if setting.imbalanced else ""
                 found.append(
-                    f"{shown([name])[name]} on {setting.name}{imbalanced}, K = {setting.per_round}: "
+                    f"{shown([name])[name]} on {titled(setting)}: "
                     f"{100 * gap.mean:.1f} ± {100 * gap.error:.1f}"
                 )
     return found

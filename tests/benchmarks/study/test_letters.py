@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from tests.benchmarks.study.letters import SIZE, background, drawn, families_of
+from tests.benchmarks.study.letters import SIZE, background, drawn, families_of, photos_in
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts/ttf"
 
@@ -28,3 +28,8 @@ def test_a_letter_is_in_the_image_and_the_same_seed_draws_the_same():
 def test_a_folder_without_fonts_is_refused(tmp_path):
     with pytest.raises(SystemExit, match=r"no \.ttf or \.otf font"):
         families_of(tmp_path)
+
+
+def test_a_folder_without_photographs_is_refused(tmp_path):
+    with pytest.raises(SystemExit, match=r"no \.jpg or \.png photograph"):
+        photos_in(tmp_path)

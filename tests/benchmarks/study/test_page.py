@@ -129,7 +129,7 @@ def test_every_place_of_the_page_is_filled(tmp_path, monkeypatch):
 
 
 def test_the_committed_page_is_of_the_committed_points():
-    settings = read(page.POINTS, 6)
+    settings = read(page.COURSES, 6)
     text = page.PAGE.read_text(encoding="utf-8")
     assert choice(settings, corrected(settings)) in text
     for each in settings:
