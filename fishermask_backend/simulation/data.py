@@ -1,6 +1,7 @@
 """Images whose labels are known: a folder a class, or a CSV of paths and labels."""
 
 import csv
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,8 +34,9 @@ class Images:
         classes: C.
         labels: (N,) the class index of each.
         names: N, what each is called.
-        keys: N, the same with what tells that an image has changed.
+        keys: N, the same with what tells that an image has changed, on this machine.
         pixels: Decodes one.
+        content: Tells what one is, the same on any machine and whatever it is called.
         notes: What was left out, as sentences.
     """
 
@@ -45,6 +47,7 @@ class Images:
     names: Sequence[str]
     keys: Sequence[str]
     pixels: Pixels = field(repr=False)
+    content: Callable[[int], str] = field(repr=False)
     notes: Sequence[str] = ()
 
     @classmethod
@@ -63,6 +66,7 @@ class Images:
             [_name(path, place) for path in paths],
             [_key(path, place) for path in paths],
             lambda index, square: _decoded(paths[index], square, settings),
+            lambda index: hashlib.sha256(paths[index].read_bytes()).hexdigest(),
         )
 
 

@@ -61,14 +61,16 @@ def from_project(
             "are needed. Label some images first."
         )
     tasks = [task for task, _ in labelled]
+    addresses = [spec.address(task.data) for task in tasks]
     return Images(
         f"project {studio_id}, «{remote.title}»",
         f"{settings.label_studio_url} {studio_id} {remote.created}",
         classes,
         np.array([classes.index(answer) for _, answer in labelled], dtype=np.int64),
         [f"task {task.task_id}" for task in tasks],
-        [f"task {task.task_id} {spec.address(task.data)}" for task in tasks],
+        [f"task {task.task_id} {of}" for task, of in zip(tasks, addresses, strict=True)],
         _pixels(settings, studio, tasks, spec),
+        addresses.__getitem__,
     )
 
 

@@ -43,7 +43,9 @@ def from_set(name: str, settings: Settings) -> Images:
 
     labels = np.array(source.labels, dtype=np.int64)
     names = [f"{name}-{index}" for index in range(len(labels))]
-    return Images(source.name, name, list(source.classes), labels, names, names, pixels)
+    return Images(
+        source.name, name, list(source.classes), labels, names, names, pixels, names.__getitem__
+    )
 
 
 def _digits(_: Path) -> Source:

@@ -103,7 +103,7 @@ def _in_folder(
     study = Study(
         asked.plan, used.title, used.classes, used.labels.tolist(), embedded.rows, settings
     )
-    note_plan(folder, study.about(backbone.key, used.names))
+    note_plan(folder, study.about(backbone.key, [images.content(i) for i in embedded.readable]))
     _write_images(folder, used, embedded.failed)
     points = Points(folder / POINTS)
     points.open()

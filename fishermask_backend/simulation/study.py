@@ -108,7 +108,7 @@ class Study:
 
         Args:
             backbone: Its key.
-            images: What they are called.
+            images: What each is.
         """
         told = json.dumps([list(images), list(self.classes), list(map(int, self.labels))])
         return {

@@ -67,10 +67,13 @@ def test_images_beside_the_folders_are_told(tmp_path, settings):
 def test_an_image_that_has_changed_has_another_key(tmp_path, settings):
     folders(tmp_path, 2)
     before = from_path(tmp_path, 1, settings)
+    before_is = [before.content(i) for i in range(len(before.names))]
     os.utime(picture(tmp_path / "red" / "00.png", RED, 9), (1, 1))
     after = from_path(tmp_path, 1, settings)
     assert after.names == before.names
     changed = [after.names[i] for i, key in enumerate(before.keys) if key != after.keys[i]]
+    assert changed == ["red/00.png"]
+    changed = [name for i, name in enumerate(after.names) if before_is[i] != after.content(i)]
     assert changed == ["red/00.png"]
 
 

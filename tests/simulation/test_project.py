@@ -84,6 +84,7 @@ def test_each_task_has_what_its_annotations_say_together(read):
     found = {n: images.classes[c] for n, c in zip(images.names, images.labels, strict=True)}
     assert found == {"task 1": "cat", "task 2": "dog", "task 5": "dog"}
     assert images.keys[0] == "task 1 /data/upload/1.png"
+    assert images.content(0) == "/data/upload/1.png"
     assert shown[-1] == (5, 5)
 
 

@@ -14,7 +14,7 @@ from fishermask_backend import simulation
 from fishermask_backend.machine.locks import locked
 from fishermask_backend.settings import load_settings
 from tests.command_line import fishermask
-from tests.simulation.pictures import folders, picture
+from tests.simulation.pictures import COLOURS, folders, picture
 from tests.this_machine import ROOT
 
 SMALL = {"IMAGE_SIZE": "32", "MASK_INNER": "10", "BATCH_SIZE": "4"}
@@ -100,6 +100,11 @@ def test_from_a_folder_to_a_report_and_on_from_there(mine, tmp_path):
     ended = fishermask("simulate", "--data", mine, "--out", out, "--imbalanced", "--rounds", "1")
     assert ended.exit_code == 2
     assert "imbalanced is True, and was False" in ended.stderr
+    picture(mine / "red" / "00.png", COLOURS["red"], 99)  # another by the same name
+    ended = fishermask("simulate", "--data", mine, "--out", out, *ASKED)
+    assert ended.exit_code == 2
+    assert "images is '29 of digest " in ended.stderr
+    assert (out / "points.csv").read_bytes().startswith(before)
 
 
 def test_killed_at_any_moment_it_goes_on_and_the_same_seeds_make_the_same_points(mine, tmp_path):

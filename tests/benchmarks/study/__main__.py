@@ -63,16 +63,22 @@ def main() -> int:
 
 def _run(given: argparse.Namespace, name: str) -> Iterator[str]:
     """Make the points of a learner; yield what could not be made, as sentences."""
+    compared = LEARNERS[name].compared(given.seeds)
+    for named, seeds in [(given.strategies, given.seeds)] if given.strategies else compared:
+        variants = [Studied(**vars(variant), learner=name) for variant in read_variants(named)]
+        yield from _compare(given, name, variants, seeds)
+
+
+def _compare(
+    given: argparse.Namespace, name: str, variants: list[Studied], most: int
+) -> Iterator[str]:
     learner, out = LEARNERS[name], given.out if name == DEFAULT else given.out / name
-    named = read_variants(given.strategies or learner.strategies)
-    variants = [Studied(**vars(variant), learner=name) for variant in named]
     settings = load_settings().model_copy(update=dict(learner.settings))
-    sets = [*(Images(name, name) for name in ALWAYS), *given.sets]
     # Of others than the default, one K will do.
     for seeds, per_round, images, imbalanced in itertools.product(
-        [*(seeds for seeds in EARLY if seeds < given.seeds), given.seeds],
+        [*(seeds for seeds in EARLY if seeds < most), most],
         given.per_round if name == DEFAULT else given.per_round[:1],
-        sets,
+        [*(Images(name, name) for name in ALWAYS), *given.sets],
         (False, True),
     ):
         plan = Plan(variants, given.rounds, seeds, per_round, imbalanced)
@@ -84,7 +90,7 @@ def _run(given: argparse.Namespace, name: str) -> Iterator[str]:
             failed = simulate(asked, settings).failed
         except FisherMaskError as error:
             failed = [str(error)]
-        if seeds == given.seeds:
+        if seeds == most:
             yield from (f"{folder.name}: {sentence}" for sentence in failed)
 
 

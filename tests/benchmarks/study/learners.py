@@ -13,6 +13,7 @@ from fishermask_backend.learning.informed import informed
 from fishermask_backend.settings import Settings
 from fishermask_backend.simulation.variants import Variant
 
+ABLATED = 3  # seeds of an ablation
 DEFAULT, DRAWN = "default", "drawn"
 OF_HEAD = "fishermask:fisher_over=head"
 FORMER = f"{OF_HEAD},ridge=0.1,target=pool"  # the settings before this study
@@ -49,7 +50,8 @@ class Learner:
 
     Attributes:
         about: For the page.
-        strategies: As of `fishermask simulate`.
+        strategies: As of `fishermask simulate`, of as many seeds as are asked for.
+        ablations: More of them, of a few seeds: what shows where the worth comes from.
         use: Has it trained from now on, in this process.
         settings: Of the backend, beside those of live rounds.
         pool: Images to label from, at most; None: as many as are asked for.
@@ -57,36 +59,43 @@ class Learner:
     """
 
     about: str
-    strategies: str
+    strategies: str = ""
+    ablations: str = ""
     use: Callable[[], None] = nothing
     settings: Mapping[str, Any] = field(default_factory=dict)
     pool: int | None = None
     drawn: bool = False
 
+    def compared(self, seeds: int) -> list[tuple[str, int]]:
+        """Return what is compared and of how many seeds, the strategies first."""
+        every = (self.strategies, seeds), (self.ablations, min(ABLATED, seeds))
+        return [(named, most) for named, most in every if named]
+
 
 LEARNERS = {
     DEFAULT: Learner(
         "the default head",
-        f"fishermask,margin,random,badge,bait,{OF_HEAD},random-mask,fishermask:target=pool,{FORMER}",
+        "fishermask,margin,random,badge,bait",
+        f"fishermask:target=pool,{OF_HEAD},random-mask,{FORMER}",
     ),
     DRAWN: Learner(
         "the default head, from a first queue drawn at random",
-        f"fishermask,margin,random,{OF_HEAD}",
+        "fishermask,margin,random,badge,bait",
         drawn=True,
     ),
     "former": Learner(
         "the head before this study, which knows its labels alone",
-        f"{FORMER},margin,random",
-        lambda: learn(*BEFORE),
+        ablations=f"{FORMER},margin,random",
+        use=lambda: learn(*BEFORE),
     ),
     "linear": Learner(
         "one layer over all 1,408 features",
-        f"{OF_HEAD},max_dim=1500,{OF_HEAD},max_dim=500,random-mask:max_dim=500,margin,random",
-        one_layer,
+        ablations=f"{OF_HEAD},max_dim=1500,{OF_HEAD},max_dim=500,random-mask:max_dim=500,margin,random",
+        use=one_layer,
     ),
     "small_cnn": Learner(
         "two convolutions and a hidden layer, trained whole from scratch",
-        "fishermask,random-mask,bait,margin,random",
+        ablations="fishermask,random-mask,bait,margin,random",
         settings={"backbone": "small_cnn", "image_size": 32},
         pool=800,
     ),

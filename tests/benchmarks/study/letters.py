@@ -5,8 +5,8 @@
 
 What tells the classes is a shape; what fills the image is a colour, or a photograph, which a backbone
 knows far better. Fonts differ from machine to machine (Debian's packages `fonts-*` have hundreds),
-and other fonts make other images by the same names: the points in `docs/study` are of 41 families.
-Whoever draws the letters anew removes their points first.
+and other fonts make other images: the points in `docs/study` are of 41 families, and are not gone on
+with where others are drawn.
 """
 
 import argparse
