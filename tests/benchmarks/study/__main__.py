@@ -20,7 +20,7 @@ from fishermask_backend.settings import load_settings
 from fishermask_backend.simulation.simulate import Asked, simulate
 from fishermask_backend.simulation.study import Plan
 from fishermask_backend.simulation.variants import read_variants
-from tests.benchmarks.study.learners import DEFAULT, LEARNERS, Studied
+from tests.benchmarks.study.learners import DEFAULT, LEARNERS, Comparison, Studied
 from tests.benchmarks.study.others import read_others
 from tests.benchmarks.study.page import COURSES, write
 from tests.benchmarks.study.results import folder_of, read
@@ -63,34 +63,36 @@ def main() -> int:
 
 def _run(given: argparse.Namespace, name: str) -> Iterator[str]:
     """Make the points of a learner; yield what could not be made, as sentences."""
-    compared = LEARNERS[name].compared(given.seeds)
-    for named, seeds in [(given.strategies, given.seeds)] if given.strategies else compared:
-        variants = [Studied(**vars(variant), learner=name) for variant in read_variants(named)]
-        yield from _compare(given, name, variants, seeds)
+    # Of others than the default, one K will do.
+    per_round = given.per_round if name == DEFAULT else given.per_round[:1]
+    compared = LEARNERS[name].compared(given.seeds, per_round)
+    if given.strategies:
+        compared = [Comparison(given.strategies, given.seeds, per_round)]
+    for comparison in compared:
+        yield from _compare(given, name, comparison)
 
 
-def _compare(
-    given: argparse.Namespace, name: str, variants: list[Studied], most: int
-) -> Iterator[str]:
+def _compare(given: argparse.Namespace, name: str, asked: Comparison) -> Iterator[str]:
     learner, out = LEARNERS[name], given.out if name == DEFAULT else given.out / name
     settings = load_settings().model_copy(update=dict(learner.settings))
-    # Of others than the default, one K will do.
+    sets = [*(Images(each, each) for each in ALWAYS), *given.sets]
+    variants = [Studied(**vars(each), learner=name) for each in read_variants(asked.strategies)]
     for seeds, per_round, images, imbalanced in itertools.product(
-        [*(seeds for seeds in EARLY if seeds < most), most],
-        given.per_round if name == DEFAULT else given.per_round[:1],
-        [*(Images(name, name) for name in ALWAYS), *given.sets],
+        [*(seeds for seeds in EARLY if seeds < asked.seeds), asked.seeds],
+        asked.per_round,
+        [each for each in sets if each.name in (learner.sets or [each.name])],
         (False, True),
     ):
         plan = Plan(variants, given.rounds, seeds, per_round, imbalanced)
         folder = out / folder_of(images.name, imbalanced, per_round)
         print(f"{name}: {folder.name}, {seeds} seeds", flush=True)
         pool = min(given.pool, learner.pool or given.pool)
-        asked = Asked(images.data, None, images.level, plan, pool, folder, given.jobs)
+        what = Asked(images.data, None, images.level, plan, pool, folder, given.jobs)
         try:
-            failed = simulate(asked, settings).failed
+            failed = simulate(what, settings).failed
         except FisherMaskError as error:
             failed = [str(error)]
-        if seeds == most:
+        if seeds == asked.seeds:
             yield from (f"{folder.name}: {sentence}" for sentence in failed)
 
 

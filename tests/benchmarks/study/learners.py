@@ -1,6 +1,6 @@
 """What images are picked for: the classifier of live rounds, others that studies train, and starts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,15 +45,25 @@ def nothing() -> None:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """Strategies, as of `fishermask simulate`; seeds of each; and the numbers of labels a round."""
+
+    strategies: str
+    seeds: int
+    per_round: Sequence[int]
+
+
+@dataclass(frozen=True)
 class Learner:
     """A classifier, and what is compared with it.
 
     Attributes:
         about: For the page.
         strategies: As of `fishermask simulate`, of as many seeds as are asked for.
-        ablations: More of them, of a few seeds: what shows where the worth comes from.
+        ablations: More of them, of a few seeds and one K: what shows where the worth comes from.
         use: Has it trained from now on, in this process.
         settings: Of the backend, beside those of live rounds.
+        sets: Of these alone; empty: of all.
         pool: Images to label from, at most; None: as many as are asked for.
         drawn: The first queue is drawn at random, not the cold start's.
     """
@@ -63,13 +73,17 @@ class Learner:
     ablations: str = ""
     use: Callable[[], None] = nothing
     settings: Mapping[str, Any] = field(default_factory=dict)
+    sets: Sequence[str] = ()
     pool: int | None = None
     drawn: bool = False
 
-    def compared(self, seeds: int) -> list[tuple[str, int]]:
-        """Return what is compared and of how many seeds, the strategies first."""
-        every = (self.strategies, seeds), (self.ablations, min(ABLATED, seeds))
-        return [(named, most) for named, most in every if named]
+    def compared(self, seeds: int, per_round: Sequence[int]) -> list[Comparison]:
+        """Return what is compared, the strategies first."""
+        every = (
+            Comparison(self.strategies, seeds, per_round),
+            Comparison(self.ablations, min(ABLATED, seeds), per_round[:1]),
+        )
+        return [each for each in every if each.strategies]
 
 
 LEARNERS = {
@@ -97,6 +111,7 @@ LEARNERS = {
         "two convolutions and a hidden layer, trained whole from scratch",
         ablations="fishermask,random-mask,bait,margin,random",
         settings={"backbone": "small_cnn", "image_size": 32},
+        sets=("fashion-mnist", "cifar10"),  # as the paper's; each course takes minutes
         pool=800,
     ),
 }

@@ -10,6 +10,7 @@ from tests.benchmarks.study.others import Others, cold_start, sections
 from tests.benchmarks.study.picture import draw
 from tests.benchmarks.study.results import (
     BASELINE,
+    OWN,
     RIVAL,
     Setting,
     clearly,
@@ -22,7 +23,7 @@ from tests.benchmarks.study.results import (
 )
 from tests.benchmarks.study.targets import targets
 from tests.benchmarks.study.verdict import choice
-from tests.benchmarks.study.wording import NOTHING, percent, points, range_of, some_of
+from tests.benchmarks.study.wording import NOTHING, extent, percent, points, range_of
 from tests.tables import table
 from tests.this_machine import ROOT, commit, machine
 
@@ -51,7 +52,8 @@ def values(settings: Sequence[Setting], others: Others) -> dict[str, str]:
         "targets": targets(settings, others),
         "cold": cold_start(settings, others),
         "others": sections(others),
-        "short": _short(settings, names),
+        "short": _short(settings, [name for name in names if not extent(settings, name)]),
+        "parts": _parts(settings, [name for name in names if extent(settings, name)]),
         "made_of": _made_of(settings),
         "comparisons": str(len(p)),
         "areas": _by_setting(settings, names, lambda s, n: f"{100 * s.area(n):.1f}"),
@@ -69,20 +71,46 @@ def values(settings: Sequence[Setting], others: Others) -> dict[str, str]:
 
 
 def _short(settings: Sequence[Setting], names: Sequence[str]) -> str:
-    cuts = [[each for each in settings if each.imbalanced == cut] for cut in (False, True)]
     rows = []
     for name in names:
-        gaps = gaps_to(settings, name)
-        sides = [clearly(gap) for gap in gaps]
-        missing = some_of(gaps, settings)
-        cells = [_mean(gaps_to(some, name)) for some in [*cuts, settings]]
-        cells.append(f"{sides.count(1)} : {sides.count(-1)}")
-        if name == RIVAL:
-            cells = ["0", "0", "0", NOTHING]
-        share = NOTHING if name == BASELINE else percent(share_of_labels(cuts[1], name))
-        rows.append([shown([name])[name] + missing, *cells, share, f"{_cpu(settings, name):.1f}"])
-    heads = ["picks", *CUTS.values(), "all settings", "ahead : behind", "labels", "CPU s"]
-    return table(heads, rows)
+        share = (
+            NOTHING if name == BASELINE else percent(share_of_labels(_cut(settings, True), name))
+        )
+        cells = ["0", "0", "0", NOTHING] if name == RIVAL else _cells(settings, name, RIVAL)
+        rows.append([shown([name])[name], *cells, share, f"{_cpu(settings, name):.1f}"])
+    return table([*_heads("picks"), "labels", "CPU s"], rows)
+
+
+def _parts(settings: Sequence[Setting], names: Sequence[str]) -> str:
+    """Return a table of what ran in fewer settings or of fewer seeds, beside the default in these."""
+    rows = [
+        [
+            shown([name])[name] + extent(settings, name),
+            *_cells(settings, name, OWN),
+            f"{_cpu(settings, name):.1f}",
+        ]
+        for name in names
+    ]
+    return table([*_heads("instead of FisherMask"), "CPU s"], rows) if rows else "Nothing else ran."
+
+
+def _heads(first: str) -> list[str]:
+    return [first, *CUTS.values(), "all settings", "ahead : behind"]
+
+
+def _cells(settings: Sequence[Setting], name: str, other: str) -> list[str]:
+    """Return a strategy's differences to another, by cut and in all, and where it is ahead."""
+    gaps = gaps_to(settings, name, other)
+    sides = [clearly(gap) for gap in gaps]
+    means = [
+        *(_mean(gaps_to(_cut(settings, cut), name, other)) for cut in CUTS),
+        _mean(gaps),
+    ]
+    return [*means, f"{sides.count(1)} : {sides.count(-1)}"]
+
+
+def _cut(settings: Sequence[Setting], imbalanced: bool) -> list[Setting]:
+    return [each for each in settings if each.imbalanced == imbalanced]
 
 
 def _by_setting(

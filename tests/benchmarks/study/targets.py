@@ -77,11 +77,12 @@ def better(settings: Sequence[Setting]) -> list[str]:
     found = []
     for setting in settings:
         for name in setting.courses:
-            gap = setting.gap(name, OWN)
+            gap, seeds = setting.gap(name, OWN), len(setting.common(name, OWN))
             if name.partition(":")[0] != OWN and gap is not None and clearly(gap) > 0:
                 found.append(
                     f"{shown([name])[name]} on {titled(setting)}: "
                     f"{100 * gap.mean:.1f} ± {100 * gap.error:.1f}"
+                    + (f" ({seeds} seeds)" if seeds < setting.seeds else "")
                 )
     return found
 

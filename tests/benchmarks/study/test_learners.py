@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.benchmarks.study.learners import Studied
+from tests.benchmarks.study.learners import ABLATED, LEARNERS, Studied
 from tests.this_machine import ROOT
 
 PROCESS = """
@@ -31,3 +31,13 @@ def test_a_learner_may_draw_its_first_queue():
         Studied("margin", "margin", {}, each).starts_at_random for each in ("default", "drawn")
     ]
     assert starts == [False, True]
+
+
+def test_ablations_have_fewer_seeds_and_one_number_of_labels_a_round():
+    strategies, ablations = LEARNERS["default"].compared(10, [20, 50])
+    assert (strategies.seeds, strategies.per_round) == (10, [20, 50])
+    assert (ablations.seeds, ablations.per_round) == (ABLATED, [20])
+    assert [each.seeds for each in LEARNERS["default"].compared(1, [20])] == [1, 1]
+    assert [each.strategies for each in LEARNERS["former"].compared(10, [20])] == [
+        LEARNERS["former"].ablations
+    ]

@@ -29,6 +29,7 @@ from tests.benchmarks.study.results import (
 )
 from tests.benchmarks.study.targets import better
 from tests.benchmarks.study.verdict import choice
+from tests.benchmarks.study.wording import extent
 from tests.simulation.made_points import courses
 
 CURVES = {  # two seeds each, 10 labels a round
@@ -90,6 +91,18 @@ def test_labels_saved_and_who_is_above(tmp_path):
     assert share_of_labels(found, "fishermask") == pytest.approx(18 / 30)
     (above,) = better(found)
     assert above.startswith("BAIT on cats, K = 10: ")
+    assert extent(found, "bait") == ""
+
+
+def test_fewer_seeds_than_others_have_are_told(tmp_path):
+    more = {name: [*of, of[0]] for name, of in CURVES.items()}
+    setting(tmp_path, more | {"badge": [[0.6, 0.9, 0.9], [0.6, 0.8, 0.95]]})
+    setting(tmp_path, CURVES, True)
+    found = read(tmp_path, 3)
+    (above,) = better(found)
+    assert above.endswith(" (2 seeds)")
+    assert extent(found, "badge") == " (of 1 settings, 2 seeds)"
+    assert extent(found, "fishermask") == ""
 
 
 def test_sets_that_nothing_was_chosen_by_are_told_apart(tmp_path):
@@ -122,6 +135,7 @@ def test_every_place_of_the_page_is_filled(tmp_path, monkeypatch):
     assert "{{" not in text
     assert "nan" not in text
     assert "of one seed it can't be told" in text
+    assert "| BADGE (of 1 settings, 1 seeds) | " in text
     assert "above head and settings before this study, mean | +18.33" in text
     assert "### The head before this study" in text
     assert "### The default head, from a first queue drawn at random" in text

@@ -17,7 +17,7 @@ from tests.benchmarks.study.results import (
     mean,
     strategies,
 )
-from tests.benchmarks.study.wording import points, some_of, titled
+from tests.benchmarks.study.wording import extent, points, titled
 
 UNSEEN = ("letters", "letters-over")  # drawn by `letters.py` when everything was decided
 
@@ -65,16 +65,16 @@ def _worth_of_parameters(settings: Sequence[Setting]) -> Iterator[str]:
     if gaps := gaps_to(settings, OWN, OF_HEAD):
         yield (
             f"**Over features instead of the trained head's parameters** it has {points(mean(gaps))}"
-            f"{some_of(gaps, settings)}."
+            f"{extent(settings, OF_HEAD)}."
         )
     compared = {"bait": "the last layer alone", "random-mask": "as many entries drawn by chance"}
     told = [
-        f"{points(mean(gaps))} to {about}{some_of(gaps, settings)}"
+        f"{points(mean(gaps))} to {about}"
         for name, about in compared.items()
         if (gaps := gaps_to(settings, OF_HEAD, name))
     ]
     if told:
-        yield f"**What a mask of the head is worth**: {'; '.join(told)}."
+        yield f"**What a mask of the head is worth**: {'; '.join(told)}{extent(settings, OF_HEAD)}."
 
 
 def _best(settings: Sequence[Setting], every: Sequence[str]) -> str:

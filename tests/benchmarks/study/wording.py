@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from tests.benchmarks.study.results import Setting
+from tests.benchmarks.study.results import RIVAL, Setting
 
 NOTHING = "–"
 
@@ -36,3 +36,13 @@ def range_of(numbers: Sequence[int]) -> str:
 def some_of(gaps: Sequence[object], settings: Sequence[Setting]) -> str:
     """Say of how many settings something is, where not of all."""
     return f" (of {len(gaps)} settings)" if len(gaps) < len(settings) else ""
+
+
+def extent(settings: Sequence[Setting], name: str) -> str:
+    """Say of how many settings and seeds a strategy is, where not of all."""
+    seeds = [(len(each.common(name, RIVAL)), each.seeds) for each in settings]
+    some = [own for own, _ in seeds if own]
+    told = [f"{len(some)} settings"] if len(some) < len(settings) else []
+    if any(0 < own < every for own, every in seeds):
+        told.append(f"{range_of(some)} seeds")
+    return f" (of {', '.join(told)})" if told else ""
