@@ -20,6 +20,7 @@ from tests.benchmarks.study.results import (
     mean,
     share_of_labels,
     strategies,
+    whole,
 )
 from tests.benchmarks.study.targets import targets
 from tests.benchmarks.study.verdict import choice
@@ -52,8 +53,8 @@ def values(settings: Sequence[Setting], others: Others) -> dict[str, str]:
         "targets": targets(settings, others),
         "cold": cold_start(settings, others),
         "others": sections(others),
-        "short": _short(settings, [name for name in names if not extent(settings, name)]),
-        "parts": _parts(settings, [name for name in names if extent(settings, name)]),
+        "short": _short(settings, [name for name in names if whole(settings, name)]),
+        "parts": _parts(settings, [name for name in names if not whole(settings, name)]),
         "made_of": _made_of(settings),
         "comparisons": str(len(p)),
         "areas": _by_setting(settings, names, lambda s, n: f"{100 * s.area(n):.1f}"),
@@ -140,7 +141,7 @@ def _gap(setting: Setting, name: str, p: dict[tuple[str, str], float]) -> str:
     seeds = len(setting.common(name, RIVAL))
     fewer = f" ({seeds})" if seeds != setting.seeds else ""
     text = points((gap.mean, gap.error), "")
-    return f"**{text}**{fewer}" if p[key_of(setting), name] <= CHANCE else f"{text}{fewer}"
+    return f"**{text}**{fewer}" if p.get((key_of(setting), name), 1) <= CHANCE else f"{text}{fewer}"
 
 
 def _labels(setting: Setting, name: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from fishermask_backend.simulation.statistics import CHANCE
 from fishermask_backend.simulation.variants import shown
-from tests.benchmarks.study.learners import FORMER, OF_HEAD
+from tests.benchmarks.study.learners import OF_HEAD
 from tests.benchmarks.study.results import (
     BASELINE,
     OWN,
@@ -16,6 +16,7 @@ from tests.benchmarks.study.results import (
     key_of,
     mean,
     strategies,
+    whole,
 )
 from tests.benchmarks.study.wording import extent, points, titled
 
@@ -24,7 +25,7 @@ UNSEEN = ("letters", "letters-over")  # drawn by `letters.py` when everything wa
 
 def choice(settings: Sequence[Setting], p: dict[tuple[str, str], float]) -> str:
     """Say what to choose, by how much, and where it is won and lost."""
-    every = [name for name in strategies(settings) if len(gaps_to(settings, name)) == len(settings)]
+    every = [name for name in strategies(settings) if whole(settings, name)]
     proper, text = shown(every), [_best(settings, every)]
     text.append(
         f"{proper[OWN]} has {points(mean(gaps_to(settings, OWN)))} more than {RIVAL} in the mean of "
@@ -34,11 +35,7 @@ def choice(settings: Sequence[Setting], p: dict[tuple[str, str], float]) -> str:
         some = [each for each in settings if each.imbalanced == imbalanced]
         if some:
             text[-1] += f", {points(mean(gaps_to(some, OWN)))} with {cut}"
-    text[-1] += f"; {points(mean(gaps_to(settings, OWN, BASELINE)))} more than random labels"
-    if FORMER in every:
-        former = mean(gaps_to(settings, OWN, FORMER))
-        text[-1] += f"; {points(former)} more than with its former settings and the same head"
-    text[-1] += "."
+    text[-1] += f"; {points(mean(gaps_to(settings, OWN, BASELINE)))} more than random labels."
     sides = {
         side: [s for s in settings if (g := s.gap(OWN)) and clearly(g) == side] for side in (1, -1)
     }
