@@ -63,11 +63,9 @@ def main() -> int:
 
 def _run(given: argparse.Namespace, name: str) -> Iterator[str]:
     """Make the points of a learner; yield what could not be made, as sentences."""
-    # Of others than the default, one K will do.
-    per_round = given.per_round if name == DEFAULT else given.per_round[:1]
-    compared = LEARNERS[name].compared(given.seeds, per_round)
+    compared = LEARNERS[name].compared(given.seeds, given.per_round)
     if given.strategies:
-        compared = [Comparison(given.strategies, given.seeds, per_round)]
+        compared = [Comparison(given.strategies, given.seeds, given.per_round)]
     for comparison in compared:
         yield from _compare(given, name, comparison)
 

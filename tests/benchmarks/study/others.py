@@ -51,15 +51,18 @@ def share_without_cold_start(settings: Sequence[Setting], others: Others) -> flo
 
 def cold_start(settings: Sequence[Setting], others: Others) -> str:
     """Say what the first queue is worth, and all together over labels drawn from the first on."""
-    some = _beside(settings, others, DRAWN, BASELINE, DRAWN)
-    if not some:
-        return ""
-    alone, together = (mean(gaps_to(some, name, DRAWN)) for name in (BASELINE, OWN))
-    return (
-        f"Under random labels the cold start's first queue is worth {points(alone)} of area over a "
-        f"drawn one; with FisherMask after it {points(together)} over labels drawn from the first on"
-        f"{some_of(some, settings)}."
-    )
+    every = _beside(settings, others, DRAWN, BASELINE, DRAWN)
+    told = []
+    for k in dict.fromkeys(each.per_round for each in every):
+        some = [each for each in every if each.per_round == k]
+        alone, together = (mean(gaps_to(some, name, DRAWN)) for name in (BASELINE, OWN))
+        missing = some_of(some, [each for each in settings if each.per_round == k])
+        told.append(
+            f"{points(alone)} of area over a drawn one in queues of {k}, and with FisherMask after it "
+            f"{points(together)} over labels drawn from the first on{missing}"
+        )
+    worth = "Under random labels the cold start's first queue is worth "
+    return f"{worth}{'; '.join(told)}." if told else ""
 
 
 def _beside(
@@ -80,20 +83,26 @@ def sections(others: Others) -> str:
 
 
 def _section(learner: str, settings: Sequence[Setting]) -> str:
-    names = strategies(settings)
+    seeds = range_of([len(each.common(RIVAL)) for each in settings])
+    pools = range_of([each.sizes[0] for each in settings])
+    by_k = dict.fromkeys(each.per_round for each in settings)
+    return "\n\n".join(
+        [
+            f"### {LEARNERS[learner].about[0].upper()}{LEARNERS[learner].about[1:]}",
+            f"`--learners {learner}`, {seeds} seeds a setting, {pools} images in the pool.",
+            *(_differences([each for each in settings if each.per_round == k]) for k in by_k),
+        ]
+    )
+
+
+def _differences(settings: Sequence[Setting]) -> str:
     rows = [
         ["margin itself, per cent", *(f"{100 * each.area(RIVAL):.1f}" for each in settings), ""]
     ]
-    for name in names:
+    for name in strategies(settings):
         if name != RIVAL:
             gaps = [each.gap(name) for each in settings]
             cells = [NOTHING if gap is None else points((gap.mean, gap.error), "") for gap in gaps]
             of = gaps_to(settings, name)
             rows.append([shown([name])[name], *cells, points(mean(of), "") + some_of(of, settings)])
-    seeds = range_of([len(each.common(RIVAL)) for each in settings])
-    pools = range_of([each.sizes[0] for each in settings])
-    return (
-        f"### {LEARNERS[learner].about[0].upper()}{LEARNERS[learner].about[1:]}\n\n"
-        f"`--learners {learner}`, {seeds} seeds a setting, {pools} images in the pool.\n\n"
-        + table(["picks", *map(titled, settings), "mean"], rows)
-    )
+    return table(["picks", *map(titled, settings), "mean"], rows)
