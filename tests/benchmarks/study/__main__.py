@@ -78,7 +78,7 @@ def _compare(given: argparse.Namespace, name: str, asked: Comparison) -> Iterato
     for seeds, per_round, images, imbalanced in itertools.product(
         [*(seeds for seeds in EARLY if seeds < asked.seeds), asked.seeds],
         asked.per_round,
-        [each for each in sets if each.name in (learner.sets or [each.name])],
+        [each for each in sets if not learner.sets or each.name in learner.sets],
         (False, True),
     ):
         plan = Plan(variants, given.rounds, seeds, per_round, imbalanced)

@@ -13,6 +13,7 @@ from tests.benchmarks.study.results import (
     RIVAL,
     Setting,
     gaps_to,
+    grouped,
     key_of,
     mean,
     read,
@@ -53,13 +54,12 @@ def cold_start(settings: Sequence[Setting], others: Others) -> str:
     """Say what the first queue is worth, and all together over labels drawn from the first on."""
     every = _beside(settings, others, DRAWN, BASELINE, DRAWN)
     told = []
-    for k in dict.fromkeys(each.per_round for each in every):
-        some = [each for each in every if each.per_round == k]
+    by_k = grouped(settings, _k)
+    for k, some in grouped(every, _k).items():
         alone, together = (mean(gaps_to(some, name, DRAWN)) for name in (BASELINE, OWN))
-        missing = some_of(some, [each for each in settings if each.per_round == k])
         told.append(
             f"{points(alone)} of area over a drawn one in queues of {k}, and with FisherMask after it "
-            f"{points(together)} over labels drawn from the first on{missing}"
+            f"{points(together)} over labels drawn from the first on{some_of(some, by_k[k])}"
         )
     worth = "Under random labels the cold start's first queue is worth "
     return f"{worth}{'; '.join(told)}." if told else ""
@@ -85,14 +85,17 @@ def sections(others: Others) -> str:
 def _section(learner: str, settings: Sequence[Setting]) -> str:
     seeds = range_of([len(each.common(RIVAL)) for each in settings])
     pools = range_of([each.sizes[0] for each in settings])
-    by_k = dict.fromkeys(each.per_round for each in settings)
     return "\n\n".join(
         [
             f"### {LEARNERS[learner].about[0].upper()}{LEARNERS[learner].about[1:]}",
             f"`--learners {learner}`, {seeds} seeds a setting, {pools} images in the pool.",
-            *(_differences([each for each in settings if each.per_round == k]) for k in by_k),
+            *map(_differences, grouped(settings, _k).values()),
         ]
     )
+
+
+def _k(setting: Setting) -> int:
+    return setting.per_round
 
 
 def _differences(settings: Sequence[Setting]) -> str:

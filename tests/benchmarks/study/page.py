@@ -16,8 +16,10 @@ from tests.benchmarks.study.results import (
     clearly,
     corrected,
     gaps_to,
+    grouped,
     key_of,
     mean,
+    of_cut,
     share_of_labels,
     strategies,
     whole,
@@ -44,7 +46,7 @@ def write(settings: Sequence[Setting], others: Others) -> None:
 
 def values(settings: Sequence[Setting], others: Others) -> dict[str, str]:
     """Return what stands in the template's places."""
-    names = strategies(settings)
+    names, every = strategies(settings), whole(settings)
     p = corrected(settings)
     return {
         "seeds": range_of([each.seeds for each in settings]),
@@ -53,8 +55,8 @@ def values(settings: Sequence[Setting], others: Others) -> dict[str, str]:
         "targets": targets(settings, others),
         "cold": cold_start(settings, others),
         "others": sections(others),
-        "short": _short(settings, [name for name in names if whole(settings, name)]),
-        "parts": _parts(settings, [name for name in names if not whole(settings, name)]),
+        "short": _short(settings, every),
+        "parts": _parts(settings, [name for name in names if name not in every]),
         "made_of": _made_of(settings),
         "comparisons": str(len(p)),
         "areas": _by_setting(settings, names, lambda s, n: f"{100 * s.area(n):.1f}"),
@@ -73,10 +75,9 @@ def values(settings: Sequence[Setting], others: Others) -> dict[str, str]:
 
 def _short(settings: Sequence[Setting], names: Sequence[str]) -> str:
     rows = []
+    rare = of_cut(settings, True)
     for name in names:
-        share = (
-            NOTHING if name == BASELINE else percent(share_of_labels(_cut(settings, True), name))
-        )
+        share = NOTHING if name == BASELINE else percent(share_of_labels(rare, name))
         cells = ["0", "0", "0", NOTHING] if name == RIVAL else _cells(settings, name, RIVAL)
         rows.append([shown([name])[name], *cells, share, f"{_cpu(settings, name):.1f}"])
     return table([*_heads("picks"), "labels", "CPU s"], rows)
@@ -103,15 +104,8 @@ def _cells(settings: Sequence[Setting], name: str, other: str) -> list[str]:
     """Return a strategy's differences to another, by cut and in all, and where it is ahead."""
     gaps = gaps_to(settings, name, other)
     sides = [clearly(gap) for gap in gaps]
-    means = [
-        *(_mean(gaps_to(_cut(settings, cut), name, other)) for cut in CUTS),
-        _mean(gaps),
-    ]
-    return [*means, f"{sides.count(1)} : {sides.count(-1)}"]
-
-
-def _cut(settings: Sequence[Setting], imbalanced: bool) -> list[Setting]:
-    return [each for each in settings if each.imbalanced == imbalanced]
+    means = [_mean(gaps_to(of_cut(settings, cut), name, other)) for cut in CUTS]
+    return [*means, _mean(gaps), f"{sides.count(1)} : {sides.count(-1)}"]
 
 
 def _by_setting(
@@ -119,8 +113,8 @@ def _by_setting(
 ) -> str:
     """Return a table for each K and cut: a row a strategy, a column a set."""
     parts = []
-    for per_round, cut in dict.fromkeys((each.per_round, each.imbalanced) for each in settings):
-        some = [each for each in settings if (each.per_round, each.imbalanced) == (per_round, cut)]
+    by_k_and_cut = grouped(settings, lambda each: (each.per_round, each.imbalanced))
+    for (per_round, cut), some in by_k_and_cut.items():
         heads = [f"K = {per_round}, {CUTS[cut]}", *(each.name for each in some)]
         rows = [
             [

@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -147,9 +147,28 @@ def strategies(settings: Sequence[Setting]) -> list[str]:
     return sorted(names, key=rank)
 
 
-def whole(settings: Sequence[Setting], name: str) -> bool:
-    """Return whether a strategy has as many seeds as the default, in every setting."""
-    return all(len(each.common(name, OWN, RIVAL)) == each.seeds for each in settings)
+def whole(settings: Sequence[Setting]) -> list[str]:
+    """Return the strategies that have as many seeds as the default in every setting, the best first."""
+    return [
+        name
+        for name in strategies(settings)
+        if all(len(each.common(name, OWN, RIVAL)) == each.seeds for each in settings)
+    ]
+
+
+def of_cut(settings: Sequence[Setting], imbalanced: bool) -> list[Setting]:
+    """Return the settings where half of the classes are rare, or the others."""
+    return [each for each in settings if each.imbalanced == imbalanced]
+
+
+def grouped(
+    settings: Sequence[Setting], key: Callable[[Setting], Hashable]
+) -> dict[Any, list[Setting]]:
+    """Return the settings by something that is the same for several of them, in their order."""
+    found: dict[Any, list[Setting]] = {}
+    for each in settings:
+        found.setdefault(key(each), []).append(each)
+    return found
 
 
 def gaps_to(settings: Sequence[Setting], name: str, other: str = RIVAL) -> list[Difference]:
@@ -178,7 +197,7 @@ def corrected(settings: Sequence[Setting]) -> dict[tuple[str, str], float]:
     Keys are the setting's folder and the strategy. Others of few seeds, which only the largest
     differences could tell from chance, would but raise the bar for all.
     """
-    names = [name for name in strategies(settings) if name != RIVAL and whole(settings, name)]
+    names = [name for name in whole(settings) if name != RIVAL]
     found = {
         (folder_of(each.name, each.imbalanced, each.per_round), name): gap.p
         for each in settings

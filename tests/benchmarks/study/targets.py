@@ -12,6 +12,7 @@ from tests.benchmarks.study.results import (
     clearly,
     gaps_to,
     mean,
+    of_cut,
     share_of_labels,
 )
 from tests.benchmarks.study.wording import percent, points, some_of, titled
@@ -32,7 +33,7 @@ def targets(settings: Sequence[Setting], others: Others) -> str:
     former = above_former(settings, others)
     ahead = mean(gaps_to(settings, OWN))
     above, told = better(settings), all(setting.seeds > 1 for setting in settings)
-    imbalanced = [each for each in settings if each.imbalanced]
+    imbalanced = of_cut(settings, True)
     share = share_of_labels(imbalanced, OWN)
     rows = [
         [

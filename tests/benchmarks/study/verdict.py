@@ -15,7 +15,7 @@ from tests.benchmarks.study.results import (
     gaps_to,
     key_of,
     mean,
-    strategies,
+    of_cut,
     whole,
 )
 from tests.benchmarks.study.wording import extent, points, titled
@@ -25,15 +25,14 @@ UNSEEN = ("letters", "letters-over")  # drawn by `letters.py` when everything wa
 
 def choice(settings: Sequence[Setting], p: dict[tuple[str, str], float]) -> str:
     """Say what to choose, by how much, and where it is won and lost."""
-    every = [name for name in strategies(settings) if whole(settings, name)]
+    every = whole(settings)
     proper, text = shown(every), [_best(settings, every)]
     text.append(
         f"{proper[OWN]} has {points(mean(gaps_to(settings, OWN)))} more than {RIVAL} in the mean of "
         "the settings"
     )
     for imbalanced, cut in ((False, "the pool as it is"), (True, "half of its classes rare")):
-        some = [each for each in settings if each.imbalanced == imbalanced]
-        if some:
+        if some := of_cut(settings, imbalanced):
             text[-1] += f", {points(mean(gaps_to(some, OWN)))} with {cut}"
     text[-1] += f"; {points(mean(gaps_to(settings, OWN, BASELINE)))} more than random labels."
     sides = {
@@ -42,8 +41,8 @@ def choice(settings: Sequence[Setting], p: dict[tuple[str, str], float]) -> str:
     beyond = [s for s in settings if p[key_of(s), OWN] <= CHANCE]
     text.append(
         f"By more than a standard error it is ahead of {RIVAL} in {_of(sides[1], settings)}, behind "
-        f"in {_of(sides[-1], settings)}; beyond chance, after Holm's correction for all comparisons "
-        f"here, in {_of(beyond, settings)}."
+        f"in {_of(sides[-1], settings)}; beyond chance, after Holm's correction for all that is "
+        f"tested here, in {_of(beyond, settings)}."
     )
     return " ".join([*text, *_unseen(settings), *_worth_of_parameters(settings)])
 
