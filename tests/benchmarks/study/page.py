@@ -26,12 +26,11 @@ from tests.benchmarks.study.results import (
 )
 from tests.benchmarks.study.targets import targets
 from tests.benchmarks.study.verdict import choice
-from tests.benchmarks.study.wording import NOTHING, extent, percent, points, range_of
+from tests.benchmarks.study.wording import CUTS, NOTHING, extent, percent, points, range_of
 from tests.tables import table
 from tests.this_machine import ROOT, commit, machine
 
 PAGE, PICTURE, COURSES = ROOT / "docs/study.md", ROOT / "docs/study.png", ROOT / "docs/study"
-CUTS = {False: "as it is", True: "half rare"}
 TEMPLATE = ROOT / "tests/benchmarks/study/template.md"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from fishermask_backend.simulation.variants import shown
 from tests.benchmarks.study.results import BASELINE, OWN, RIVAL, Setting
+from tests.benchmarks.study.wording import titled
 
 COLUMNS = 4
 FIXED: dict[str, dict[str, Any]] = {
@@ -34,9 +35,7 @@ def draw(settings: Sequence[Setting]) -> bytes:
         for name in [name for name in lines if setting.common(name)]:
             curve = setting.curves(name, setting.common(name)).mean(axis=0)
             axis.plot(setting.labels, curve, label=shown([name])[name], **lines[name])
-        cut = ", half rare" if setting.imbalanced else ""
-        title = f"{setting.name}{cut}, K = {setting.per_round}"
-        axis.set_title(title, loc="left", fontsize=9)
+        axis.set_title(titled(setting), loc="left", fontsize=9)
         axis.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
         axis.tick_params(labelsize=8)
         axis.grid(alpha=0.25)

@@ -199,7 +199,7 @@ def corrected(settings: Sequence[Setting]) -> dict[tuple[str, str], float]:
     """
     names = [name for name in whole(settings) if name != RIVAL]
     found = {
-        (folder_of(each.name, each.imbalanced, each.per_round), name): gap.p
+        (key_of(each), name): gap.p
         for each in settings
         for name in names
         if (gap := each.gap(name)) is not None

@@ -24,34 +24,40 @@ UNSEEN = ("letters", "letters-over")  # drawn by `letters.py` when everything wa
 
 
 def choice(settings: Sequence[Setting], p: dict[tuple[str, str], float]) -> str:
-    """Say what to choose, by how much, and where it is won and lost."""
-    every = whole(settings)
-    proper, text = shown(every), [_best(settings, every)]
-    text.append(
-        f"{proper[OWN]} has {points(mean(gaps_to(settings, OWN)))} more than {RIVAL} in the mean of "
-        "the settings"
-    )
+    """Say what to choose and by how much; then, each as an item, where it is won and lost, and why."""
+    items = [_won_and_lost(settings, p), *_unseen(settings), *_worth_of_parameters(settings)]
+    listed = "\n".join(f"- {item}" for item in items)
+    return f"{_best(settings)} {_ahead(settings)}\n\n{listed}"
+
+
+def _ahead(settings: Sequence[Setting]) -> str:
+    """Say by how much it is above its rival, in all and by cut, and above random labels."""
+    ahead = points(mean(gaps_to(settings, OWN)))
+    text = f"{shown([OWN])[OWN]} has {ahead} more than {RIVAL} in the mean of the settings"
     for imbalanced, cut in ((False, "the pool as it is"), (True, "half of its classes rare")):
         if some := of_cut(settings, imbalanced):
-            text[-1] += f", {points(mean(gaps_to(some, OWN)))} with {cut}"
-    text[-1] += f"; {points(mean(gaps_to(settings, OWN, BASELINE)))} more than random labels."
+            text += f", {points(mean(gaps_to(some, OWN)))} with {cut}"
+    return f"{text}; {points(mean(gaps_to(settings, OWN, BASELINE)))} more than random labels."
+
+
+def _won_and_lost(settings: Sequence[Setting], p: dict[tuple[str, str], float]) -> str:
     sides = {
         side: [s for s in settings if (g := s.gap(OWN)) and clearly(g) == side] for side in (1, -1)
     }
     beyond = [s for s in settings if p[key_of(s), OWN] <= CHANCE]
-    text.append(
+    return (
         f"By more than a standard error it is ahead of {RIVAL} in {_of(sides[1], settings)}, behind "
         f"in {_of(sides[-1], settings)}; beyond chance, after Holm's correction for all that is "
         f"tested here, in {_of(beyond, settings)}."
     )
-    return " ".join([*text, *_unseen(settings), *_worth_of_parameters(settings)])
 
 
 def _unseen(settings: Sequence[Setting]) -> Iterator[str]:
     """Yield how far ahead it is where nobody has looked before."""
     if some := [each for each in settings if each.name in UNSEEN]:
+        names = ", ".join(dict.fromkeys(each.name for each in some))
         yield (
-            f"**On the sets that no default was chosen by** ({'; '.join(map(titled, some))}) it has "
+            f"**On the sets that no default was chosen by** ({names}) it has "
             f"{points(mean(gaps_to(some, OWN)))} more than {RIVAL}."
         )
 
@@ -73,9 +79,10 @@ def _worth_of_parameters(settings: Sequence[Setting]) -> Iterator[str]:
         yield f"**What a mask of the head is worth**: {'; '.join(told)}{extent(settings, OF_HEAD)}."
 
 
-def _best(settings: Sequence[Setting], every: Sequence[str]) -> str:
+def _best(settings: Sequence[Setting]) -> str:
     """Name the strategy of the largest area, and its lead: over the default, or the default's."""
-    proper, (best, second) = shown(every), every[:2]
+    best, second = whole(settings)[:2]
+    proper = shown([best, second, OWN])
     other = second if best == OWN else OWN
     value, error = mean(gaps_to(settings, best, other))
     if math.isnan(error):

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from tests.benchmarks.study.results import RIVAL, Setting
 
 NOTHING = "–"
+CUTS = {False: "as it is", True: "half rare"}  # of a pool
 
 
 def titled(setting: Setting) -> str:
     """Return what a setting is called on the page."""
-    return f"{setting.name}{', imb.' if setting.imbalanced else ''}, K = {setting.per_round}"
+    cut = f", {CUTS[True]}" if setting.imbalanced else ""
+    return f"{setting.name}{cut}, K = {setting.per_round}"
 
 
 def points(found: tuple[float, float], unit: str = " points", digits: int = 1) -> str:
