@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fishermask_backend.simulation.variants import shown
-from tests.benchmarks.study.results import BASELINE, OWN, RIVAL, Setting
+from tests.benchmarks.study.results import BASELINE, OWN, RIVAL, Setting, whole
 from tests.benchmarks.study.wording import titled
 
 COLUMNS = 4
@@ -17,22 +17,24 @@ FIXED: dict[str, dict[str, Any]] = {
 
 
 def draw(settings: Sequence[Setting]) -> bytes:
-    """Return a PNG: balanced accuracy over labels, the mean over the seeds, a picture a setting."""
+    """Return a PNG: balanced accuracy over labels, the mean over the seeds, a picture a setting.
+
+    Of whole strategies alone: a curve of other seeds starts elsewhere, and cannot be compared.
+    """
     import matplotlib  # takes a second
 
     matplotlib.use("agg")
     from matplotlib import pyplot
 
-    names = sorted({name for setting in settings for name in setting.courses})
-    others = [name for name in names if name not in FIXED]
-    lines = FIXED | {name: {"color": f"C{i + 2}", "lw": 1} for i, name in enumerate(others)}
+    names = sorted(whole(settings), key=lambda name: (name not in FIXED, name))
+    lines = {name: {"color": f"C{i}", "lw": 1} | FIXED.get(name, {}) for i, name in enumerate(names)}
     rows = -(-len(settings) // COLUMNS)
     size = (11, 0.6 + 2.7 * rows)
     figure, grid = pyplot.subplots(rows, COLUMNS, figsize=size, layout="constrained", squeeze=False)
     for axis in grid.flat[len(settings) :]:
         axis.remove()
     for setting, axis in zip(settings, grid.flat, strict=False):
-        for name in [name for name in lines if setting.common(name)]:
+        for name in lines:
             curve = setting.curves(name, setting.common(name)).mean(axis=0)
             axis.plot(setting.labels, curve, label=shown([name])[name], **lines[name])
         axis.set_title(titled(setting), loc="left", fontsize=9)
