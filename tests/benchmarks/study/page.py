@@ -58,12 +58,12 @@ def values(settings: Sequence[Setting], others: Others) -> dict[str, str]:
         "parts": _parts(settings, [name for name in names if name not in every]),
         "made_of": _made_of(settings),
         "comparisons": str(len(p)),
-        "areas": _by_setting(settings, names, lambda s, n: f"{100 * s.area(n):.1f}"),
+        "areas": _by_setting(settings, every, lambda s, n: f"{100 * s.area(n):.1f}"),
         "differences": _by_setting(
             settings, [n for n in names if n != RIVAL], lambda s, n: _gap(s, n, p)
         ),
-        "labels": _by_setting(settings, [n for n in names if n != BASELINE], _labels),
-        "classes": _by_setting(settings, names, _classes),
+        "labels": _by_setting(settings, [n for n in every if n != BASELINE], _labels),
+        "classes": _by_setting(settings, every, _classes),
         "seconds": _by_setting(settings, names, lambda s, n: f"{_cpu([s], n):.1f}"),
         "reached": range_of([each.labels[-1] for each in settings]),
         "rounds": str(len(settings[0].labels)),

@@ -27,7 +27,9 @@ def draw(settings: Sequence[Setting]) -> bytes:
     from matplotlib import pyplot
 
     names = sorted(whole(settings), key=lambda name: (name not in FIXED, name))
-    lines = {name: {"color": f"C{i}", "lw": 1} | FIXED.get(name, {}) for i, name in enumerate(names)}
+    lines = {
+        name: {"color": f"C{i}", "lw": 1} | FIXED.get(name, {}) for i, name in enumerate(names)
+    }
     rows = -(-len(settings) // COLUMNS)
     size = (11, 0.6 + 2.7 * rows)
     figure, grid = pyplot.subplots(rows, COLUMNS, figsize=size, layout="constrained", squeeze=False)
