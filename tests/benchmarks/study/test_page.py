@@ -27,7 +27,7 @@ from tests.benchmarks.study.results import (
     share_of_labels,
     strategies,
 )
-from tests.benchmarks.study.targets import better
+from tests.benchmarks.study.targets import better, targets
 from tests.benchmarks.study.verdict import choice
 from tests.benchmarks.study.wording import extent
 from tests.simulation.made_points import courses
@@ -121,7 +121,8 @@ def test_every_place_of_the_page_is_filled(tmp_path, monkeypatch):
     monkeypatch.setattr(page, "PICTURE", tmp_path / "study.png")
     setting(tmp_path / "former", {FORMER: CURVES["random"], "margin": CURVES["margin"]})
     slow = [[0.2, 0.3, 0.6], [0.2, 0.3, 0.6]]
-    setting(tmp_path / "drawn", CURVES | {"random": slow})
+    best = [[0.6, 0.9, 0.9], [0.6, 0.8, 0.95]]
+    setting(tmp_path / "drawn", CURVES | {"random": slow, "bait": best})
     others = read_others(tmp_path, 3)
     # 0.5 after 10 labels, 0.75 after 20: 0.6 after 14 of 30
     assert share_without_cold_start(read(tmp_path, 3), others) == pytest.approx(14 / 30)
@@ -130,11 +131,12 @@ def test_every_place_of_the_page_is_filled(tmp_path, monkeypatch):
     assert "+35.0 ± 1.7 points over labels drawn from the first on (of 1 settings)" in told
     (gap,) = above_former(read(tmp_path, 3), others)
     assert gap.mean == pytest.approx((0.2 + 0.5 / 3) / 2)
+    assert "of one seed it can't be told" in targets(read(tmp_path, 3), {})
     page.write(read(tmp_path, 3), others)
     text = (tmp_path / "study.md").read_text()
     assert "{{" not in text
     assert "nan" not in text
-    assert "of one seed it can't be told" in text
+    assert "after a first queue drawn at random: BAIT on cats, K = 10: 7.5 ± 0.8" in text
     assert "| BADGE (of 1 settings, 1 seeds) | " in text
     assert "above head and settings before this study, mean | +18.33" in text
     assert "### The head before this study" in text
