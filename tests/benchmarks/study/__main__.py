@@ -79,7 +79,7 @@ def _compare(given: argparse.Namespace, name: str, asked: Comparison) -> Iterato
         [*(seeds for seeds in EARLY if seeds < asked.seeds), asked.seeds],
         asked.per_round,
         [each for each in sets if not learner.sets or each.name in learner.sets],
-        (False, True),
+        learner.cuts,
     ):
         plan = Plan(variants, given.rounds, seeds, per_round, imbalanced)
         folder = out / folder_of(images.name, imbalanced, per_round)

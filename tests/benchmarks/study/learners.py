@@ -64,6 +64,7 @@ class Learner:
         use: Has it trained from now on, in this process.
         settings: Of the backend, beside those of live rounds.
         sets: Of these alone; empty: of all.
+        cuts: Whether half of the classes are to be rare.
         pool: Images to label from, at most; None: as many as are asked for.
         drawn: The first queue is drawn at random, not the cold start's.
     """
@@ -74,6 +75,7 @@ class Learner:
     use: Callable[[], None] = nothing
     settings: Mapping[str, Any] = field(default_factory=dict)
     sets: Sequence[str] = ()
+    cuts: Sequence[bool] = (False, True)
     pool: int | None = None
     drawn: bool = False
 
@@ -113,6 +115,20 @@ LEARNERS = {
         settings={"backbone": "small_cnn", "image_size": 32},
         sets=("fashion-mnist", "cifar10"),  # as the paper's; each course takes minutes
         pool=800,
+    ),
+    "resnet18": Learner(
+        "resnet18, trained whole from scratch, 1,000 of its eleven million parameters",
+        ablations="fishermask,random-mask,margin,random",
+        settings={
+            "backbone": "resnet18",
+            "backbone_weights": "none",
+            "train": "all",
+            "image_size": 32,
+            "max_dim": 1000,
+        },
+        sets=("fashion-mnist", "cifar10"),
+        cuts=(False,),  # a course takes three to five minutes
+        pool=400,
     ),
 }
 
