@@ -44,15 +44,9 @@ def draw(settings: Sequence[Setting]) -> bytes:
         axis.tick_params(labelsize=8)
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
-    drawn = {label: line for axis in figure.axes for line, label in _legend(axis)}
-    figure.legend(
-        drawn.values(), drawn, loc="outside lower center", ncols=4, frameon=False, fontsize=9
-    )
+    every = grid.flat[0].get_legend_handles_labels()  # the same in all
+    figure.legend(*every, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=100)
     pyplot.close(figure)
     return file.getvalue()
-
-
-def _legend(axis: Any) -> Sequence[tuple[Any, str]]:
-    return list(zip(*axis.get_legend_handles_labels(), strict=True))
